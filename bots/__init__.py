@@ -1,0 +1,1 @@
+"""Chat bots: commands generated from the tasks, jobs shown as messages."""

@@ -1,0 +1,21 @@
+"""Colophon: a self-hosted multimodal creative studio that signs its work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from studio.client import Studio as Studio
+
+__all__ = ["Studio", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazily, so that `import studio.errors` in a worker or a bot costs nothing else.
+    if name == "Studio":
+        from studio.client import Studio
+
+        return Studio
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,323 @@
+"""Model cards: the catalogue. Adding a model is adding a card.
+
+A card is a Hugging Face model card, a Markdown file with YAML front matter, plus one `studio:`
+block that says how the studio runs the model. `model_cards/README.md` documents every key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from studio.errors import InvalidRequest, NotFound, Unavailable
+from studio.fields import FieldSpec, Value, build, explain, fields_of
+from studio.settings import Settings
+from studio.tasks import TASKS, Task
+from studio.tasks.request import Request
+
+_PACKAGE = Path(__file__).parent
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Embedded(_Block):
+    """Weights that ship with the studio."""
+
+    #: Folder below the `studio` package.
+    path: str
+
+
+class Hub(_Block):
+    """Weights that `studio models get` fetches from a model hub."""
+
+    #: Repository id: `owner/name`.
+    repo: str
+    #: Branch, tag or commit to resolve at get; the resolved commit is locked beside the weights.
+    revision: str = "main"
+    #: Which files to fetch, as glob patterns. Only safetensors weights are ever fetched.
+    files: tuple[str, ...] = ("*.json", "*.txt", "*.model", "*.safetensors")
+    #: The weights variant that `from_pretrained` is told, as in `model.fp16.safetensors`.
+    variant: str | None = None
+    #: Download size in bytes, where it could be checked.
+    bytes: int | None = None
+    #: Whether the hub wants the licence accepted and a token.
+    gated: bool = False
+
+
+class Memory(_Block):
+    """What running the model takes, in megabytes (10⁶ bytes)."""
+
+    #: All weights, in the type they are stored in.
+    weights: Annotated[float, Field(ge=0)]
+    #: Activations at the default size, batch 1, beside the weights.
+    working: Annotated[float, Field(ge=0)]
+
+
+class Limit(_Block):
+    """A field's range, narrower than the task's own."""
+
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    step: int | float | None = None
+    choices: tuple[str, ...] = ()
+
+
+class StudioBlock(_Block):
+    """The `studio:` block of a card's front matter."""
+
+    #: The model's name for people.
+    title: str
+    #: Which family loads it: a name in the entry-point group `studio.families`.
+    family: str
+    #: The tasks it can do, best first.
+    tasks: tuple[str, ...]
+    source: Embedded | Hub
+    memory: Memory
+    #: Field values that suit this model better than the task's own defaults.
+    defaults: Mapping[str, Value] = {}
+    #: Ranges that this model can do.
+    limits: Mapping[str, Limit] = {}
+    #: What the family wants to know beside that; its own docstring lists the keys.
+    options: Mapping[str, Any] = {}
+    #: Precision the weights are used in.
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    #: What the page and the label call it, when the title alone would promise too much.
+    notice: str = ""
+    #: Facts on this card that could not be checked against the model itself.
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """One model in the catalogue."""
+
+    #: The file's name without `.md`; what requests call the model.
+    name: str
+    studio: StudioBlock
+    #: Every other key of the front matter: `license`, `base_model`, `tags` …
+    metadata: Mapping[str, Any]
+    #: The Markdown below the front matter.
+    prose: str
+
+    @staticmethod
+    def read(path: Path) -> Card:
+        """The card in `path`.
+
+        Raises:
+            InvalidRequest: naming the file and what is wrong with it.
+        """
+        try:
+            return Card.parse(path.stem, path.read_text(encoding="utf-8"))
+        except (ValueError, yaml.YAMLError) as error:
+            problem = explain(error) if isinstance(error, ValidationError) else str(error)
+            raise InvalidRequest(
+                f"The model card {path} is wrong: {problem}.",
+                hint="model_cards/README.md shows a card with every key.",
+            ) from None
+
+    @staticmethod
+    def parse(name: str, text: str) -> Card:
+        """The card that `text` holds; `ValueError` or `YAMLError` if it is none."""
+        start, _, rest = text.partition("---\n")
+        front, end, prose = rest.partition("\n---\n")
+        if start.strip() or not end:
+            raise ValueError("it does not begin with YAML front matter between two --- lines")
+        metadata = yaml.safe_load(front)
+        if not isinstance(metadata, dict) or "studio" not in metadata:
+            raise ValueError("its front matter has no studio: block")
+        if not metadata.get("license"):
+            raise ValueError("its front matter names no license")
+        block = StudioBlock.model_validate(metadata.pop("studio"))
+        card = Card(name, block, metadata, prose.strip())
+        for task in block.tasks:
+            if task not in TASKS:
+                raise ValueError(f"there is no task {task!r}")
+        known = {spec.name for task in block.tasks for spec in fields_of(TASKS[task].request)}
+        for unknown in {*block.defaults, *block.limits} - known:
+            raise ValueError(f"none of its tasks has a field {unknown!r}")
+        return card
+
+    @property
+    def licence(self) -> str:
+        """The licence's identifier, as the hub writes it."""
+        return str(self.metadata.get("license_name") or self.metadata["license"])
+
+    def fields(self, task: Task) -> tuple[FieldSpec, ...]:
+        """The task's fields with this model's defaults and limits."""
+        return tuple(self._narrowed(spec) for spec in fields_of(task.request))
+
+    def narrow(self, task: Task, request: Request) -> Request:
+        """`request` with this model's defaults where the person left a field alone.
+
+        Only fields that were never set are filled in: a value that happens to equal the task's
+        default is still what the person asked for.
+
+        Raises:
+            InvalidRequest: if a value is outside what this model can do.
+        """
+        values = request.model_dump(exclude_unset=True)
+        for spec in self.fields(task):
+            if spec.name not in values:
+                values[spec.name] = spec.default
+                continue
+            self._check(spec, values[spec.name])
+        values["model"] = self.name
+        return build(type(request), values)
+
+    def _narrowed(self, spec: FieldSpec) -> FieldSpec:
+        limit = self.studio.limits.get(spec.name, Limit())
+        default = self.studio.defaults.get(spec.name, spec.default)
+        # YAML writes 7 for 7.0; the request is strict about the difference.
+        if spec.type == "number" and isinstance(default, int):
+            default = float(default)
+        return replace(
+            spec,
+            default=default,
+            minimum=spec.minimum if limit.minimum is None else limit.minimum,
+            maximum=spec.maximum if limit.maximum is None else limit.maximum,
+            step=spec.step if limit.step is None else limit.step,
+            choices=limit.choices or spec.choices,
+        )
+
+    def _check(self, spec: FieldSpec, value: Value) -> None:
+        wrong = ""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if spec.minimum is not None and value < spec.minimum:
+                wrong = f"at least {spec.minimum}"
+            elif spec.maximum is not None and value > spec.maximum:
+                wrong = f"at most {spec.maximum}"
+            elif spec.step is not None and value % spec.step:
+                wrong = f"a multiple of {spec.step}"
+        elif spec.choices and value is not None and value not in spec.choices:
+            wrong = f"one of {', '.join(spec.choices)}"
+        if wrong:
+            raise InvalidRequest(
+                f"{spec.name}: {self.studio.title} takes {wrong}, and was asked for {value}.",
+                hint=f"`studio models show {self.name}` lists what this model can do.",
+            )
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Which revision of a model's weights is installed; `lock.json` beside them."""
+
+    repo: str
+    revision: str
+    #: SHA-256 of every weight file, by name.
+    sha256: Mapping[str, str]
+
+
+class Catalog:
+    """All cards, and which of their models are installed here."""
+
+    def __init__(self, cards: Iterable[Card], weights: Path) -> None:
+        self._cards = {card.name: card for card in cards}
+        #: Folder that holds one folder of weights per fetched model.
+        self.weights = weights
+        for task in TASKS.values():
+            fields_of(task.request)
+
+    @staticmethod
+    def open(settings: Settings) -> Catalog:
+        """The studio's own cards, then those of the home and of the settings' folders.
+
+        Raises:
+            InvalidRequest: if any card is wrong; a catalogue is whole or it is not opened.
+        """
+        folders = [card_folder(), settings.home / "model_cards", *settings.cards]
+        cards = [
+            Card.read(path)
+            for folder in folders
+            for path in sorted(folder.glob("*.md"))
+            if path.stem != "README"
+        ]
+        return Catalog(cards, settings.home / "models")
+
+    def __iter__(self) -> Iterator[Card]:
+        return iter(self._cards.values())
+
+    def __getitem__(self, name: str) -> Card:
+        try:
+            return self._cards[name]
+        except KeyError:
+            known = ", ".join(sorted(self._cards))
+            raise NotFound(
+                f"There is no model called {name!r}.", hint=f"The models are: {known}."
+            ) from None
+
+    def for_task(self, task: Task) -> list[Card]:
+        """The cards that can do `task`: installed ones first, then in the catalogue's order."""
+        able = [card for card in self if task.id in card.studio.tasks]
+        return sorted(able, key=lambda card: not self.installed(card))
+
+    def choose(self, task: Task, request: Request) -> Card:
+        """The card that will run `request`: the one it names, or the best installed one.
+
+        Raises:
+            NotFound: if it names no card, or one that cannot do this task.
+            Unavailable: if the model is not installed; the hint says how to get it.
+        """
+        if request.model is not None:
+            card = self[request.model]
+            if task.id not in card.studio.tasks:
+                able = ", ".join(c.name for c in self.for_task(task))
+                raise NotFound(
+                    f"{card.studio.title} cannot do {task.id}.", hint=f"These can: {able}."
+                )
+        else:
+            able = [card for card in self.for_task(task) if self.installed(card)]
+            if not able:
+                names = ", ".join(card.name for card in self.for_task(task)) or "none"
+                raise Unavailable(
+                    f"No model for {task.id} is installed.",
+                    hint=f"Get one of these with `studio models get NAME`: {names}.",
+                )
+            card = able[0]
+        self.folder(card)
+        return card
+
+    def installed(self, card: Card) -> bool:
+        """Whether the model's weights are here."""
+        return self._place(card).is_dir()
+
+    def folder(self, card: Card) -> Path:
+        """Where the model's weights are.
+
+        Raises:
+            Unavailable: if they are not here yet.
+        """
+        place = self._place(card)
+        if not place.is_dir():
+            raise Unavailable(
+                f"{card.studio.title} is not installed.",
+                hint=f"Get it with `studio models get {card.name}`.",
+            )
+        return place
+
+    def revision(self, card: Card) -> str:
+        """Which weights are installed: the locked commit, or `embedded`."""
+        if isinstance(card.studio.source, Embedded):
+            return "embedded"
+        lock = self.folder(card) / "lock.json"
+        return str(json.loads(lock.read_text(encoding="utf-8"))["revision"])
+
+    def _place(self, card: Card) -> Path:
+        source = card.studio.source
+        if isinstance(source, Embedded):
+            return _PACKAGE / source.path
+        # `studio models get` renames this folder into place last, so it exists only when whole.
+        return self.weights / card.name
+
+
+def card_folder() -> Path:
+    """The cards that ship with the studio: beside the package in a checkout, inside it in a wheel."""
+    inside = _PACKAGE / "_cards"
+    return inside if inside.is_dir() else _PACKAGE.parent / "model_cards"

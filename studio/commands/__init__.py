@@ -1,0 +1,1 @@
+"""The `studio` command's subcommands: one module each, thin over the client."""

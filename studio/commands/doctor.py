@@ -1,0 +1,162 @@
+"""`studio doctor`: what is right with this machine, what is not, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import click
+import psutil
+
+from studio.cards import Catalog, Embedded
+from studio.errors import StudioError
+from studio.provenance.keys import Keys
+from studio.settings import Settings
+
+#: Below this, a job could fill the disk while it is being sealed.
+_FREE_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    #: `ok`; `note`: works, and could be better; `wrong`: something will not work.
+    state: Literal["ok", "note", "wrong"]
+    message: str
+    #: What to do about it.
+    mend: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def doctor(as_json: bool) -> None:
+    """Check this machine and this installation, and say how to mend what is wrong.
+
+    The exit status is 1 if anything is wrong.
+    """
+    findings = list(examine(Settings.load()))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.state:>5}  {finding.name}: {finding.message}")
+            if finding.mend:
+                click.echo(f"       {finding.mend}")
+    if any(finding.state == "wrong" for finding in findings):
+        sys.exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything the studio needs, the most basic first."""
+    yield _python()
+    yield from _packages()
+    yield _processor()
+    yield _memory()
+    yield _disk(settings.home)
+    yield _privacy(settings.home)
+    yield from _models(settings)
+    yield _root(settings)
+    yield _network(settings)
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if sys.version_info < (3, 11):
+        return Finding("python", "wrong", found, "Install Python 3.11 or newer.")
+    return Finding("python", "ok", found)
+
+
+def _packages() -> Iterator[Finding]:
+    for name in ("torch", "diffusers", "transformers", "gradio", "c2pa-python", "dbos"):
+        try:
+            yield Finding(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Finding(
+                name, "wrong", "not installed", "Run ./scripts/start, which installs it."
+            )
+
+
+def _processor() -> Finding:
+    cuda = shutil.which("nvidia-smi")
+    what = f"{os.cpu_count()} cores, {platform.machine()}"
+    if cuda and "+cpu" in version("torch"):
+        return Finding(
+            "device",
+            "note",
+            f"{what}; an NVIDIA card is here, and torch {version('torch')} cannot use it",
+            "Install a CUDA build of torch into .venv; ./scripts/start keeps it.",
+        )
+    return Finding("device", "ok", f"{what}{', NVIDIA card' if cuda else ', no NVIDIA card'}")
+
+
+def _memory() -> Finding:
+    memory = psutil.virtual_memory()
+    text = f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB available"
+    if memory.available < 2e9:
+        return Finding("memory", "note", text, "Close other programs before using large models.")
+    return Finding("memory", "ok", text)
+
+
+def _disk(home: Path) -> Finding:
+    place = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    text = f"{free / 1e9:.1f} GB free at {home}"
+    if free < _FREE_BYTES:
+        return Finding("disk", "wrong", text, "Free some space, or move STUDIO_HOME elsewhere.")
+    return Finding("disk", "ok", text)
+
+
+def _privacy(home: Path) -> Finding:
+    if not home.exists():
+        return Finding("home", "ok", f"{home} will be made on first use")
+    if home.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Finding(
+            "home", "wrong", f"others on this machine can read {home}", f"Run: chmod 700 {home}"
+        )
+    return Finding("home", "ok", f"{home}, readable by you alone")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    try:
+        catalog = Catalog.open(settings)
+    except StudioError as error:
+        yield Finding("models", "wrong", error.message, error.hint)
+        return
+    for card in catalog:
+        if isinstance(card.studio.source, Embedded) and not catalog.installed(card):
+            yield Finding(
+                card.name, "wrong", "its weights are missing", "Check the clone out again."
+            )
+    here = [card.name for card in catalog if catalog.installed(card)]
+    yield Finding("models", "ok" if here else "wrong", f"installed: {', '.join(here) or 'none'}")
+
+
+def _root(settings: Settings) -> Finding:
+    if not Keys.exist(settings.home):
+        return Finding("signing key", "ok", "made when the first output is signed")
+    keys = Keys.open(settings.home)
+    if keys.root_is_here:
+        return Finding(
+            "signing key",
+            "note",
+            f"root {keys.root_fingerprint[:16]} is still on this machine",
+            "Export it with `studio keys export-root FILE`, and keep FILE somewhere else.",
+        )
+    return Finding("signing key", "ok", f"root {keys.root_fingerprint[:16]}, kept elsewhere")
+
+
+def _network(settings: Settings) -> Finding:
+    if settings.is_loopback:
+        return Finding("network", "ok", f"{settings.host}:{settings.port}, this machine only")
+    return Finding("network", "note", f"open on {settings.host}:{settings.port}, with a token")

@@ -1,0 +1,148 @@
+"""`studio make`: one subcommand per task, its options derived from the task's fields."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from studio.client import Result, Studio
+from studio.commands.tasks import limits
+from studio.errors import InvalidRequest, NotFound, Unavailable
+from studio.fields import FieldSpec, fields_of
+from studio.job import Event, Loading, Queued, Sealed, Step
+from studio.tasks import TASKS, Task, find_task
+
+
+class Tasks(click.Group):
+    """The tasks as subcommands, by id or verb."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every task's id."""
+        return list(TASKS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """The command that makes what the task called `cmd_name` makes."""
+        try:
+            return command_for(find_task(cmd_name))
+        except NotFound as error:
+            raise InvalidRequest(error.message, hint=error.hint) from None
+
+
+@click.command(cls=Tasks)
+def make() -> None:
+    """Make something: `studio make text-to-image "a yellow star" --seed 7`."""
+
+
+def command_for(task: Task) -> click.Command:
+    """The command for one task: its first required field by place, the others as options."""
+    specs = fields_of(task.request)
+    params: list[click.Parameter] = [_parameter(spec, task.positional) for spec in specs]
+    params += [
+        click.Option(
+            ["--out"],
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder for the finished files; without it they stay in the studio.",
+        ),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print JSON instead of text."),
+    ]
+    return click.Command(
+        task.id, params=params, callback=_run(task, specs), help=task.description
+    )
+
+
+def _parameter(spec: FieldSpec, positional: str) -> click.Parameter:
+    # Values arrive as text and are read by `FieldSpec.parse`, so that a wrong one ends with the
+    # same message and status here as everywhere else.
+    if spec.name == positional:
+        return click.Argument([spec.name])
+    name = "--" + spec.name.replace("_", "-")
+    note = f"{spec.description} {limits(spec)}".strip()
+    if spec.type == "boolean":
+        return click.Option([f"{name}/--no-{name[2:]}", spec.name], default=None, help=note)
+    return click.Option([name, spec.name], metavar=spec.type.upper(), help=note)
+
+
+def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
+    def run(out: Path | None, as_json: bool, **given: Any) -> None:
+        values = {
+            spec.name: spec.parse(given[spec.name])
+            if isinstance(given[spec.name], str)
+            else given[spec.name]
+            for spec in specs
+            if given[spec.name] is not None
+        }
+        if out is not None:
+            _writable(out)
+        with Studio() as studio, _Bar(as_json) as bar:
+            results = studio.make(task.id, on_event=bar.show, **values)
+            paths = [result.save(out) if out else result.path for result in results]
+        if as_json:
+            records = [_record(result, path) for result, path in zip(results, paths, strict=True)]
+            click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        else:
+            for path in paths:
+                click.echo(path)
+
+    return run
+
+
+def _record(result: Result, path: Path) -> dict[str, Any]:
+    return {
+        "id": result.artifact.id,
+        "path": str(path),
+        "media_type": result.artifact.media_type,
+        "seed": result.seed,
+        "card": result.card,
+        "job": result.artifact.note.job,
+    }
+
+
+def _writable(folder: Path) -> None:
+    """Make `folder`, before any work is done for it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"The folder {folder} cannot be made: {error.strerror}.",
+            hint="Choose another with --out.",
+        ) from None
+
+
+class _Bar:
+    """A progress bar on stderr, where there is a terminal to show it."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._bar = tqdm(
+            disable=quiet or not sys.stderr.isatty(),
+            file=sys.stderr,
+            leave=False,
+            bar_format="{desc} {bar} {n_fmt}/{total_fmt} {elapsed}",
+        )
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, event: Event) -> None:
+        """Show what the event says."""
+        match event:
+            case Queued(ahead=ahead):
+                self._bar.set_description_str(f"waiting, {ahead} ahead")
+            case Loading(card=card):
+                self._bar.set_description_str(f"loading {card}")
+            case Step(done=done, total=total, index=index):
+                self._bar.set_description_str(f"making {index + 1}")
+                self._bar.total, self._bar.n = total, done
+                self._bar.refresh()
+            case Sealed(index=index):
+                self._bar.set_description_str(f"signed {index + 1}")
+            case _:
+                pass

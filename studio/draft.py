@@ -1,0 +1,86 @@
+"""Drafts: what a family made, as raw arrays, before anything is marked, encoded or published.
+
+A draft is in no media format on purpose. It cannot be posted, opened or mistaken for a result;
+only `studio.provenance.seal` can make something of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.tasks.request import Kind
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One output, unsealed.
+
+    `arrays` by kind:
+
+    - image: `pixels`, uint8, shape (height, width, 3) RGB, or (height, width, 4) RGBA
+    - audio: `samples`, float32 in [-1, 1], shape (samples, channels); `facts["rate"]` in Hz
+    - video: `frames`, uint8, shape (frames, height, width, 3); `facts["fps"]`; `samples` optional
+    - text: no arrays; `facts["text"]`
+    - mesh: `vertices` float32 (n, 3), `faces` int32 (m, 3), `colours` uint8 (n, 3) optional
+    """
+
+    kind: Kind
+    #: Place in the job: 0 to count - 1.
+    index: int
+    #: The seed that made it.
+    seed: int
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    #: Whatever else belongs to the content or says how it came about; plain JSON.
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """SHA-256 over the content, in hex: equal for equal drafts, whatever marks they get."""
+        total = hashlib.sha256(self.kind.encode())
+        for name in sorted(self.arrays):
+            array = np.ascontiguousarray(self.arrays[name])
+            total.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
+            total.update(array.data)
+        if "text" in self.facts:
+            total.update(str(self.facts["text"]).encode())
+        return total.hexdigest()
+
+    def spool(self, folder: Path) -> Path:
+        """Write the draft below `folder` (which only its owner can enter) and return its path."""
+        place = folder / f"{self.index:05d}"
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, array in self.arrays.items():
+            np.save(place / f"{name}.npy", array, allow_pickle=False)
+        head = {
+            "kind": self.kind,
+            "index": self.index,
+            "seed": self.seed,
+            "arrays": sorted(self.arrays),
+            "facts": dict(self.facts),
+        }
+        # Written last: a folder without it is an unfinished spool and is never read.
+        (place / "draft.json").write_text(json.dumps(head), encoding="utf-8")
+        return place
+
+    @staticmethod
+    def unspool(place: Path) -> Draft:
+        """Read a draft back; arrays are mapped, not copied.
+
+        Raises:
+            FileNotFoundError: if spooling never finished.
+        """
+        head = json.loads((place / "draft.json").read_text(encoding="utf-8"))
+        arrays = {
+            name: np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in head["arrays"]
+        }
+        return Draft(head["kind"], head["index"], head["seed"], arrays, head["facts"])

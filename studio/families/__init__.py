@@ -1,0 +1,110 @@
+"""Families: one module per generation library, each the same three verbs.
+
+A family loads a card's weights, generates a batch, and lets go. It knows its library and nothing
+of jobs, files, users or marks. Families run in the device child; this module is torch-free, so
+that anyone may read the protocol.
+
+A third-party family is a class with a `load` method, registered under the entry-point group
+`studio.families`; `studio.testing.FamilyContract` checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from studio.draft import Draft
+from studio.errors import Unavailable
+from studio.job import Preview
+
+
+@dataclass(frozen=True)
+class Order:
+    """One output to make: a request with its own seed. A batch is a sequence of orders."""
+
+    #: The job it belongs to.
+    job: str
+    #: Place in that job, 0 to count - 1.
+    index: int
+    task: str
+    #: The narrowed request's fields.
+    request: Mapping[str, Any]
+    #: The seed of this one output: the request's seed plus the index.
+    seed: int
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a family needs to know of a card."""
+
+    #: The card's name.
+    name: str
+    #: The folder with the weights.
+    folder: Path
+    #: `float32`, `float16` or `bfloat16`.
+    dtype: str
+    #: The weights variant, as in `model.fp16.safetensors`.
+    variant: str | None
+    #: The card's `options`; each family documents its own keys.
+    options: Mapping[str, Any]
+
+
+class Progress(Protocol):
+    """What a running batch tells the studio. Every method may raise `Cancelled`: let it through."""
+
+    def step(self, done: int, total: int, previews: Sequence[Preview | None] = ()) -> None:
+        """`done` of `total` steps are made; `previews` has one entry per order, or none."""
+
+    def text(self, order: int, delta: str) -> None:
+        """More text of the batch's order number `order`."""
+
+
+class Model(Protocol):
+    """A model that is in memory."""
+
+    def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
+        """One draft per order, in the batch's order, each as soon as it is ready.
+
+        The same order gives the same draft whatever else is in the batch, within the tolerance
+        that the family's contract test states. After an exception the model is as usable as
+        before the call.
+
+        Raises:
+            Cancelled: as `progress` raised it.
+            OutOfMemory: if the device could not hold the batch.
+        """
+
+    def unload(self) -> None:
+        """Free everything. The model is not used again."""
+
+
+class Family(Protocol):
+    """A library that can load and run models."""
+
+    def load(self, spec: Spec, device: str, placement: str) -> Model:
+        """The model in `spec.folder`, ready on `device` (`cpu`, `mps`, `cuda:0`).
+
+        `placement` names a rung of the memory ladder: `full`, `model-offload`, `group-offload`.
+
+        Raises:
+            Unavailable: if a file is missing or is in a format that is refused.
+            OutOfMemory: if the device could not hold it in this placement.
+        """
+
+
+def find_family(name: str) -> Family:
+    """The family registered under `name`.
+
+    Raises:
+        Unavailable: if no installed package provides it.
+    """
+    for entry in entry_points(group="studio.families", name=name):
+        family: Family = entry.load()()
+        return family
+    raise Unavailable(
+        f"No installed package provides the family {name!r}.",
+        hint="Install the package that the model's card names.",
+    )

@@ -1,0 +1,136 @@
+"""How this installation is set up: one frozen value, read once and passed down.
+
+`$STUDIO_HOME/settings.toml` holds what an operator chose; `STUDIO_*` environment variables win
+over it. Secrets come from files or the environment and are never printed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from studio.errors import InvalidRequest, Refused
+
+
+def studio_home() -> Path:
+    """Where everything lives: `STUDIO_HOME`, or `~/.colophon`."""
+    return Path(os.environ.get("STUDIO_HOME") or "~/.colophon").expanduser().absolute()
+
+
+class Settings(BaseSettings):
+    """One installation's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="STUDIO_", frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=studio_home, description="Where everything lives.")
+    host: str = Field("127.0.0.1", description="Address the page and the API listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        7860, description="Port they listen on; 0 takes a free one."
+    )
+    token: SecretStr | None = Field(
+        None,
+        description="What callers must present; required for any address other than loopback.",
+    )
+    hosts: tuple[str, ...] = Field(
+        (), description="Further names this server answers to, beside its address."
+    )
+    database_url: str | None = Field(
+        None, description="Where jobs are kept; empty is an SQLite file below home."
+    )
+    cards: tuple[Path, ...] = Field((), description="Further folders of model cards.")
+    device: str = Field("auto", description="auto, cpu, mps, or cuda with its number: cuda:0.")
+    threads: Annotated[int, Field(ge=0)] = Field(
+        0, description="Processor threads for generation; 0 takes one per core."
+    )
+    idle_seconds: Annotated[float, Field(gt=0)] = Field(
+        600, description="How long an idle worker keeps its models before it ends."
+    )
+    hang_seconds: Annotated[float, Field(gt=0)] = Field(
+        30, description="How long a worker may be silent before it is killed."
+    )
+    max_pixels: Annotated[int, Field(gt=0)] = Field(
+        64_000_000, description="The largest picture that is decoded, in pixels."
+    )
+    max_upload_bytes: Annotated[int, Field(gt=0)] = Field(
+        200_000_000, description="The largest file that is accepted."
+    )
+    max_waiting: Annotated[int, Field(gt=0)] = Field(
+        1000, description="How many jobs one person may have waiting."
+    )
+    allow_training: bool = Field(
+        False, description="What the manifest says about training on the outputs."
+    )
+    label: str = Field("Colophon", description="Who the manifest names as the studio.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file."""
+        return init_settings, env_settings, _File(settings_cls)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """The settings of this installation.
+
+        Raises:
+            InvalidRequest: naming the setting that is wrong.
+            Refused: if the page would be open to a network without a token.
+        """
+        try:
+            settings = cls(**overrides)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            name = ".".join(str(part) for part in problem["loc"])
+            raise InvalidRequest(
+                f"The setting {name} is wrong: {problem['msg']}.",
+                hint=f"Mend it in {studio_home() / 'settings.toml'} or STUDIO_{name.upper()}.",
+            ) from None
+        if not settings.is_loopback and settings.token is None:
+            raise Refused(
+                f"Listening on {settings.host} without a token would open this studio to the "
+                "network.",
+                hint="Set STUDIO_TOKEN to a long random secret, or listen on 127.0.0.1.",
+            )
+        return settings
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def jobs_url(self) -> str:
+        """The SQLAlchemy URL of the job store."""
+        return self.database_url or f"sqlite:///{self.home / 'jobs.sqlite'}"
+
+
+class _File(PydanticBaseSettingsSource):
+    """`settings.toml` of the home that arguments or environment name."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        home = Path(self.current_state.get("home") or studio_home())
+        try:
+            return tomllib.loads((home / "settings.toml").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidRequest(
+                f"{home / 'settings.toml'} cannot be read: {error}.",
+                hint="Mend the file, or move it away to start with the defaults.",
+            ) from None

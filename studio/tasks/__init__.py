@@ -1,0 +1,64 @@
+"""The tasks: what people can ask the studio for. Everything else is derived from `TASKS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from studio.errors import NotFound
+from studio.tasks.image import TextToImage
+from studio.tasks.request import Kind, Request
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing that people can ask for."""
+
+    #: The field's standard name, as model hubs use it.
+    id: str
+    #: The short verb for slash commands and menus.
+    verb: str
+    #: The request that describes an order; its docstring is the task's description.
+    request: type[Request]
+    #: What comes out.
+    makes: Kind
+
+    @property
+    def title(self) -> str:
+        """The task's name for people: 'Text to image'."""
+        return self.id.replace("-", " ").capitalize()
+
+    @property
+    def description(self) -> str:
+        """One sentence that says what the task does."""
+        return (self.request.__doc__ or "").partition("\n")[0]
+
+    @property
+    def positional(self) -> str:
+        """The first required field: what a person types without naming it."""
+        return next(n for n, f in self.request.model_fields.items() if f.is_required())
+
+
+def _by_id(tasks: Iterable[Task]) -> Mapping[str, Task]:
+    return MappingProxyType({task.id: task for task in tasks})
+
+
+TASKS: Mapping[str, Task] = _by_id(
+    [
+        Task("text-to-image", "imagine", TextToImage, makes="image"),
+    ]
+)
+
+
+def find_task(name: str) -> Task:
+    """The task with this id or verb.
+
+    Raises:
+        NotFound: with the names that would have worked.
+    """
+    for task in TASKS.values():
+        if name in (task.id, task.verb):
+            return task
+    known = ", ".join(sorted(TASKS))
+    raise NotFound(f"There is no task called {name!r}.", hint=f"The tasks are: {known}.")

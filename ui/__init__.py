@@ -1,0 +1,1 @@
+"""The web studio: Gradio pages whose forms are generated from the tasks."""
