@@ -16,7 +16,10 @@ Messages say what happened; hints say what to do next. Front ends show both and 
 from __future__ import annotations
 
 import secrets
-from typing import ClassVar, TypedDict
+from typing import ClassVar
+
+# Not typing's own: pydantic validates these, and below Python 3.12 it can do that only with this.
+from typing_extensions import TypedDict
 
 
 class ErrorRecord(TypedDict):
@@ -63,9 +66,7 @@ class StudioError(Exception):
             record["error"], Broken
         )
         error = kind.__new__(kind)
-        StudioError.__init__(
-            error, record["message"], hint=record["hint"], retry=record["retry"]
-        )
+        StudioError.__init__(error, record["message"], hint=record["hint"], retry=record["retry"])
         return error
 
 

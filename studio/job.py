@@ -53,7 +53,7 @@ class Job:
     #: Seconds since the epoch.
     created: float
     state: JobState = JobState.WAITING
-    #: How often a worker has begun it.
+    #: How often a worker has begun it since it last finished an output.
     attempts: int = 0
     #: Published outputs, by index; complete once the state is `done`.
     artifacts: tuple[str, ...] = ()
@@ -71,6 +71,25 @@ class Job:
         values["state"] = JobState(values["state"])
         values["artifacts"] = tuple(values["artifacts"])
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: with all its outputs, or with an error and those that came before it."""
+
+    artifacts: tuple[str, ...]
+    error: ErrorRecord | None = None
+
+    @property
+    def state(self) -> JobState:
+        """The final state that this outcome means."""
+        if self.error is None:
+            return JobState.DONE
+        return JobState.CANCELLED if self.error["error"] == "Cancelled" else JobState.FAILED
+
+    def event(self) -> Event:
+        """The last thing that watchers hear."""
+        return Done(self.artifacts) if self.error is None else Failed(self.error)
 
 
 @dataclass(frozen=True)
@@ -105,6 +124,14 @@ class Queued(Event):
     """The job waits; `ahead` others go first."""
 
     ahead: int
+
+
+@dataclass(frozen=True)
+class Paused(Event):
+    """The studio cannot run anything for now; the job is safe and goes on by itself."""
+
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -185,5 +212,5 @@ class Failed(Event):
 
 
 EVENTS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Queued, Loading, Step, TextDelta, Sealed, Done, Failed)
+    kind.__name__: kind for kind in (Queued, Paused, Loading, Step, TextDelta, Sealed, Done, Failed)
 }

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     hang_seconds: Annotated[float, Field(gt=0)] = Field(
         30, description="How long a worker may be silent before it is killed."
     )
+    stall_seconds: Annotated[float, Field(gt=0)] = Field(
+        900, description="How long a worker that is alive may take over one step before it is killed."
+    )
     max_pixels: Annotated[int, Field(gt=0)] = Field(
         64_000_000, description="The largest picture that is decoded, in pixels."
     )
@@ -63,6 +66,9 @@ class Settings(BaseSettings):
     max_waiting: Annotated[int, Field(gt=0)] = Field(
         1000, description="How many jobs one person may have waiting."
     )
+    spare_bytes: Annotated[int, Field(ge=0)] = Field(
+        500_000_000, description="Jobs pause while the disk has less than this free."
+    )
     allow_training: bool = Field(
         False, description="What the manifest says about training on the outputs."
     )
@@ -70,8 +76,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the file."""
         return init_settings, env_settings, _File(settings_cls)

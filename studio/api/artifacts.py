@@ -1,0 +1,126 @@
+"""Finished outputs by id, their files as they were signed, and checking anybody's file."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse
+from starlette.datastructures import UploadFile
+from starlette.types import Message
+
+from studio.api.failures import FAILURES
+from studio.api.here import Here
+from studio.api.jobs import Limit
+from studio.artifacts import Artifact
+from studio.errors import InvalidRequest
+
+#: Tells a program of the host's own user where the file lies, so that it need not be copied.
+PATH_HEADER = "X-Studio-Path"
+
+router = APIRouter(tags=["artifacts"], responses=FAILURES)
+
+#: What a multipart body may hold beside its file, in bytes.
+_ENVELOPE = 10_000
+
+
+@router.get("/artifacts")
+async def list_artifacts(
+    client: Here, limit: Limit = 50, before: str | None = None
+) -> list[Artifact]:
+    """Your outputs, newest first; `before` is the id of the last one you have seen."""
+    return await client.artifacts(limit=limit, before=before)
+
+
+@router.get("/artifacts/{artifact}")
+async def read_artifact(client: Here, artifact: str) -> Artifact:
+    """One of your outputs: what it is, and how it was made."""
+    return await client.artifact(artifact)
+
+
+@router.get("/artifacts/{artifact}/file", response_class=FileResponse)
+async def read_file(request: Request, client: Here, artifact: str) -> FileResponse:
+    """The file itself, byte by byte as it was signed."""
+    found = await client.artifact(artifact)
+    path = await client.fetch(artifact)
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=31536000, immutable",
+    }
+    if request.app.state.gate.is_private(request):
+        headers[PATH_HEADER] = quote(str(path))
+    return FileResponse(
+        path,
+        media_type=found.media_type,
+        filename=f"{found.id}{path.suffix}",
+        content_disposition_type="inline",
+        headers=headers,
+    )
+
+
+@router.post(
+    "/verify",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                }
+            },
+        }
+    },
+)
+async def verify_file(client: Here, request: Request) -> dict[str, Any]:
+    """What can be found out about a file, wherever it came from. It is not kept."""
+    async with _upload(request) as (path, name):
+        verdict = await client.verify(path, name=name)
+    return verdict.record()
+
+
+@asynccontextmanager
+async def _upload(request: Request) -> AsyncIterator[tuple[Path, str]]:
+    """The file that came with the request, in a private folder that is gone afterwards."""
+    most = request.app.state.host.settings.max_upload_bytes
+    read = 0
+
+    async def receive() -> Message:
+        nonlocal read
+        message = await request.receive()
+        read += len(message.get("body", b""))
+        if read > most + _ENVELOPE:
+            raise InvalidRequest(
+                f"The file is larger than {most} bytes.", hint="Check it with `studio verify`."
+            )
+        return message
+
+    async with Request(request.scope, receive).form(max_files=1, max_fields=1) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequest(
+                "There is no file in the request.",
+                hint="Send it as multipart/form-data, in the field `file`.",
+            )
+        folder = Path(await anyio.to_thread.run_sync(tempfile.mkdtemp))
+        try:
+            path = folder / "file"
+            await anyio.to_thread.run_sync(_copy, file, path)
+            yield path, file.filename or "file"
+        finally:
+            await anyio.to_thread.run_sync(shutil.rmtree, folder)
+
+
+def _copy(file: UploadFile, path: Path) -> None:
+    with path.open("xb") as target:
+        shutil.copyfileobj(file.file, target)

@@ -1,0 +1,154 @@
+"""Who may come in: hosts, origins, tokens, and the session that lets a page load pictures.
+
+The rules, from the outside in. A request's Host must be a name of this server, or a page elsewhere
+could reach it by rebinding its own name. A request that changes something and comes from a web
+page must come from this server's own pages. Then a token, unless only this machine can connect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Body, Response
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from studio.api.failures import Unauthenticated, answer
+from studio.client import LOCAL
+from studio.errors import InvalidRequest, Refused
+from studio.settings import Settings
+
+COOKIE = "studio_session"
+#: Lets a holder of the private token act for somebody else: a bot for its users.
+OWNER_HEADER = "X-Studio-Owner"
+_OWNER = re.compile(r"[\w.:@-]{1,100}")
+_SESSION_SECONDS = 30 * 24 * 3600
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class Gate:
+    """Decides about every request. One per server."""
+
+    def __init__(self, settings: Settings, private_token: str) -> None:
+        self._private = private_token
+        self._token = settings.token.get_secret_value() if settings.token else None
+        self._secure = not settings.is_loopback
+        self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.hosts)}
+        self.router = APIRouter()
+        self.router.post("/session", status_code=204, summary="Begin a session")(self._session)
+
+    def authenticate(self, request: Request) -> str | None:
+        """The owner that the request speaks for, or None; fits Gradio's `auth_dependency`.
+
+        Raises:
+            InvalidRequest: if the name in `X-Studio-Owner` cannot be one.
+        """
+        scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            if _equal(presented, self._private):
+                owner = request.headers.get(OWNER_HEADER, LOCAL)
+                if not _OWNER.fullmatch(owner):
+                    raise InvalidRequest(
+                        f"{OWNER_HEADER} holds no owner's name.",
+                        hint="Letters, digits and . : @ _ - are allowed, at most 100.",
+                    )
+                return owner
+            return LOCAL if self._token and _equal(presented, self._token) else None
+        if self._token is None:
+            return LOCAL
+        cookie = request.cookies.get(COOKIE, "")
+        return LOCAL if _equal(cookie, _session(self._token)) else None
+
+    def is_private(self, request: Request) -> bool:
+        """Whether the request comes from a program of the host's own user on this machine."""
+        presented = request.headers.get("authorization", "").partition(" ")[2]
+        return _equal(presented, self._private)
+
+    def owner(self, request: Request) -> str:
+        """The owner that the request speaks for.
+
+        Raises:
+            Unauthenticated: if it presents no token, or a wrong one.
+        """
+        owner = self.authenticate(request)
+        if owner is None:
+            raise Unauthenticated
+        return owner
+
+    def check(self, connection: HTTPConnection, method: str) -> None:
+        """Pass a request that comes from where requests may come from.
+
+        Raises:
+            Refused: if it was made for another host, or by another site's page.
+        """
+        host = connection.headers.get("host", "")
+        if not self._is_ours(host):
+            raise Refused(
+                "This server does not answer to that name.",
+                hint="Open it by its address, or list the name in the setting `hosts`.",
+            )
+        origin = connection.headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        if method not in _READING and foreign:
+            raise Refused(
+                "Pages of other sites cannot use this server.", hint="Use the studio's own page."
+            )
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if name in self._names:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True  # an address is not a name that could be rebound
+
+    def _session(self, token: Annotated[str, Body(embed=True, max_length=1000)]) -> Response:
+        """Trade the token for a cookie, with which a page can load pictures."""
+        if self._token is None or not _equal(token, self._token):
+            raise Unauthenticated
+        response = Response(status_code=204)
+        response.set_cookie(
+            COOKIE,
+            _session(self._token),
+            max_age=_SESSION_SECONDS,
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+
+class Guard:
+    """ASGI middleware: every request, of the API and of what is mounted beside it, is checked."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            try:
+                # A socket, once open, can do anything: it counts as a change.
+                self._gate.check(HTTPConnection(scope), scope.get("method", "CONNECT"))
+            except Refused as error:
+                await answer(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _equal(presented: str, secret: str) -> bool:
+    return hmac.compare_digest(presented.encode(errors="replace"), secret.encode())
+
+
+def _session(token: str) -> str:
+    """The cookie's value: it proves that its bearer had the token, and does not contain it."""
+    return hmac.new(token.encode(), b"studio session", hashlib.sha256).hexdigest()

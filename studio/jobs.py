@@ -1,0 +1,269 @@
+"""The job store: every accepted order is a DBOS workflow, and so survives whatever kills the host.
+
+A workflow here is a durable promise and nothing more. Its input is the job, its output the
+outcome; between the two it waits for `run`, which the host provides. A host that dies leaves the
+workflow pending, and the next one to open the store is handed the job again.
+
+DBOS keeps one instance and one registry per process. That fact stays in this module: a store
+takes the process's only place when it opens and gives it back when it closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, cast
+
+import anyio
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSContextSetAuth,
+    DBOSPortableJSONSerializer,
+    SetWorkflowAttributes,
+    SetWorkflowID,
+    WorkflowHandleAsync,
+    WorkflowStatus,
+)
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
+
+from studio.errors import Broken, Cancelled, NotFound, Unavailable
+from studio.job import Job, Outcome
+
+#: Part of DBOS's address of a job. It never follows the code: an upgrade must not strand jobs.
+_VERSION = "1"
+_WORKFLOW = "job"
+#: DBOS stamps rows with whole seconds on SQLite, some time after the job was made.
+_STAMP_MARGIN = 2.0
+
+_THE_ONLY_PLACE = threading.Lock()
+_LOG = logging.getLogger(__name__)
+
+
+class JobStore:
+    """All jobs of one home. Open it with `async with`."""
+
+    def __init__(
+        self,
+        url: str,
+        run: Callable[[Job], Awaitable[Outcome]],
+        settled: Callable[[str, Outcome], None],
+    ) -> None:
+        """Keep jobs at the SQLAlchemy `url`.
+
+        `run` carries a job out; it may be handed a job that an earlier host had begun. `settled`
+        is told a job's id and outcome once the outcome is stored. Both are called on the event
+        loop that opened the store.
+        """
+        self._url = url
+        self._run = run
+        self._settled = settled
+        self._running: dict[str, asyncio.Task[Any]] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        """Open the store; jobs that were not finished are handed to `run` again.
+
+        Raises:
+            Unavailable: if the database cannot be opened, or this process has a store open.
+        """
+        if not _THE_ONLY_PLACE.acquire(blocking=False):
+            raise Unavailable(
+                "This process already runs a studio.", hint="Close it first, or attach to it."
+            )
+        self._loop = asyncio.get_running_loop()
+        try:
+            await anyio.to_thread.run_sync(self._launch)
+        except DBAPIError as error:
+            await self._release()
+            place = make_url(self._url).render_as_string(hide_password=True)
+            raise Unavailable(
+                f"The job store {place} cannot be opened: {error.orig}.",
+                hint="Put back a copy of it, or move it away to start with an empty one; finished "
+                "work is kept as files and stays.",
+            ) from error
+        except BaseException:
+            await self._release()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of every unfinished job, which stays stored, and close the database."""
+        self._closing = True
+        # A workflow that is cancelled from within stores nothing, and so stays pending.
+        for carrying in self._running.values():
+            carrying.cancel()
+        await self._empty.wait()
+        await self._release()
+
+    async def put(self, job: Job) -> Job:
+        """Accept `job`: when this returns, it is stored. A job with the same id is not replaced.
+
+        Returns the stored job. Raises `Unavailable` if the database cannot take it.
+        """
+        # In a task of its own: a caller who hangs up must not leave a stored job without a runner.
+        starting = self._loop.create_task(self._start(job), context=Context())
+        try:
+            await asyncio.shield(starting)
+        except DBAPIError as error:
+            raise Unavailable(
+                f"The order could not be stored: {error.orig}.",
+                hint="Make room on the disk, then send it again.",
+                retry=True,
+            ) from error
+        return await self.get(job.id)
+
+    async def get(self, job: str) -> Job:
+        """The job with this id, as far as the store knows it.
+
+        Raises:
+            NotFound: if there is none.
+        """
+        status = await DBOS.get_workflow_status_async(job)
+        if status is None or status.name != _WORKFLOW:
+            raise NotFound("There is no such job.", hint="Its owner sees it under `/api/v1/jobs`.")
+        return _job(status)
+
+    async def list(self, owner: str, *, limit: int, before: Job | None = None) -> list[Job]:
+        """The owner's jobs, newest first: at most `limit`, made before the job `before`."""
+        end = None
+        if before is not None:
+            end = datetime.fromtimestamp(before.created + _STAMP_MARGIN, UTC).isoformat()
+        size = limit + 64
+        while True:
+            rows = await DBOS.list_workflows_async(
+                name=_WORKFLOW, user=owner, end_time=end, limit=size, sort_desc=True
+            )
+            jobs = sorted(map(_job, rows), key=_age, reverse=True)
+            if len(rows) == size:
+                # Rows with equal stamps come in no order, so the last ones fetched may not be
+                # the newest of those that are left; they belong to the next page.
+                sure = (rows[-1].created_at or 0) / 1000 + _STAMP_MARGIN
+                jobs = [job for job in jobs if job.created > sure]
+            if before is not None:
+                jobs = [job for job in jobs if _age(job) < _age(before)]
+            if len(jobs) >= limit or len(rows) < size:
+                return jobs[:limit]
+            size *= 2
+
+    async def count(self, job: str, attempts: int) -> None:
+        """Remember that a worker has begun the job `attempts` times since its last output."""
+        await self._note(job, {"attempts": attempts})
+
+    async def cancel(self, job: str) -> None:
+        """Remember that the job is to end; whoever is handed it again finds it `cancelled`."""
+        await self._note(job, {"cancelled": True})
+
+    async def _note(self, job: str, attributes: dict[str, Any]) -> None:
+        await DBOS.update_workflow_attributes_async(job, attributes, merge=True)
+
+    def _launch(self) -> None:
+        # A handler of any kind keeps DBOS from adding its own, which writes to the terminal.
+        logging.getLogger("dbos").addHandler(logging.NullHandler())
+        address = make_url(self._url)
+        if address.get_backend_name() == "sqlite" and address.database:
+            Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        DBOS(
+            config=DBOSConfig(
+                name="colophon",
+                system_database_url=self._url,
+                executor_id="host",
+                application_version=_VERSION,
+                serializer=DBOSPortableJSONSerializer(),
+                log_level="ERROR",
+            )
+        )
+
+        async def keep(record: dict[str, Any]) -> dict[str, Any]:
+            return await self._keep(str(record["id"]))
+
+        # No limit to recoveries: DBOS counts claims, which are no fault of the job. The
+        # dispatcher counts how often a worker really began it.
+        self._workflow = DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(keep)
+        DBOS.launch()
+
+    async def _release(self) -> None:
+        await anyio.to_thread.run_sync(lambda: DBOS.destroy(destroy_registry=True))
+        # DBOS had lent the event loop its own threads, which are gone now.
+        self._loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="studio"))
+        _THE_ONLY_PLACE.release()
+
+    async def _start(self, job: Job) -> WorkflowHandleAsync[dict[str, Any]]:
+        with (
+            SetWorkflowID(job.id),
+            SetWorkflowAttributes({"task": job.task}),
+            DBOSContextSetAuth(job.owner, None),
+        ):
+            return await DBOS.start_workflow_async(self._workflow, job.record())
+
+    async def _keep(self, job: str) -> dict[str, Any]:
+        """The workflow: wait for the job's outcome. It may run on a loop of DBOS's own."""
+        keeping = cast(asyncio.Task[Any], asyncio.current_task())
+        # Out of the workflow's context, where every call would be recorded as a step of it.
+        promise = Context().run(asyncio.run_coroutine_threadsafe, self._carry_out(job), self._loop)
+        # DBOS writes the outcome in this same task, after this function has returned it.
+        keeping.add_done_callback(
+            lambda task: self._loop.call_soon_threadsafe(self._kept, job, task)
+        )
+        outcome = await asyncio.wrap_future(promise)
+        return asdict(outcome)
+
+    async def _carry_out(self, job: str) -> Outcome:
+        if self._closing:
+            raise asyncio.CancelledError
+        self._running[job] = cast(asyncio.Task[Any], asyncio.current_task())
+        self._empty.clear()
+        return await self._run(await self.get(job))
+
+    def _kept(self, job: str, keeping: asyncio.Task[Any]) -> None:
+        """The workflow has ended: its outcome is stored, or the store is closing."""
+        self._running.pop(job, None)
+        if not self._running:
+            self._empty.set()
+        if keeping.cancelled():
+            return
+        if error := keeping.exception():
+            broken = _broken(job)
+            _LOG.error("incident %s: job %s", broken.incident, job, exc_info=error)
+            self._settled(job, Outcome((), broken.record()))
+        else:
+            self._settled(job, _outcome(keeping.result()))
+
+
+def _age(job: Job) -> tuple[float, str]:
+    return job.created, job.id
+
+
+def _job(status: WorkflowStatus) -> Job:
+    """The job that a row holds."""
+    job = Job.from_record(cast(Mapping[str, Any], status.input)["args"][0])
+    notes: Mapping[str, Any] = status.attributes or {}
+    job = replace(job, attempts=notes.get("attempts", 0))
+    match status.status:
+        case "SUCCESS":
+            outcome = _outcome(status.output)
+        case "PENDING" | "ENQUEUED" | "DELAYED" if not notes.get("cancelled"):
+            return job
+        case "PENDING" | "ENQUEUED" | "DELAYED" | "CANCELLED":
+            outcome = Outcome((), Cancelled().record())
+        case _:
+            outcome = Outcome((), _broken(job.id).record())
+    return replace(job, state=outcome.state, artifacts=outcome.artifacts, error=outcome.error)
+
+
+def _broken(job: str) -> Broken:
+    return Broken(incident=job[:8])
+
+
+def _outcome(record: Any) -> Outcome:
+    return Outcome(tuple(record["artifacts"]), record["error"])

@@ -1,0 +1,192 @@
+"""The jobs between acceptance and outcome: how far each is, who waits, and who has had how much."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import time
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from studio import scheduler
+from studio.errors import ErrorRecord, StudioError
+from studio.families import Order
+from studio.fields import fields_of
+from studio.job import Job, JobState, Outcome
+from studio.scheduler import Waiting
+from studio.tasks import TASKS
+
+
+@dataclass
+class Entry:
+    """A job between its acceptance and its outcome."""
+
+    job: Job
+    #: Set when there is nothing left to wait for.
+    outcome: asyncio.Future[Outcome]
+    #: Indices that are still to be made, in order.
+    wanted: list[int]
+    #: Ids of the published outputs, by index.
+    published: dict[int, str]
+    #: How often a worker has begun the job since it last finished an output.
+    attempts: int
+    #: How often a batch with the job, or a seal of it, has failed since then.
+    failures: int = 0
+    #: How often the job stood at the front and was passed over.
+    skips: int = 0
+    #: Whether the lane has it now, and whether the worker has really begun it.
+    on_lane: bool = False
+    begun: bool = False
+    #: How many of its outputs are being sealed.
+    sealing: int = 0
+    #: Why it ends before its time.
+    error: ErrorRecord | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it stands in line."""
+        return bool(self.wanted) and not self.on_lane and self.error is None
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        """Ids of the published outputs, in the order of their index."""
+        return tuple(self.published[index] for index in sorted(self.published))
+
+    def view(self) -> Job:
+        """The job as it is at this moment."""
+        if self.on_lane or self.sealing:
+            state = JobState.RUNNING
+        elif self.error is not None or not self.wanted:
+            state = Outcome(self.artifacts, self.error).state
+        else:
+            state = JobState.WAITING
+        return replace(
+            self.job,
+            state=state,
+            attempts=self.attempts,
+            artifacts=self.artifacts,
+            error=self.error if state.final else None,
+        )
+
+    def orders(self, most: int) -> list[Order]:
+        """What to make next: at most `most` outputs, and none of a job that has ended."""
+        if self.error is not None:
+            return []
+        seed = int(self.job.request["seed"])
+        return [
+            Order(self.job.id, index, self.job.task, self.job.request, seed + index)
+            for index in self.wanted[:most]
+        ]
+
+    def made(self, index: int) -> None:
+        """The lane has made an output, and it is about to be sealed."""
+        self.wanted.remove(index)
+        self.attempts = 0
+        self.begun = False
+        self.sealing += 1
+
+    def sealed(self, index: int, artifact: str) -> None:
+        """An output is published."""
+        self.published[index] = artifact
+        self.failures = 0
+
+    def lost(self, index: int) -> None:
+        """An output that was made could not be sealed, and has to be made again."""
+        bisect.insort(self.wanted, index)
+
+    def end(self, error: StudioError) -> None:
+        """End the job before its time; the first reason stands."""
+        if self.error is None:
+            self.error = error.record()
+        self.settle()
+
+    def settle(self) -> None:
+        """End the job if there is nothing left to wait for."""
+        if self.on_lane or self.sealing or self.outcome.done():
+            return
+        if self.error is not None or not self.wanted:
+            self.outcome.set_result(Outcome(self.artifacts, self.error))
+
+
+class Line:
+    """All entries of one host, and the fairness between their owners."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        #: Seconds of the device that each owner has had.
+        self._served: dict[str, float] = {}
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def __contains__(self, job: str) -> bool:
+        return job in self._entries
+
+    def __getitem__(self, job: str) -> Entry:
+        return self._entries[job]
+
+    def get(self, job: str) -> Entry | None:
+        """The job's entry, if it is in here."""
+        return self._entries.get(job)
+
+    def enter(self, entry: Entry) -> None:
+        """Take a job in."""
+        owners = {other.job.owner for other in self}
+        if entry.job.owner not in owners:
+            # Whoever comes back starts level with those who are here: rest is not saved up.
+            level = min((self._served[other] for other in owners), default=0.0)
+            self._served[entry.job.owner] = max(self._served.get(entry.job.owner, 0.0), level)
+        self._entries[entry.job.id] = entry
+
+    def leave(self, job: str) -> None:
+        """Forget a job; nothing happens if it was never here."""
+        self._entries.pop(job, None)
+        if not self._entries:
+            self._served.clear()
+
+    def serve(self, owner: str, seconds: float) -> None:
+        """Remember that the owner has had the device for so long."""
+        self._served[owner] = self._served.get(owner, 0.0) + seconds
+
+    def count(self, owner: str) -> int:
+        """How many of the owner's jobs are in here."""
+        return sum(entry.job.owner == owner for entry in self)
+
+    def waiting(self) -> list[Waiting]:
+        """Those in line, as the scheduler sees them."""
+        return [
+            Waiting(
+                entry.job.id,
+                entry.job.owner,
+                entry.job.card,
+                # What failed in company is tried again alone, so that the culprit fails alone.
+                (_shape(entry.job), entry.job.id if entry.failures else ""),
+                entry.job.priority,
+                entry.job.created,
+                len(entry.wanted),
+                entry.skips,
+            )
+            for entry in self
+            if entry.waits
+        ]
+
+    def order(self) -> list[tuple[str, int]]:
+        """Those in line, the next first, each with how many jobs go before it."""
+        busy = sum(entry.on_lane for entry in self)
+        line = scheduler.in_line(self.waiting(), time.time(), served=self._served)
+        return [(job, ahead) for ahead, job in enumerate(line, busy)]
+
+    def pick(self, resident: Collection[str], most: Mapping[str, int]) -> scheduler.Pick | None:
+        """The next batch, as `scheduler.pick` chooses it, with the skip it costs noted."""
+        pick = scheduler.pick(self.waiting(), resident, time.time(), served=self._served, most=most)
+        if pick is not None and pick.passed is not None:
+            self._entries[pick.passed].skips += 1
+        return pick
+
+
+def _shape(job: Job) -> Hashable:
+    """What orders must share to be made together: all but the words, the seed and the count."""
+    free = {"seed", "count"} | {
+        spec.name for spec in fields_of(TASKS[job.task].request) if spec.type in ("text", "model")
+    }
+    return job.task, *((name, repr(job.request[name])) for name in job.request if name not in free)

@@ -1,0 +1,111 @@
+"""Who watches which job: live events, in memory only, for any number of watchers at any time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from studio.job import Event, Sealed, Step, TextDelta
+
+
+@dataclass
+class _Scene:
+    """How far a job is: what a watcher who comes late has to hear first."""
+
+    latest: Event | None = None
+    sealed: list[Sealed] = field(default_factory=list)
+    texts: dict[int, Event] = field(default_factory=dict)
+    watchers: set[_Watcher] = field(default_factory=set)
+
+    def note(self, event: Event) -> None:
+        match event:
+            case Sealed():
+                self.sealed.append(event)
+            case TextDelta():
+                before = self.texts.get(event.index, TextDelta("", event.index))
+                self.texts[event.index] = _together(before, event) or event
+            case _:
+                self.latest = self.latest and _together(self.latest, event) or event
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing was told and nobody watches."""
+        return not (self.watchers or self.latest or self.sealed or self.texts)
+
+    def so_far(self) -> list[Event]:
+        latest = [] if self.latest is None else [self.latest]
+        return [*self.sealed, *latest, *self.texts.values()]
+
+
+class _Watcher:
+    """One watcher's unread events; those that say the same again take each other's place."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._unread = events
+        self._news = asyncio.Event()
+        if events:
+            self._news.set()
+
+    def hear(self, event: Event) -> None:
+        # However slowly it reads, a watcher holds one step and one stretch of text at most.
+        if self._unread and (both := _together(self._unread[-1], event)):
+            self._unread[-1] = both
+        else:
+            self._unread.append(event)
+        self._news.set()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            events, self._unread = self._unread, []
+            for event in events:
+                yield event
+                if event.last:
+                    return
+
+
+def _together(before: Event, event: Event) -> Event | None:
+    """One event that says what the two say, if there is one."""
+    match before, event:
+        case Step(), Step() if before.index == event.index:
+            return replace(event, preview=event.preview or before.preview)
+        case TextDelta(), TextDelta() if before.index == event.index:
+            return replace(event, text=before.text + event.text)
+        case _:
+            return None
+
+
+class Watchers:
+    """The live events of all jobs that are not finished. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._scenes: dict[str, _Scene] = {}
+
+    def tell(self, job: str, event: Event) -> None:
+        """Pass an event on to everyone who watches the job; after its last event, forget it."""
+        scene = self._scenes.setdefault(job, _Scene())
+        scene.note(event)
+        for watcher in scene.watchers:
+            watcher.hear(event)
+        if event.last:
+            del self._scenes[job]
+
+    @contextmanager
+    def watch(self, job: str) -> Iterator[AsyncIterable[Event]]:
+        """How far the job is, then every event as it happens, to the last.
+
+        Nothing is missed from the moment the context is entered. Ask the job store after that: a
+        job that was final before it has no events left.
+        """
+        scene = self._scenes.setdefault(job, _Scene())
+        watcher = _Watcher(scene.so_far())
+        scene.watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            scene.watchers.discard(watcher)
+            if scene.is_bare and self._scenes.get(job) is scene:
+                del self._scenes[job]
