@@ -1,0 +1,58 @@
+"""Provenance: marks, manifests, keys and the ledger of one installation, put together once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from studio.artifacts import ArtifactStore
+    from studio.provenance.keys import Keys
+    from studio.provenance.ledger import Ledger
+    from studio.provenance.seal import Sealer
+    from studio.provenance.verify import Verifier
+    from studio.settings import Settings
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything one home needs to seal and to verify."""
+
+    sealer: Sealer
+    verifier: Verifier
+    store: ArtifactStore
+    keys: Keys
+    ledger: Ledger
+
+    def close(self) -> None:
+        """Close the databases."""
+        self.store.close()
+        self.ledger.close()
+
+
+def open_provenance(settings: Settings) -> Provenance:
+    """The provenance of `settings.home`; its keys are made at the first call.
+
+    Takes no lock that a running host holds: checking works while the studio is up. A mark key
+    that `studio keys rotate` adds is used from the next opening on.
+    """
+    # Here, so that the decode child, which only reads manifests, starts without all this.
+    from studio.artifacts import ArtifactStore
+    from studio.provenance.keys import Keys
+    from studio.provenance.ledger import Ledger
+    from studio.provenance.marks.image import ImageMark
+    from studio.provenance.seal import Sealer
+    from studio.provenance.verify import Verifier
+
+    keys = Keys(settings.home / "keys")
+    keys.create(settings.label)
+    ledger = Ledger(settings.home / "ledger.sqlite", keys.ledger_secret())
+    store = ArtifactStore(settings.home / "artifacts")
+    marks = {mark.kind: mark for mark in [ImageMark(keys.marks())]}
+    return Provenance(
+        sealer=Sealer(settings, keys, ledger, store, marks),
+        verifier=Verifier(settings, keys, ledger, marks),
+        store=store,
+        keys=keys,
+        ledger=ledger,
+    )

@@ -1,0 +1,246 @@
+"""Manifests: the signed C2PA statement inside a file, written and read.
+
+What a manifest says is public: that the content is AI-generated, by which model and studio, and
+which mark it carries. The prompt, the owner and the job stay out of it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import c2pa
+
+if TYPE_CHECKING:
+    # The decode child reads manifests and never comes near keys.
+    from studio.provenance.keys import SigningKey
+
+_SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_GENERATION = "org.colophon.generation"
+_TRAINING = ("ai_inference", "ai_training", "ai_generative_training", "data_mining")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the studio says about one output."""
+
+    #: The studio's name for people, and the software's version.
+    studio: str
+    version: str
+    task: str
+    card: str
+    revision: str
+    licence: str
+    #: What the card wants said of its outputs, or nothing.
+    notice: str
+    #: Method and number (12 hex digits) of the mark in the content.
+    mark_alg: str
+    mark: str
+    allow_training: bool
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """A signed file that an output was made from."""
+
+    path: Path
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a file's manifest store says, and how far it holds."""
+
+    #: `trusted`, `valid`, `invalid` or `absent`.
+    state: str
+    #: Organisation and common name in the signer's certificate.
+    signer: str = ""
+    #: The generator and its version, as the manifest names them.
+    generator: str = ""
+    #: Why it is not valid or not trusted: C2PA's own status codes, those of ingredients included.
+    problems: tuple[str, ...] = ()
+    #: How many manifests there are: this file's own and all its ingredients'.
+    manifests: int = 0
+    #: `{alg: value}` of the marks that the manifest says the content carries.
+    soft_bindings: Mapping[str, str] = field(default_factory=dict)
+    #: The studio's own assertion, if there is one.
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    #: Titles of the direct ingredients.
+    ingredients: tuple[str, ...] = ()
+    #: Where a manifest is said to be, if it is not in the file; it is never fetched.
+    remote: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """The report as plain JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> Report:
+        """The report that `record` describes."""
+        values = dict(record)
+        for name in ("problems", "ingredients"):
+            values[name] = tuple(values[name])
+        return Report(**values)
+
+
+def sign(
+    data: bytes,
+    media_type: str,
+    statement: Statement,
+    key: SigningKey,
+    ingredients: Sequence[Ingredient] = (),
+) -> bytes:
+    """`data` with a manifest in it that holds `statement`, signed with `key`.
+
+    Raises:
+        c2pa.C2paError: if the format takes no manifest or the key is unfit to sign.
+    """
+    definition = _definition(statement, bool(ingredients))
+    with c2pa.Builder(json.dumps(definition), context=_context("")) as builder:
+        for place, ingredient in enumerate(ingredients):
+            relation = "parentOf" if place == 0 else "componentOf"
+            description = {"relationship": relation, "label": f"parent{place}"}
+            with ingredient.path.open("rb") as file:
+                builder.add_ingredient(json.dumps(description), ingredient.media_type, file)
+        info = c2pa.C2paSignerInfo(b"es256", key.chain, key.private, None)
+        signed = io.BytesIO()
+        with c2pa.Signer.from_info(info) as signer:
+            builder.sign(signer, media_type, io.BytesIO(data), signed)
+    return signed.getvalue()
+
+
+def read(file: BinaryIO, media_type: str, anchors: str) -> Report:
+    """What the manifest store in `file` says, judged by the PEM roots in `anchors`.
+
+    Nothing is ever fetched. A manifest that is broken in any way is `invalid`, as is one with an
+    ingredient that was changed: the library calls such a file trusted at its top level.
+    """
+    try:
+        with c2pa.Reader(media_type, file, context=_context(anchors)) as reader:
+            store = json.loads(reader.json())
+    except c2pa.C2paError.ManifestNotFound:
+        return Report("absent")
+    except c2pa.C2paError.RemoteManifest as error:
+        return Report("absent", remote=str(error).rpartition(" ")[2])
+    except c2pa.C2paError as error:
+        return Report("invalid", problems=(str(error)[:200],))
+    manifests = store["manifests"]
+    active = manifests[store["active_manifest"]]
+    results = store.get("validation_results", {})
+    problems = sorted({code for code in _failures(results)})
+    problems += [code for code in _ingredient_failures(manifests) if code not in problems]
+    broken = [code for code in problems if code != "signingCredential.untrusted"]
+    state = (
+        "invalid"
+        if broken
+        else {"Trusted": "trusted", "Valid": "valid"}.get(
+            store.get("validation_state", ""), "invalid"
+        )
+    )
+    assertions = {one["label"]: one["data"] for one in active.get("assertions", [])}
+    signature = active.get("signature_info", {})
+    names = [signature.get(name) for name in ("issuer", "common_name")]
+    agents = active.get("claim_generator_info") or [{}]
+    return Report(
+        state,
+        signer=" / ".join(dict.fromkeys(str(name) for name in names if name)),
+        generator=f"{agents[0].get('name', '')} {agents[0].get('version', '')}".strip(),
+        problems=tuple(problems),
+        manifests=len(manifests),
+        soft_bindings=dict(_soft_bindings(assertions)),
+        generation=assertions.get(_GENERATION, {}),
+        ingredients=tuple(
+            str(one.get("title") or one.get("label") or "") for one in active.get("ingredients", [])
+        ),
+    )
+
+
+def _definition(statement: Statement, made_from_parents: bool) -> dict[str, Any]:
+    agent = {"name": "Colophon", "version": statement.version}
+    if made_from_parents:
+        first = {
+            "action": "c2pa.opened",
+            "digitalSourceType": f"{_SOURCES}compositeWithTrainedAlgorithmicMedia",
+            "softwareAgent": agent,
+            "parameters": {"ingredientIds": ["parent0"]},
+        }
+    else:
+        first = {
+            "action": "c2pa.created",
+            "digitalSourceType": f"{_SOURCES}trainedAlgorithmicMedia",
+            "softwareAgent": agent,
+        }
+    use = "allowed" if statement.allow_training else "notAllowed"
+    generation = {
+        "label": "AI-generated",
+        "studio": statement.studio,
+        "task": statement.task,
+        "model": statement.card,
+        "revision": statement.revision,
+        "licence": statement.licence,
+    }
+    if statement.notice:
+        generation["notice"] = statement.notice
+    return {
+        "claim_generator_info": [agent],
+        "title": f"AI-generated, made with {statement.card}",
+        "assertions": [
+            {
+                "label": "c2pa.actions.v2",
+                "data": {"actions": [first, {"action": "c2pa.watermarked.bound"}]},
+            },
+            {
+                "label": "c2pa.soft-binding",
+                "data": {
+                    "alg": statement.mark_alg,
+                    "blocks": [{"scope": {}, "value": statement.mark}],
+                },
+            },
+            {
+                "label": "cawg.training-mining",
+                "data": {"entries": {f"cawg.{what}": {"use": use} for what in _TRAINING}},
+            },
+            {"label": _GENERATION, "data": generation},
+        ],
+    }
+
+
+def _context(anchors: str) -> c2pa.Context:
+    settings: dict[str, Any] = {
+        "verify": {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False},
+        "builder": {"thumbnail": {"enabled": False}},
+    }
+    if anchors:
+        settings["trust"] = {"user_anchors": anchors}
+    return c2pa.Context.from_dict(settings)
+
+
+def _failures(results: Mapping[str, Any]) -> Iterator[str]:
+    """Status codes of all failures in a validation result, those of ingredients below it too."""
+    for name, value in results.items():
+        if name == "failure":
+            yield from (one["code"] for one in value)
+        elif isinstance(value, Mapping):
+            yield from _failures(value)
+        elif isinstance(value, list):
+            for one in value:
+                if isinstance(one, Mapping):
+                    yield from _failures(one)
+
+
+def _ingredient_failures(manifests: Mapping[str, Any]) -> Iterator[str]:
+    for manifest in manifests.values():
+        for ingredient in manifest.get("ingredients", []):
+            for code in _failures(ingredient.get("validation_results", {})):
+                yield f"ingredient: {code}"
+
+
+def _soft_bindings(assertions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for label, data in assertions.items():
+        if label.startswith("c2pa.soft-binding"):
+            for block in data.get("blocks", []):
+                yield str(data.get("alg", "")), str(block.get("value", ""))

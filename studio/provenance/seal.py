@@ -1,0 +1,232 @@
+"""The one door out: a draft becomes a marked, signed, published artifact, or nothing at all.
+
+mark → encode → fingerprint → sign → read back and check → ledger → publish by rename.
+
+The ledger's row comes after the check, so that a seal that fails leaves nothing behind; a crash
+right after it leaves a row whose output never appeared, which harms nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+import studio
+from studio.artifacts import Artifact, ArtifactStore, Note, artifact_id
+from studio.cards import Card
+from studio.draft import Draft
+from studio.errors import NotFound, SealFailed, StudioError, Unavailable
+from studio.job import Job
+from studio.provenance.encode import FORMATS, encode
+from studio.provenance.fingerprint import fingerprint
+from studio.provenance.keys import Keys
+from studio.provenance.ledger import Entry, Ledger
+from studio.provenance.manifest import Ingredient, Statement, read, sign
+from studio.provenance.marks import Mark, Marked
+from studio.settings import Settings
+from studio.tasks.request import Kind
+
+#: Bytes that stay free on the disk: databases must be able to write their last rows.
+_RESERVE = 16_000_000
+
+
+@dataclass(frozen=True)
+class Sealer:
+    """Seals the drafts of one installation; called from any thread."""
+
+    settings: Settings
+    keys: Keys
+    ledger: Ledger
+    store: ArtifactStore
+    #: The mark for each kind of content.
+    marks: Mapping[Kind, Mark]
+
+    def seal(
+        self,
+        draft: Draft,
+        *,
+        job: Job,
+        card: Card,
+        revision: str,
+        parents: tuple[str, ...] = (),
+        batch: int,
+        versions: Mapping[str, str],
+    ) -> Artifact:
+        """The published artifact of `draft`; sealing the same output again returns the first one.
+
+        Raises:
+            Unavailable: if the disk is full; `retry` says that nothing else is wrong.
+            SealFailed: if anything else went wrong. The output is withheld, nothing is left behind.
+        """
+        identity = artifact_id(job.id, draft.index)
+        with contextlib.suppress(NotFound):
+            return self.store.get(identity)
+        with _failing_closed():
+            if draft.kind not in self.marks:
+                raise SealFailed(f"There is no mark for {draft.kind} yet.", hint="")
+            mark = self.marks[draft.kind]
+            target = FORMATS[str(job.request["format"])]
+            number = self._draw()
+            marked = mark.embed(draft, number)
+            print_ = fingerprint(marked.draft.arrays["pixels"])
+            key = self.keys.signing()
+            statement = Statement(
+                studio=self.settings.label,
+                version=studio.__version__,
+                task=job.task,
+                card=card.name,
+                revision=revision,
+                licence=card.licence,
+                notice=card.studio.notice,
+                mark_alg=mark.alg,
+                mark=f"{number:012x}",
+                allow_training=self.settings.allow_training,
+            )
+            media = sign(
+                encode(marked.draft, str(job.request["format"])),
+                target.media_type,
+                statement,
+                key,
+                list(self._ingredients(parents)),
+            )
+            weak = self._check(media, target.media_type, marked, number)
+            note = Note(
+                job=job.id,
+                index=draft.index,
+                owner=self.ledger.pseudonym(job.owner),
+                task=job.task,
+                card=card.name,
+                revision=revision,
+                request=dict(job.request),
+                request_sha256=_digest_of(job.request),
+                draft_sha256=draft.digest(),
+                seed=draft.seed,
+                parents=parents,
+                marks={
+                    draft.kind: {
+                        "id": statement.mark,
+                        "alg": mark.alg,
+                        "key": marked.key,
+                        "psnr": marked.psnr,
+                        "margin": marked.margin,
+                        "weak": weak,
+                    }
+                },
+                batch=batch,
+                versions={"studio": studio.__version__, **versions, "signing-key": key.id},
+                created=time.time(),
+            )
+            artifact = Artifact(
+                id=identity,
+                owner=job.owner,
+                kind=draft.kind,
+                media_type=target.media_type,
+                size=len(media),
+                sha256=hashlib.sha256(media).hexdigest(),
+                note=note,
+            )
+            self._require_space(2 * len(media))
+            self.ledger.append(_entry(artifact, print_))
+            return self.store.publish(artifact, media)
+
+    def _draw(self) -> int:
+        """A mark number that no output has yet."""
+        while True:
+            number = secrets.randbits(48)
+            if self.ledger.by_mark(f"{number:012x}") is None:
+                return number
+
+    def _ingredients(self, parents: tuple[str, ...]) -> Iterator[Ingredient]:
+        for parent in parents:
+            # A deleted parent stays named in the note; its file can no longer be quoted.
+            with contextlib.suppress(NotFound):
+                artifact = self.store.get(parent)
+                yield Ingredient(self.store.path(parent), artifact.media_type)
+
+    def _check(self, media: bytes, media_type: str, marked: Marked, number: int) -> bool:
+        """Read the finished file as a stranger would; returns whether the mark is weak in it."""
+        report = read(io.BytesIO(media), media_type, self.keys.root_pem())
+        if report.state != "trusted":
+            raise SealFailed(
+                f"The manifest reads back as {report.state}: {', '.join(report.problems)}."
+            )
+        with Image.open(io.BytesIO(media)) as picture:
+            pixels = np.asarray(picture)
+        if pixels.shape[:2] != marked.draft.arrays["pixels"].shape[:2]:
+            raise SealFailed("The finished file has other dimensions than the draft.")
+        finished = Draft("image", 0, 0, {"pixels": pixels})
+        found = self.marks[marked.draft.kind].detect(finished, thorough=False)
+        return marked.weak or found is None or found.payload != number
+
+    def _require_space(self, needed: int) -> None:
+        if shutil.disk_usage(self.store.folder).free < needed + _RESERVE:
+            raise _disk_full()
+
+
+def _entry(artifact: Artifact, print_: bytes) -> Entry:
+    note = artifact.note
+    mark = note.marks[artifact.kind]
+    return Entry(
+        artifact=artifact.id,
+        kind=artifact.kind,
+        media_type=artifact.media_type,
+        sha256=artifact.sha256,
+        draft_sha256=note.draft_sha256,
+        mark=mark["id"],
+        mark_alg=mark["alg"],
+        mark_key=mark["key"],
+        mark_weak=mark["weak"],
+        fingerprint=print_.hex(),
+        signing_key=note.versions["signing-key"],
+        owner=note.owner,
+        task=note.task,
+        card=note.card,
+        revision=note.revision,
+        parents=note.parents,
+        created=note.created,
+    )
+
+
+def _digest_of(request: Mapping[str, object]) -> str:
+    text = json.dumps(dict(request), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _failing_closed() -> Iterator[None]:
+    """Whatever goes wrong inside becomes `SealFailed`, or `Unavailable` if the disk is full."""
+    try:
+        yield
+    except StudioError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise _disk_full() from error
+        raise SealFailed(f"The output could not be published: {error}.") from error
+    except sqlite3.OperationalError as error:
+        # SQLite reports a file that may not grow as a failed write.
+        if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+            raise _disk_full() from error
+        raise SealFailed(f"The ledger could not be written: {error}.") from error
+    except Exception as error:
+        raise SealFailed(f"The output could not be marked and signed: {error}.") from error
+
+
+def _disk_full() -> Unavailable:
+    return Unavailable(
+        "The disk is full, so the output cannot be kept.",
+        hint="Free some space; the job goes on by itself.",
+        retry=True,
+    )

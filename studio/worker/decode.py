@@ -1,0 +1,177 @@
+"""The decode child: opens one stranger's file, where it can do no harm.
+
+`python -m studio.worker.decode` reads one JSON order from stdin, writes one JSON answer to stdout
+and ends. It has no network, no way to start processes, little memory and a few seconds; it imports
+neither torch nor the host. What it finds is told in JSON; pixels go, as a raw array, into the
+folder that the order names. `studio.worker.decode_client` is the side that asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Before numpy: its thread pools would each claim address space that the limit below counts.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from studio.errors import InvalidRequest, NotFound, StudioError
+from studio.provenance.manifest import read
+
+#: What may be opened as a picture, and what each is to the manifest reader.
+_MEDIA_TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "BMP": "image/bmp",
+}
+#: These hold no manifest.
+_WITHOUT_MANIFEST = {"BMP"}
+_MEMORY = 480_000_000  # bytes of address space beyond the interpreter and its libraries
+_CPU_SECONDS = 4
+_STRIPE = 256  # rows that are converted and written at a time
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # of Linux's unshare(2)
+
+
+def main() -> None:
+    """Carry out the order on stdin."""
+    order = json.load(sys.stdin)
+    _confine()
+    try:
+        answer = {"ok": decode(order)}
+    except StudioError as error:
+        answer = {"error": error.record()}
+    except MemoryError:
+        answer = {"error": _too_much("needs more memory than a check may use").record()}
+    json.dump(answer, sys.stdout)
+
+
+def decode(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in the file `order["path"]`.
+
+    The order also has `folder` (for the pixels), `anchors` (PEM roots), `max_pixels`, and
+    `short_side`: pictures more than twice as large are reduced by a whole factor; 0 keeps all.
+
+    Raises:
+        NotFound: if there is no such file.
+        InvalidRequest: if it is no whole picture of a known format and an allowed size.
+    """
+    path = Path(order["path"])
+    try:
+        with path.open("rb") as file, _open_picture(file) as picture:
+            width, height = picture.size
+            if width * height > order["max_pixels"]:
+                raise _too_much(f"has {width} × {height} pixels")
+            format_name = str(picture.format)
+            media_type = _MEDIA_TYPES[format_name]
+            if format_name in _WITHOUT_MANIFEST:
+                manifest: dict[str, Any] = {"state": "absent"}
+            else:
+                with path.open("rb") as again:
+                    manifest = read(again, media_type, order["anchors"]).record()
+            place = Path(order["folder"]) / "pixels.npy"
+            _spool(_upright(picture, order["short_side"]), place)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound("There is no such file.", hint="Check the name.") from None
+    except IsADirectoryError:
+        raise InvalidRequest(
+            "This is a folder, not a file.", hint="Name the files in it."
+        ) from None
+    except PermissionError:
+        raise NotFound("This file may not be read.", hint="Check its permissions.") from None
+    return {
+        "media_type": media_type,
+        "width": width,
+        "height": height,
+        "pixels": str(place),
+        "manifest": manifest,
+    }
+
+
+def _open_picture(file: Any) -> ImageFile.ImageFile:
+    """The picture that the bytes themselves say they are; only its head has been read."""
+    if not file.read(1):
+        raise InvalidRequest("This file is empty.", hint="Fetch it again from where it came.")
+    file.seek(0)
+    # The cap on pixels is the order's own, and holds before anything is decoded.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        return Image.open(file, formats=tuple(_MEDIA_TYPES))
+    except UnidentifiedImageError:
+        raise InvalidRequest(
+            "This file is no picture that the studio can read.",
+            hint=f"It reads {', '.join(_MEDIA_TYPES)}, whatever the file is called.",
+        ) from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise _damaged(error) from None
+
+
+def _upright(picture: Image.Image, short_side: int) -> Image.Image:
+    """The first frame, decoded, reduced if it is much too large, and turned as its EXIF says."""
+    try:
+        picture.load()
+        factor = min(picture.size) // short_side if short_side else 1
+        if factor > 1:
+            if picture.mode not in ("L", "RGB", "RGBA"):
+                picture = _plain(picture)
+            picture = picture.reduce(factor)
+        return ImageOps.exif_transpose(picture)
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise _damaged(error) from None
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _spool(picture: Image.Image, place: Path) -> None:
+    """Write uint8 pixels (height, width, 3 or 4) stripe by stripe, to keep one copy in memory."""
+    width, height = picture.size
+    depth = 4 if picture.has_transparency_data else 3
+    pixels = np.lib.format.open_memmap(
+        place, mode="w+", dtype=np.uint8, shape=(height, width, depth)
+    )
+    for top in range(0, height, _STRIPE):
+        stripe = picture.crop((0, top, width, min(top + _STRIPE, height)))
+        pixels[top : top + _STRIPE] = np.asarray(stripe.convert("RGBA" if depth == 4 else "RGB"))
+
+
+def _damaged(error: Exception) -> InvalidRequest:
+    return InvalidRequest(
+        f"This picture is damaged: {error}.", hint="Fetch it again from where it came."
+    )
+
+
+def _too_much(what: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"This picture {what}; it was not decoded.",
+        hint="Reduce it, or raise `max_pixels` in the settings.",
+    )
+
+
+def _confine() -> None:
+    """Give up the network, other processes, time and memory; none of it can be taken back."""
+    # Where the system forbids a name space of one's own, the libraries' settings still hold.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NETWORK)
+    in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = in_use * resource.getpagesize() + _MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main()

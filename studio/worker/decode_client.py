@@ -1,0 +1,112 @@
+"""The asking side of the decode child: one process per file, a time limit, typed errors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.errors import InvalidRequest, StudioError
+from studio.provenance.manifest import Report
+from studio.settings import Settings
+
+#: Seconds after which a child is killed. It limits its own processor time more tightly.
+_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a decode child found in a file."""
+
+    #: From the content, whatever the file is called.
+    media_type: str
+    #: Size of the picture in the file.
+    width: int
+    height: int
+    manifest: Report
+    #: uint8 (height, width, 3 or 4); mapped from a file that is gone when the context ends.
+    pixels: NDArray[np.uint8]
+
+
+@contextlib.contextmanager
+def decoding(
+    path: Path, settings: Settings, *, anchors: str = "", short_side: int = 0
+) -> Iterator[Decoded]:
+    """What is in `path`, opened in a process of its own.
+
+    `anchors` are the PEM roots that manifests are judged by. With `short_side`, pictures whose
+    short side is at least twice that are reduced by a whole factor.
+
+    Raises:
+        NotFound: if there is no such file.
+        InvalidRequest: if it is not a whole picture, too large, or takes too much to open.
+    """
+    _check_size(path, settings.max_upload_bytes)
+    with tempfile.TemporaryDirectory(prefix="colophon-decode-") as folder:
+        order = {
+            "path": str(path.absolute()),
+            "folder": folder,
+            "anchors": anchors,
+            "max_pixels": settings.max_pixels,
+            "short_side": short_side,
+        }
+        answer = _ask(order)
+        if "error" in answer:
+            raise StudioError.from_record(answer["error"])
+        found = answer["ok"]
+        yield Decoded(
+            media_type=found["media_type"],
+            width=found["width"],
+            height=found["height"],
+            manifest=Report.from_record(found["manifest"]),
+            pixels=np.load(found["pixels"], mmap_mode="r", allow_pickle=False),
+        )
+
+
+def _check_size(path: Path, limit: int) -> None:
+    with contextlib.suppress(OSError):
+        # What is wrong with a file that cannot be seen, the child says better.
+        size = path.stat().st_size
+        if path.is_file() and size > limit:
+            raise InvalidRequest(
+                f"This file has {size} bytes; at most {limit} are accepted.",
+                hint="Reduce it, or raise `max_upload_bytes` in the settings.",
+            )
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InvalidRequest("This is a device or a pipe, not a file.", hint="Name a file.")
+
+
+def _ask(order: dict[str, object]) -> dict[str, dict[str, object]]:
+    # Only what an interpreter needs to start: no token, no proxy, no key reaches the child.
+    environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", "-m", "studio.worker.decode"],
+            input=json.dumps(order).encode(),
+            capture_output=True,
+            env=environment,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _gave_up("took too long") from None
+    if child.returncode != 0:
+        raise _gave_up("took more time or memory than a check may use")
+    answer: dict[str, dict[str, object]] = json.loads(child.stdout)
+    return answer
+
+
+def _gave_up(why: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Opening this file {why}, so it was given up.",
+        hint="It may be damaged, or made to do harm. Fetch it again from where it came.",
+    )
