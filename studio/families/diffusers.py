@@ -1,0 +1,425 @@
+"""The family of the diffusers library: pictures from latent diffusion and flow models.
+
+Everything runs through the library's real pipelines, loaded from a folder, safetensors only.
+
+A card's `options` for this family, all of them optional:
+
+- `upscale`: how many times smaller than the request the model draws; the draft is enlarged with
+  a Lanczos filter. For models that draw small.
+- `grid`: the drawn sides are rounded up to a multiple of this many pixels, and the draft is cut
+  back to what was asked. 8 unless said otherwise; 16 for models that pack their latents.
+- `batch`: the most orders that are drawn in one call; 1 unless said otherwise.
+- `scheduler`: a scheduler class of the library, built from the folder's own configuration.
+- `guidance`: the call's argument that takes the request's guidance: `guidance_scale` unless said
+  otherwise, `true_cfg_scale` for some flow models.
+- `arguments`: further arguments of every call, as they are.
+- `without`: components of the folder's index to leave out, such as `safety_checker`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import inspect
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, SchedulerMixin, pipelines
+from diffusers.utils import logging as diffusers_logging
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from transformers.utils import logging as transformers_logging
+
+from studio.draft import Draft
+from studio.errors import InvalidRequest, OutOfMemory, Refused, Unavailable
+from studio.families import Order, Progress, Spec
+from studio.job import Preview
+
+#: The longest side of a preview in pixels, and the least seconds between two.
+PREVIEW_SIDE = 128
+PREVIEW_SECONDS = 0.3
+#: A preview may take this share of the time at most.
+_PREVIEW_SHARE = 0.05
+_PICKLES = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
+
+
+class Diffusers:
+    """Loads pipelines of the diffusers library."""
+
+    def load(self, spec: Spec, device: str, placement: str) -> Pipeline:
+        """The pipeline in `spec.folder`; see `studio.families.Family.load`."""
+        without = tuple(spec.options.get("without", ()))
+        check_folder(spec.folder, without)
+        for library in (diffusers_logging, transformers_logging):
+            library.disable_progress_bar()
+        with _memory_errors(spec.name):
+            try:
+                loaded = DiffusionPipeline.from_pretrained(
+                    spec.folder,
+                    dtype=_dtype(spec.dtype, device),
+                    variant=spec.variant,
+                    use_safetensors=True,
+                    trust_remote_code=False,
+                    local_files_only=True,
+                    **dict.fromkeys(without),
+                )
+            except (OSError, ValueError) as error:
+                raise Unavailable(
+                    f"{spec.name} cannot be loaded: {_first_line(error)}",
+                    hint=f"Fetch it again with `studio models get {spec.name}`.",
+                ) from None
+            pipe = _for_text_to_image(loaded)
+            pipe.set_progress_bar_config(disable=True)
+            if "scheduler" in spec.options:
+                pipe.scheduler = _scheduler(spec).from_config(pipe.scheduler.config)
+            _place(pipe, device, placement)
+        return Pipeline(pipe, spec, previews=placement == "full")
+
+
+class Pipeline:
+    """One pipeline in memory; see `studio.families.Model`."""
+
+    def __init__(self, pipe: Any, spec: Spec, *, previews: bool) -> None:
+        """`previews` costs moving the decoder about unless it stays on the device."""
+        self._pipe = pipe
+        self._spec = spec
+        self._previews = previews and getattr(pipe, "vae", None) is not None
+        self._takes = inspect.signature(pipe.__call__).parameters
+
+    def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
+        """One image draft per order: `pixels` uint8 (height, width, 3).
+
+        Raises:
+            InvalidRequest: if the pipeline refuses the request.
+            Unavailable: if the model computes no numbers.
+            Refused: if the model's own safety checker withholds a picture.
+        """
+        groups = list(_groups(batch, int(self._spec.options.get("batch", 1))))
+        total = sum(int(group[0].request["steps"]) for group in groups)
+        before, done = 0, 0
+        for group in groups:
+            steps = _Steps(self, group, progress, before, done, total, len(batch))
+            pictures, flags = self._draw(group, steps)
+            before += len(group)
+            done += int(group[0].request["steps"])
+            for order, picture, flagged in zip(group, pictures, flags, strict=True):
+                if flagged:
+                    raise Refused(
+                        "The model's own safety checker withheld the picture.",
+                        hint="Change the prompt or the seed.",
+                    )
+                pixels = self._finish(picture, order)
+                yield Draft("image", order.index, order.seed, {"pixels": pixels})
+
+    def unload(self) -> None:
+        """Free the weights and give the memory back to the system."""
+        self._pipe.remove_all_hooks()
+        del self._pipe
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
+
+    def _draw(
+        self, group: Sequence[Order], steps: _Steps
+    ) -> tuple[NDArray[np.float32], Sequence[bool]]:
+        """Pictures of the group, float32 (n, height, width, 3) in [0, 1], and who was flagged."""
+        try:
+            with _memory_errors(self._spec.name), steps.watching(self._pipe, self._takes) as hooks:
+                made = self._pipe(**self._arguments(group), **hooks)
+        except (ValueError, TypeError) as error:
+            raise InvalidRequest(
+                f"{self._spec.name} cannot do this: {_first_line(error)}",
+                hint=f"`studio models show {self._spec.name}` lists what it can do.",
+            ) from None
+        finally:
+            # The library does this at a normal end only; offloaded parts would stay behind.
+            self._pipe.maybe_free_model_hooks()
+        if not np.isfinite(made.images).all():
+            raise Unavailable(
+                f"{self._spec.name} computed values that are no numbers.",
+                hint="Half precision overflows in some models: set dtype: float32 in its card. If "
+                "it is set, fetch the weights again.",
+            )
+        flags = getattr(made, "nsfw_content_detected", None) or [False] * len(group)
+        return made.images, flags
+
+    def _arguments(self, group: Sequence[Order]) -> dict[str, Any]:
+        first, options = group[0].request, self._spec.options
+        width, height = self._drawn_size(first)
+        arguments = {
+            "prompt": [order.request["prompt"] for order in group],
+            "width": width,
+            "height": height,
+            "num_inference_steps": first["steps"],
+            options.get("guidance", "guidance_scale"): first["guidance"],
+            "generator": [torch.Generator("cpu").manual_seed(order.seed) for order in group],
+            "output_type": "np",
+            **options.get("arguments", {}),
+        }
+        negative = self._takes.get("negative_prompt")
+        if negative is not None and first.get("negative_prompt"):
+            # A list, except where the library's own signature says that it must be one text.
+            one = isinstance(negative.default, str)
+            text = first["negative_prompt"]
+            arguments["negative_prompt"] = text if one else [text] * len(group)
+        return {name: value for name, value in arguments.items() if name in self._takes}
+
+    def _drawn_size(self, request: Mapping[str, Any]) -> tuple[int, int]:
+        factor = int(self._spec.options.get("upscale", 1))
+        grid = int(self._spec.options.get("grid", 8))
+        width, height = (
+            -(-int(request[side]) // (factor * grid)) * grid for side in ("width", "height")
+        )
+        return width, height
+
+    def _finish(self, picture: NDArray[np.float32], order: Order) -> NDArray[np.uint8]:
+        """The picture as 8-bit pixels of exactly the size that was asked for."""
+        pixels = (picture * 255).round().astype(np.uint8)
+        factor = int(self._spec.options.get("upscale", 1))
+        if factor > 1:
+            image = Image.fromarray(pixels)
+            enlarged = image.resize(
+                (image.width * factor, image.height * factor), Image.Resampling.LANCZOS
+            )
+            pixels = np.asarray(enlarged)
+        width, height = int(order.request["width"]), int(order.request["height"])
+        top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+        return np.ascontiguousarray(pixels[top : top + height, left : left + width])
+
+    def preview(self, latents: torch.Tensor, request: Mapping[str, Any]) -> list[Preview] | None:
+        """A small picture of each latent, or None where latents are of a kind not known here."""
+        pipe = self._pipe
+        if latents.ndim == 3 and hasattr(pipe, "_unpack_latents"):
+            width, height = self._drawn_size(request)
+            latents = pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
+        if latents.ndim != 4:
+            return None
+        vae = pipe.vae
+        # Shrunk before decoding: that costs a fraction, and averages some of the noise away.
+        shrink = max(latents.shape[-2:]) * pipe.vae_scale_factor / PREVIEW_SIDE
+        if shrink > 1:
+            latents = torch.nn.functional.interpolate(latents, scale_factor=1 / shrink, mode="area")
+        shift = getattr(vae.config, "shift_factor", None) or 0.0
+        overflows = vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
+        dtype = torch.float32 if overflows else vae.dtype
+        if overflows:
+            vae.to(dtype=torch.float32)
+        with torch.no_grad():
+            scaled = latents.to(dtype) / vae.config.scaling_factor + shift
+            decoded = vae.decode(scaled, return_dict=False)[0]
+        if overflows:
+            vae.to(dtype=torch.float16)
+        colours = ((decoded.float() / 2 + 0.5).nan_to_num(0.5).clamp(0, 1) * 255).round()
+        pixels = colours.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        pixels = pixels[:, :PREVIEW_SIDE, :PREVIEW_SIDE]
+        return [Preview(one.shape[1], one.shape[0], one.tobytes()) for one in pixels]
+
+
+class _Steps:
+    """Follows one call of the pipeline through whichever hook it has."""
+
+    def __init__(
+        self,
+        model: Pipeline,
+        group: Sequence[Order],
+        progress: Progress,
+        before: int,
+        done: int,
+        total: int,
+        orders: int,
+    ) -> None:
+        """`before` orders of all `orders`, and `done` steps of `total`, came before this group."""
+        self._model = model
+        self._group = group
+        self._progress = progress
+        self._before, self._done, self._total, self._orders = before, done, total, orders
+        self._steps = int(group[0].request["steps"])
+        self._previews_after = time.monotonic() + PREVIEW_SECONDS
+
+    @contextmanager
+    def watching(self, pipe: Any, takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The arguments that make the pipeline report its steps; a hook of ours if it cannot."""
+        self._progress.step(self._done, self._total)
+        if "callback_on_step_end" in takes:
+
+            def step_end(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+                # Some schedulers run more inner steps than were asked for.
+                inner = max(len(pipe.scheduler.timesteps), 1)
+                self.made((step + 1) / inner, tensors.get("latents"))
+                return tensors
+
+            yield {"callback_on_step_end": step_end}
+        elif "callback" in takes:
+
+            def callback(step: int, _: Any, latents: torch.Tensor) -> None:
+                self.made((step + 1) / self._steps, latents)
+
+            yield {"callback": callback, "callback_steps": 1}
+        else:
+            calls = 0
+
+            def forward(*_: Any) -> None:
+                nonlocal calls
+                self.made(min(calls / self._steps, 1.0), None)
+                calls += 1
+
+            denoiser = getattr(pipe, "unet", None) or pipe.transformer
+            handle = denoiser.register_forward_pre_hook(forward)
+            try:
+                yield {}
+            finally:
+                handle.remove()
+
+    def made(self, share: float, latents: torch.Tensor | None) -> None:
+        """This `share` of the group's steps is made; `Cancelled` passes through."""
+        done = self._done + round(share * self._steps)
+        self._progress.step(done, self._total, self._look(latents))
+
+    def _look(self, latents: torch.Tensor | None) -> Sequence[Preview | None]:
+        began = time.monotonic()
+        if latents is None or not self._model._previews or began < self._previews_after:
+            return ()
+        shown = self._model.preview(latents, self._group[0].request)
+        now = time.monotonic()
+        self._previews_after = now + max(PREVIEW_SECONDS, (now - began) / _PREVIEW_SHARE)
+        if shown is None:
+            return ()
+        after = self._orders - self._before - len(shown)
+        return [*[None] * self._before, *shown, *[None] * after]
+
+
+def check_folder(folder: Path, without: Sequence[str] = ()) -> None:
+    """Raise `Unavailable` unless `folder` holds a pipeline whose weights are all safetensors.
+
+    Only names and headers are read; nothing is loaded, and no file is ever unpickled.
+    """
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        parts = {
+            name: library
+            for name, (library, _) in (
+                (name, value) for name, value in index.items() if isinstance(value, list)
+            )
+            if library is not None and name not in without
+        }
+    except (OSError, ValueError, AttributeError):
+        raise Unavailable(
+            f"{folder} holds no diffusers pipeline: its model_index.json is missing or damaged.",
+            hint="Fetch the model with `studio models get`, or copy its whole folder there.",
+        ) from None
+    for name, library in parts.items():
+        if library not in ("diffusers", "transformers") and not hasattr(pipelines, library):
+            raise Unavailable(
+                f"{folder} wants code from {library!r}, and the studio runs no foreign code.",
+                hint="Choose a model that diffusers itself can run.",
+            )
+        files = [path for path in (folder / name).glob("*") if path.is_file()]
+        sound = [path for path in files if path.suffix == ".safetensors"]
+        pickled = [path.name for path in files if path.suffix in _PICKLES]
+        if pickled and not sound:
+            raise Unavailable(
+                f"{folder.name}/{name} has its weights as a pickle only ({pickled[0]}), which can "
+                "run anything when it is opened, so it is refused.",
+                hint="Get the model's safetensors files; most repositories have both.",
+            )
+        for path in sound:
+            try:
+                with safe_open(path, framework="pt"):
+                    pass
+            except (SafetensorError, OSError) as error:
+                raise Unavailable(
+                    f"{path} is damaged: {_first_line(error)}",
+                    hint="Fetch the model again with `studio models get`.",
+                ) from None
+
+
+def _for_text_to_image(pipe: Any) -> Any:
+    """The model's own pipeline for this task, where its folder names one that edits pictures."""
+    if "image" not in inspect.signature(pipe.__call__).parameters:
+        return pipe
+    # Late, since this import brings in every pipeline there is, and takes seconds.
+    from diffusers import AutoPipelineForText2Image
+
+    return AutoPipelineForText2Image.from_pipe(pipe)
+
+
+def _place(pipe: Any, device: str, placement: str) -> None:
+    if placement == "model-offload":
+        pipe.enable_model_cpu_offload(device=device)
+    elif placement == "group-offload":
+        pipe.enable_group_offload(
+            onload_device=torch.device(device),
+            offload_type="leaf_level",
+            use_stream=device.startswith("cuda"),
+        )
+    else:
+        pipe.to(device)
+
+
+def _dtype(name: str, device: str) -> torch.dtype:
+    """The card's precision, except that processors compute half precision badly or not at all."""
+    return torch.float32 if (name, device) == ("float16", "cpu") else getattr(torch, name)
+
+
+def _scheduler(spec: Spec) -> Any:
+    import diffusers
+
+    name = str(spec.options["scheduler"])
+    kind = getattr(diffusers, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
+        raise Unavailable(
+            f"The card of {spec.name} names a scheduler that diffusers does not have: {name!r}.",
+            hint="Name one of its scheduler classes, such as EulerDiscreteScheduler.",
+        )
+    return kind
+
+
+def _groups(batch: Sequence[Order], most: int) -> Iterator[list[Order]]:
+    """The batch cut into calls: neighbours that differ in words and seed only, `most` at once."""
+    group: list[Order] = []
+    for order in batch:
+        if group and (len(group) == most or _shape(order) != _shape(group[0])):
+            yield group
+            group = []
+        group.append(order)
+    if group:
+        yield group
+
+
+def _shape(order: Order) -> tuple[Any, ...]:
+    names = ("width", "height", "steps", "guidance", "negative_prompt")
+    return tuple(order.request.get(name) for name in names)
+
+
+@contextmanager
+def _memory_errors(name: str) -> Iterator[None]:
+    """Turn the ways of running out of memory into `OutOfMemory`."""
+    message = ""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError):
+        message = f"The device ran out of memory while {name} was at work."
+    except RuntimeError as error:
+        # What the processor's allocator raises has no class of its own.
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        message = f"Main memory ran out while {name} was at work."
+    if message:
+        # Out here, so that no traceback holds the tensors of the failed attempt.
+        raise OutOfMemory(
+            message, hint="Ask for a smaller picture or fewer at once, or choose a smaller model."
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:300]

@@ -1,0 +1,220 @@
+"""The device child: owns one device, holds the models, makes drafts; may be killed at any time.
+
+Started by `studio.worker.supervisor` as `python -m studio.worker.child`. One thread, the main one,
+touches torch, so nothing here needs a lock against it. A second thread listens for what to do and
+what to stop, a third says every moment that this process is alive and how far it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Literal
+
+import psutil
+
+from studio import __version__
+from studio.errors import Broken, Cancelled, ErrorRecord, StudioError
+from studio.families import Model, Order, find_family
+from studio.job import Event, Loading, Preview, Step, TextDelta
+from studio.memory import Residency
+from studio.worker.cage import confine
+from studio.worker.pipe import (
+    Beat,
+    Began,
+    Failed,
+    Finished,
+    FromChild,
+    Memory,
+    Ready,
+    Run,
+    Spooled,
+    Stop,
+    Told,
+    for_child,
+    to_line,
+)
+
+if TYPE_CHECKING:
+    from studio.worker.device import Device
+
+_LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy")
+
+
+class Child:
+    """One device and what runs on it."""
+
+    def __init__(self, connection: socket.socket, beat: float) -> None:
+        self._connection = connection
+        self._beat = beat
+        self._sending = threading.Lock()
+        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        #: Jobs that nobody wants any more, by batch.
+        self._stopped: set[tuple[int, str]] = set()
+        self._progress = 0
+
+    def serve(self, device_name: str, network: Literal["namespace", "refusal"]) -> None:
+        """Make what comes in, one batch at a time, for ever."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._pulse, daemon=True).start()
+        # Late, since it imports torch: the host wants to hear this process's pulse meanwhile.
+        from studio.worker.device import open_device
+
+        try:
+            device = open_device(device_name)
+        except StudioError as error:
+            self.send(Failed(None, error.record(), fatal=True))
+            return
+        residency: Residency[Model] = Residency(device.room)
+        versions = {name: found for name in _LIBRARIES if (found := _version(name))}
+        versions |= {"studio": __version__, "device": device.title}
+        self.send(Ready(device.name, versions, network, _memory(device, residency)))
+        while True:
+            self._run(self._runs.get(), device, residency)
+
+    def send(self, message: FromChild) -> None:
+        """Say something to the host; whole lines, whichever thread says it."""
+        with self._sending:
+            self._connection.sendall(to_line(message))
+
+    def moved(self) -> None:
+        """Note a sign of progress."""
+        self._progress += 1
+
+    def wanted(self, run: Run, order: Order) -> bool:
+        """Whether somebody still wants this order."""
+        return (run.batch, order.job) not in self._stopped
+
+    def _listen(self) -> None:
+        with suppress(OSError), self._connection.makefile("rb") as lines:
+            for line in lines:
+                match for_child(line):
+                    case Run() as run:
+                        self._runs.put(run)
+                    case Stop(batch=batch, job=job):
+                        self._stopped.add((batch, job))
+        # The host has closed its end, or is gone. Whatever the main thread does is for nobody.
+        os._exit(0)
+
+    def _pulse(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(self._beat):
+            try:
+                self.send(Beat(self._progress))
+            except OSError:
+                os._exit(0)
+
+    def _run(self, run: Run, device: Device, residency: Residency[Model]) -> None:
+        self.send(Began(run.batch))
+        failure: ErrorRecord | None = None
+        fatal = False
+        try:
+            self._make(run, device, residency)
+        except StudioError as error:
+            failure = error.record()
+        except Exception:
+            broken = Broken()
+            logging.exception("incident %s", broken.incident)
+            failure = broken.record()
+            fatal = not device.healthy()
+        # Outside the handlers: a live traceback would keep the failed run's tensors in memory.
+        memory = _memory(device, residency)
+        if failure is None:
+            self.send(Finished(run.batch, memory))
+        else:
+            self.send(Failed(run.batch, failure, memory, fatal))
+        self._stopped = {entry for entry in self._stopped if entry[0] > run.batch}
+
+    def _make(self, run: Run, device: Device, residency: Residency[Model]) -> None:
+        progress = _Progress(self, run)
+        progress.check()
+
+        def load(placement: str) -> Model:
+            for job in progress.jobs:
+                progress.tell(job, Loading(run.spec.name))
+            model = find_family(run.family).load(run.spec, device.name, placement)
+            self.moved()
+            return model
+
+        with residency.lease(run.need, run.revision, load) as model:
+            if not run.orders:
+                return
+            progress.check()
+            drafts = model.generate(run.orders, progress)
+            for number, (order, draft) in enumerate(zip(run.orders, drafts, strict=True)):
+                self.moved()
+                if self.wanted(run, order):
+                    draft.spool(run.spool / f"{number:05d}")
+                    self.send(Spooled(run.batch, number))
+                progress.check()
+
+
+class _Progress:
+    """What a running batch tells; see `studio.families.Progress`."""
+
+    def __init__(self, child: Child, run: Run) -> None:
+        self._child = child
+        self._run = run
+        #: The batch's jobs, each with its orders' places in the batch.
+        self.jobs: dict[str, list[int]] = {}
+        for number, order in enumerate(run.orders):
+            self.jobs.setdefault(order.job, []).append(number)
+
+    def check(self) -> None:
+        """Raise `Cancelled` if nobody wants any of the batch."""
+        orders = self._run.orders
+        if orders and not any(self._child.wanted(self._run, order) for order in orders):
+            raise Cancelled
+
+    def tell(self, job: str, event: Event) -> None:
+        """Send `event` to the watchers of `job`, if it still has any."""
+        if (self._run.batch, job) not in self._child._stopped:
+            self._child.send(Told(self._run.batch, job, event))
+
+    def step(self, done: int, total: int, previews: Sequence[Preview | None] = ()) -> None:
+        """One `Step` for every order that has a preview, and at least one for every job."""
+        self._child.moved()
+        self.check()
+        orders = self._run.orders
+        for job, numbers in self.jobs.items():
+            shown = [n for n in numbers if n < len(previews) and previews[n] is not None]
+            for number in shown or numbers[:1]:
+                preview = previews[number] if shown else None
+                self.tell(job, Step(done, total, orders[number].index, preview))
+
+    def text(self, order: int, delta: str) -> None:
+        """More of the text of order number `order`."""
+        self._child.moved()
+        self.check()
+        whose = self._run.orders[order]
+        self.tell(whose.job, TextDelta(delta, whose.index))
+
+
+def _memory(device: Device, residency: Residency[Model]) -> Memory:
+    room = device.room()
+    return Memory(room.total, room.free, psutil.Process().memory_info().rss, residency.names)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def main(handle: str, parent: str, device: str, beat: str) -> None:
+    """Serve the socket with file descriptor `handle`, for the process `parent`."""
+    network = confine(int(parent))
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    Child(socket.socket(fileno=int(handle)), float(beat)).serve(device, network)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
