@@ -1,0 +1,277 @@
+"""Somebody's work as HTML: pure functions from what a page knows to what it shows."""
+
+from __future__ import annotations
+
+import base64
+import math
+
+from markupsafe import Markup
+
+from studio.artifacts import Artifact
+from studio.errors import StudioError
+from studio.job import Job, JobState, Preview, Step
+from studio.tasks import TASKS
+from ui.explain import explain
+from ui.markup import tag
+from ui.verdicts import verdict
+from ui.view import Live, View
+from ui.words import say
+
+
+def unfinished(view: View) -> Markup:
+    """The jobs that are not finished, and whatever keeps the page from being up to date."""
+    return tag(
+        "div",
+        explain(say("error.form"), view.problem) if view.problem else None,
+        *(_unfinished(view, job) for job in view.jobs if not job.state.final),
+        class_="feed",
+    )
+
+
+def finished(view: View) -> Markup:
+    """The finished jobs, newest first; where there are none, what this page is for."""
+    done = [job for job in view.jobs if job.state.final]
+    if done:
+        return tag("div", *(_finished(view, job) for job in done), class_="feed")
+    if view.jobs:
+        return Markup("")
+    return tag(
+        "div",
+        tag("h3", say("work.empty")),
+        tag("p", say("work.empty.how")),
+        tag("p", say("work.empty.signed")),
+        class_="empty",
+    )
+
+
+def _unfinished(view: View, job: Job) -> Markup:
+    live = view.live.get(job.id, Live())
+    step = live.steps.get(live.index)
+    return tag(
+        "article",
+        _head(view, job),
+        tag(
+            "div",
+            tag("p", _stage(view, job, live), class_="stage", role="status"),
+            _button("stop", job.id, say("job.stop"), say("job.stop.label", subject=subject(job))),
+            class_="row",
+        ),
+        tag(
+            "progress",
+            aria_label=say("job.progress", subject=subject(job)),
+            max=step.total if step else 1,
+            value=step.done if step else (0 if live.ahead is not None else None),
+        ),
+        tag(
+            "div",
+            *(_preview(*live.previews[index]) for index in sorted(live.previews)),
+            class_="previews",
+        ),
+        _outputs(view, job),
+        class_="card",
+        data_job=job.id,
+        data_state=job.state.value,
+    )
+
+
+def _finished(view: View, job: Job) -> Markup:
+    return tag(
+        "article",
+        _head(view, job),
+        None if job.state == JobState.DONE else _ending(job),
+        _outputs(view, job),
+        class_="card",
+        data_job=job.id,
+        data_state=job.state.value,
+    )
+
+
+def _ending(job: Job) -> Markup:
+    stopped = job.state == JobState.CANCELLED
+    message, hint = (say("job.stopped.how"), "") if stopped or job.error is None else (
+        job.error["message"],
+        job.error["hint"],
+    )
+    return tag(
+        "div",
+        tag("strong", say("job.stopped" if stopped else "job.failed")),
+        tag("p", message),
+        tag("p", hint, class_="hint") if hint else None,
+        _button("again", job.id, say("job.again"), say("job.again.label", subject=subject(job))),
+        class_="banner quiet" if stopped else "banner problem",
+    )
+
+
+def _head(view: View, job: Job) -> Markup:
+    parts = [TASKS[job.task].title, _model(view, job.card)]
+    return tag(
+        "header",
+        tag("h3", subject(job), class_="subject"),
+        tag("p", " · ".join(parts), class_="quiet"),
+    )
+
+
+def subject(job: Job) -> str:
+    """What a job is about: whatever was given for the task's first required field."""
+    return str(job.request[TASKS[job.task].positional])
+
+
+def _model(view: View, card: str) -> str:
+    return view.models[card].card.studio.title if card in view.models else card
+
+
+def _stage(view: View, job: Job, live: Live) -> str:
+    count = int(job.request["count"])
+    step = live.steps.get(live.index)
+    if step is not None and step.done < step.total:
+        values = {"done": step.done, "total": step.total, "index": live.index + 1, "count": count}
+        return say("job.step.many" if count > 1 else "job.step", **values)
+    if step is not None or live.sealed:
+        return say("job.sealing")
+    if live.loading:
+        return say("job.loading", model=_model(view, job.card))
+    match live.ahead:
+        case None:
+            return say("job.sent")
+        case 0:
+            return say("job.next")
+        case 1:
+            return say("job.ahead.one")
+        case many:
+            return say("job.ahead.many", count=many)
+
+
+def _preview(step: Step, preview: Preview) -> Markup:
+    # Raw pixels, which the page paints on a canvas: a preview is in no media format, so it can
+    # neither be saved nor mistaken for a finished, signed picture.
+    return tag(
+        "figure",
+        tag(
+            "canvas",
+            width=preview.width,
+            height=preview.height,
+            data_rgb=base64.b64encode(preview.rgb).decode(),
+            role="img",
+            aria_label=say("preview.alt", done=step.done, total=step.total),
+        ),
+        tag("figcaption", say("preview.label")),
+        class_="preview",
+    )
+
+
+def _outputs(view: View, job: Job) -> Markup | None:
+    outputs = view.outputs(job)
+    if not outputs:
+        return None
+    return tag(
+        "div",
+        *(_output(view, job, artifact) for artifact in outputs),
+        class_="outputs" if len(outputs) > 1 else "outputs single",
+    )
+
+
+def _output(view: View, job: Job, artifact: Artifact) -> Markup:
+    file = f"/api/v1/artifacts/{artifact.id}/file"
+    count = int(job.request["count"])
+    alt = say(
+        "result.alt.many" if count > 1 else "result.alt",
+        subject=subject(job),
+        index=artifact.note.index + 1,
+        count=count,
+    )
+    extension = artifact.media_type.rpartition("/")[2]
+    checking = artifact.id in view.verdicts and view.verdicts[artifact.id] is None
+    return tag(
+        "figure",
+        _media(artifact, file, alt),
+        tag(
+            "div",
+            _button(
+                "verify",
+                artifact.id,
+                say("result.checking" if checking else "result.verify"),
+                say("result.verify.label", subject=alt),
+                disabled=checking,
+            ),
+            tag(
+                "a",
+                say("result.download"),
+                href=file,
+                download=f"colophon-{artifact.id[:8]}.{extension}",
+                class_="press",
+            ),
+            class_="row",
+        ),
+        _receipt(view, job, artifact),
+        _verdict_of(view, artifact),
+        class_="output",
+        data_artifact=artifact.id,
+    )
+
+
+def _media(artifact: Artifact, file: str, alt: str) -> Markup:
+    match artifact.kind:
+        case "image":
+            request = artifact.note.request
+            picture = tag(
+                "img",
+                src=file,
+                alt=alt,
+                width=request.get("width"),
+                height=request.get("height"),
+                loading="lazy",
+            )
+            return tag("a", picture, href=file, target="_blank", title=say("result.open"))
+        case "audio" | "video":
+            return tag(artifact.kind, src=file, controls=True, preload="none", aria_label=alt)
+        case _:
+            return tag("a", say("result.open"), href=file, target="_blank")
+
+
+def _receipt(view: View, job: Job, artifact: Artifact) -> Markup:
+    note = artifact.note
+    model = view.models.get(note.card)
+    notice = model.card.studio.notice if model else ""
+    pixels = say("receipt.pixels", **note.request) if artifact.kind == "image" else ""
+    marks = [
+        say("receipt.mark.image") if name == "image" else say("receipt.mark.other", name=name)
+        for name in note.marks
+    ]
+    rows = {
+        "receipt.model": " · ".join(filter(None, [_model(view, note.card), notice])),
+        "receipt.seed": str(note.seed),
+        "receipt.file": f"{pixels}{artifact.media_type}, {_size(artifact.size)}",
+        "receipt.time": say("receipt.seconds", seconds=f"{note.created - job.created:.1f}"),
+        "receipt.marks": f"{', '.join([*marks, say('receipt.manifest')])}. {say('receipt.says')}",
+    }
+    parts = (part for key, text in rows.items() for part in (tag("dt", say(key)), tag("dd", text)))
+    return tag("dl", *parts, class_="receipt")
+
+
+def _verdict_of(view: View, artifact: Artifact) -> Markup | None:
+    match view.verdicts.get(artifact.id):
+        case None:
+            return None
+        case StudioError() as error:
+            return explain(say("error.check"), error)
+        case found:
+            return verdict(found)
+
+
+def _button(action: str, target: str, text: str, label: str, *, disabled: bool = False) -> Markup:
+    return tag(
+        "button",
+        text,
+        type="button",
+        class_="press",
+        data_action=action,
+        data_id=target,
+        aria_label=label,
+        disabled=disabled,
+    )
+
+
+def _size(size: int) -> str:
+    """Bytes in the unit people read: `123 kB`."""
+    power = min(int(math.log(max(size, 1), 1000)), 3)
+    return f"{size / 1000**power:.{0 if power < 2 else 1}f} {('B', 'kB', 'MB', 'GB')[power]}"

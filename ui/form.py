@@ -1,0 +1,124 @@
+"""Forms from fields: one Gradio component per `FieldSpec`, and their values back.
+
+Empty stays empty: Gradio's Number shows and submits 0 where nothing was entered, which would turn
+"a random seed" into seed 0. So a number that may be left out is a text field here, and
+`FieldSpec.parse` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from studio.fields import FieldSpec, Value
+from ui.words import say
+
+#: Up to so many choices are shown at once; more become a menu.
+RADIO_CHOICES = 4
+
+
+def can_choose(spec: FieldSpec) -> bool:
+    """Whether there is anything to choose: a model may leave a field one value only."""
+    return len(spec.choices) != 1 and (spec.minimum is None or spec.minimum != spec.maximum)
+
+
+def component(
+    spec: FieldSpec, form: str = "", models: Sequence[tuple[str, str]] = ()
+) -> Component:
+    """The component that takes this field's value; `models` are (label, name) for the menu.
+
+    Where `form` stays the same from one rendering to the next, what a person typed stays too. The
+    defaults of a newly chosen model still take effect, because only texts are kept.
+    """
+    common: dict[str, Any] = {
+        "label": spec.title,
+        "elem_id": f"field-{spec.name}",
+        "value": spec.default,
+    }
+    if spec.media is not None:
+        return _media(spec, common | {"value": None})
+    common["info"] = spec.description
+    match spec.type:
+        case "text":
+            return gr.Textbox(
+                **common,
+                lines=3 if spec.multiline and not spec.advanced else 1,
+                max_lines=8 if spec.multiline else 1,
+                max_length=spec.max_length,
+                key=f"{form}-{spec.name}",
+                preserved_by_key="value",
+            )
+        case "integer" | "number" if is_slider(spec):
+            return gr.Slider(
+                **common,
+                minimum=spec.minimum,
+                maximum=spec.maximum,
+                step=spec.step or (1 if spec.type == "integer" else 0.1),
+            )
+        case "integer" | "number":
+            return gr.Textbox(
+                **common | {"value": "" if spec.default is None else str(spec.default)},
+                placeholder=say("make.random" if spec.name == "seed" else "make.default"),
+                max_length=24,
+                key=f"{form}-{spec.name}",
+                preserved_by_key="value",
+            )
+        case "model":
+            return gr.Dropdown(choices=list(models), **common)
+        case "boolean":
+            return gr.Checkbox(**common)
+        case "choice" if len(spec.choices) <= RADIO_CHOICES and spec.default is not None:
+            return gr.Radio(choices=list(spec.choices), **common)
+        case "choice":
+            return gr.Dropdown(choices=list(spec.choices), **common)
+        case "list":
+            return gr.Dropdown(choices=[], multiselect=True, allow_custom_value=True, **common)
+
+
+def is_slider(spec: FieldSpec) -> bool:
+    """Whether the number has both limits and a default, so that a slider can always show it."""
+    return None not in (spec.minimum, spec.maximum, spec.default)
+
+
+def _media(spec: FieldSpec, common: dict[str, Any]) -> Component:
+    # Paths only: as arrays or Pillow images Gradio would decode a stranger's file in the host,
+    # and drop whatever manifest it carries.
+    match spec.media:
+        case "image":
+            return gr.Image(type="filepath", sources=["upload", "clipboard"], buttons=[], **common)
+        case "mask":
+            return gr.ImageMask(type="filepath", sources=["upload", "clipboard"], **common)
+        case "audio":
+            return gr.Audio(type="filepath", sources=["upload", "microphone"], **common)
+        case "video":
+            return gr.Video(sources=["upload"], buttons=[], **common)
+        case None:
+            raise TypeError(f"{spec.name} takes no media")
+
+
+def collect(specs: Sequence[FieldSpec], values: Sequence[Any]) -> dict[str, Value]:
+    """What the components hold, as the values of a request; None where nothing was entered.
+
+    Raises:
+        InvalidRequest: if a number's text is not a number.
+    """
+    return {spec.name: _value(spec, value) for spec, value in zip(specs, values, strict=True)}
+
+
+def _value(spec: FieldSpec, value: Any) -> Value:
+    # A text that has a default of its own can be emptied; any other empty field was left alone.
+    if value is None or value == [] or (value == "" and not spec.required and not spec.default):
+        return None
+    if spec.media == "mask":
+        # The editor hands back background, layers and composite; the painting is the mask.
+        layers: list[str] = value["layers"]
+        return layers[0] if layers else None
+    if spec.type in ("integer", "number"):
+        if isinstance(value, str):
+            return spec.parse(value.strip())
+        # JavaScript has one kind of number, and requests are strict about the difference.
+        return int(value) if spec.type == "integer" and value == int(value) else float(value)
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,24 @@
+// Runs once for each `work` panel, with Gradio's `element`, `trigger` and `watch` in scope.
+// Previews arrive as raw RGB and are painted here; presses go to Python with what was pressed.
+
+const paint = () => {
+  for (const canvas of element.querySelectorAll("canvas[data-rgb]")) {
+    if (canvas.painted === canvas.dataset.rgb) continue;
+    const rgb = Uint8Array.from(atob(canvas.dataset.rgb), (letter) => letter.charCodeAt(0));
+    const image = new ImageData(canvas.width, canvas.height);
+    for (let pixel = 0; pixel < canvas.width * canvas.height; pixel++) {
+      image.data.set(rgb.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+      image.data[4 * pixel + 3] = 255;
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    canvas.painted = canvas.dataset.rgb;
+  }
+};
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-action]");
+  if (button) trigger("click", { action: button.dataset.action, id: button.dataset.id });
+});
+
+watch("value", paint);
+paint();

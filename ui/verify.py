@@ -1,0 +1,58 @@
+"""The page on which anybody's file is checked."""
+
+from __future__ import annotations
+
+import gradio as gr
+from anyio import Path
+from markupsafe import Markup
+
+from studio.client import Client
+from studio.errors import StudioError
+from studio.provenance.verdict import Verdict
+from ui import verdicts
+from ui.explain import as_studio_error
+from ui.page import QUIET, Clients
+from ui.words import say
+
+
+class VerifyPage:
+    """The handlers of the page, and how it is laid out."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def build(self) -> None:
+        """Lay the page out in the Blocks that are open."""
+        with gr.Row(elem_id="desk"):
+            with gr.Column(scale=2, min_width=300, elem_id="form"):
+                heading = Markup("<h2>{}</h2><p>{}</p>")
+                gr.HTML(
+                    heading.format(say("verify.title"), say("verify.how")),
+                    elem_id="verify-title",
+                    apply_default_css=False,
+                )
+                files = gr.File(
+                    label=say("verify.drop"),
+                    file_count="multiple",
+                    type="filepath",
+                    elem_id="verify-files",
+                )
+            with gr.Column(scale=3, min_width=300, elem_id="work"):
+                found = gr.HTML(
+                    verdicts.checks([]), elem_id="verify-found", apply_default_css=False
+                )
+        files.upload(self.check, [files], [found, files], **QUIET)
+
+    async def check(self, request: gr.Request, files: list[str]) -> tuple[Markup, None]:
+        """Check the files one by one, and delete them whatever happens."""
+        client = self._clients(request)
+        return verdicts.checks([await _check(client, Path(file)) for file in files]), None
+
+
+async def _check(client: Client, file: Path) -> tuple[str, Verdict | StudioError]:
+    try:
+        return file.name, await client.verify(file)
+    except Exception as error:
+        return file.name, as_studio_error(error)
+    finally:
+        await file.unlink(missing_ok=True)
