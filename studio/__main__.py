@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from studio import __version__
+from studio.commands.log import keep_log
 from studio.errors import Broken, Cancelled, StudioError
+from studio.settings import studio_home
 
 #: Subcommands, each in the module of `studio.commands` that holds it. They are imported when they
 #: are run, so that `studio verify` does not pay for what `studio up` needs.
@@ -53,9 +55,10 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception:
-            error = Broken()
-            logging.getLogger("studio").exception("incident %s", error.incident)
-            explain(error)
+            broken = Broken()
+            keep_log(studio_home())
+            logging.getLogger(__name__).exception("incident %s", broken.incident)
+            explain(broken)
 
 
 def explain(error: StudioError) -> None:

@@ -318,6 +318,6 @@ class Catalog:
 
 
 def card_folder() -> Path:
-    """The cards that ship with the studio: beside the package in a checkout, inside it in a wheel."""
+    """The studio's own cards: beside the package in a checkout, inside it in a wheel."""
     inside = _PACKAGE / "_cards"
     return inside if inside.is_dir() else _PACKAGE.parent / "model_cards"

@@ -71,10 +71,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _python() -> Finding:
-    found = platform.python_version()
-    if sys.version_info < (3, 11):
-        return Finding("python", "wrong", found, "Install Python 3.11 or newer.")
-    return Finding("python", "ok", found)
+    return Finding("python", "ok", platform.python_version())
 
 
 def _packages() -> Iterator[Finding]:
@@ -82,9 +79,7 @@ def _packages() -> Iterator[Finding]:
         try:
             yield Finding(name, "ok", version(name))
         except PackageNotFoundError:
-            yield Finding(
-                name, "wrong", "not installed", "Run ./scripts/start, which installs it."
-            )
+            yield Finding(name, "wrong", "not installed", "Run ./scripts/start, which installs it.")
 
 
 def _processor() -> Finding:
@@ -143,17 +138,18 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 
 def _root(settings: Settings) -> Finding:
-    if not Keys.exist(settings.home):
+    keys = Keys(settings.home / "keys")
+    if not keys.exist:
         return Finding("signing key", "ok", "made when the first output is signed")
-    keys = Keys.open(settings.home)
-    if keys.root_is_here:
+    root = keys.root_fingerprint()[:16]
+    if keys.root_key_is_here():
         return Finding(
             "signing key",
             "note",
-            f"root {keys.root_fingerprint[:16]} is still on this machine",
-            "Export it with `studio keys export-root FILE`, and keep FILE somewhere else.",
+            f"the private key of root {root} is still on this machine",
+            f"Move {keys.folder / 'root.key'} to a safe place; only `studio keys rotate` needs it.",
         )
-    return Finding("signing key", "ok", f"root {keys.root_fingerprint[:16]}, kept elsewhere")
+    return Finding("signing key", "ok", f"the private key of root {root} is kept elsewhere")
 
 
 def _network(settings: Settings) -> Finding:

@@ -51,9 +51,7 @@ def command_for(task: Task) -> click.Command:
         ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print JSON instead of text."),
     ]
-    return click.Command(
-        task.id, params=params, callback=_run(task, specs), help=task.description
-    )
+    return click.Command(task.id, params=params, callback=_run(task, specs), help=task.description)
 
 
 def _parameter(spec: FieldSpec, positional: str) -> click.Parameter:

@@ -1,0 +1,1 @@
+"""Judges that read a picture back: they never share a weight with the models that they judge."""

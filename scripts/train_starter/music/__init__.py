@@ -1,0 +1,1 @@
+"""The starter composer's school: a generator that knows music theory, a judge, training, evaluation."""

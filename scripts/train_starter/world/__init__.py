@@ -1,0 +1,1 @@
+"""The procedurally drawn world that the starter models are trained on."""

@@ -1,0 +1,76 @@
+"""`studio up`: the host, the page and the API in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import webbrowser
+from collections.abc import Iterator
+
+import click
+import uvicorn
+
+from studio.api import create_app
+from studio.commands.log import keep_log
+from studio.errors import Unavailable
+from studio.host import Host
+from studio.settings import Settings
+from ui.app import mount
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Address to listen on; 127.0.0.1 by default.")
+@click.option("--port", type=int, help="Port to listen on; 7860 by default, 0 takes a free one.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+def up(host: str | None, port: int | None, open_page: bool) -> None:
+    """Start the studio: its page and its API, until Ctrl-C."""
+    given = {"host": host, "port": port}
+    settings = Settings.load(**{name: value for name, value in given.items() if value is not None})
+    keep_log(settings.home)
+    with _listen(settings) as listening:
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{name}:{listening.getsockname()[1]}"
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(settings, listening, url, open_page))
+
+
+async def _serve(settings: Settings, listening: socket.socket, url: str, open_page: bool) -> None:
+    async with Host(settings) as host:
+        app = create_app(host)
+        mount(app, host.client, settings, app.state.gate.authenticate)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                # A watcher's stream never ends by itself.
+                timeout_graceful_shutdown=3,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.02)
+        host.listens(url)
+        click.echo(f"Colophon is at {url}")
+        click.echo("Ctrl-C ends it; jobs that are not done go on at the next start.", err=True)
+        if open_page:
+            webbrowser.open(url)
+        await serving
+
+
+@contextlib.contextmanager
+def _listen(settings: Settings) -> Iterator[socket.socket]:
+    """The socket, before anything is loaded: a taken port is said at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with contextlib.closing(listening):
+        try:
+            listening.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Unavailable(
+                f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.",
+                hint="Another program has the port; choose one with --port, or 0 for a free one.",
+            ) from None
+        yield listening

@@ -1,0 +1,58 @@
+"""The `studio` command as a person runs it: real processes, a home of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, which must be one JSON value."""
+        return json.loads(self.out)
+
+
+class Shell:
+    """Runs `studio` with one home."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self.home = home
+        self.folder = folder
+        self.environment = {**os.environ, "STUDIO_HOME": str(home)}
+
+    def run(self, *arguments: str, status: int | None = 0) -> Ran:
+        """Run `studio` to its end, and check how it ended unless `status` is None."""
+        done = subprocess.run(
+            [sys.executable, "-m", "studio", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if status is not None:
+            assert done.returncode == status, done.stdout + done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A home that the tests of one module share, and a folder to work in."""
+    folder = tmp_path_factory.mktemp("cli")
+    return Shell(folder / "home", folder)

@@ -1,0 +1,90 @@
+"""A lane without a device, for tests of order, durability and errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from studio.cards import Card
+from studio.draft import Draft
+from studio.errors import Cancelled, StudioError
+from studio.families import Order
+from studio.job import Event, Loading, Step
+from studio.settings import Settings
+from studio.worker.supervisor import Lane, LaneState, Made
+
+_VERSIONS = {"device": "none"}
+
+
+class FakeLane(Lane):
+    """A lane without a child: its pictures are noise from the seed, and it fails when told to.
+
+    It proves nothing about devices or models; the spool and all that follows is real.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        steps: int = 2,
+        seconds: float = 0.0,
+        errors: Iterable[StudioError | None] = (),
+    ) -> None:
+        """Take `steps` of `seconds` each for a batch; `errors` ends one batch after the other."""
+        super().__init__(settings)
+        self._steps = steps
+        self._seconds = seconds
+        self._errors = iter(errors)
+        self._unwanted: set[str] = set()
+        self._resident: tuple[str, ...] = ()
+        #: Every batch that was begun, in order.
+        self.batches: list[tuple[Order, ...]] = []
+
+    @property
+    def state(self) -> LaneState:
+        """No device, and the last card that was used."""
+        return LaneState("none", resident=self._resident, versions=_VERSIONS)
+
+    async def generate(
+        self,
+        card: Card,
+        folder: Path,
+        revision: str,
+        orders: Sequence[Order],
+        *,
+        tell: Callable[[str, Event], None],
+        begun: Callable[[], Awaitable[None]],
+    ) -> AsyncGenerator[Made, None]:
+        """Noise for every order, after the steps; see `Lane.generate`."""
+        self._unwanted.clear()
+        self._resident = (card.name,)
+        await begun()
+        self.batches.append(tuple(orders))
+        for order in orders:
+            tell(order.job, Loading(card.name))
+        for step in range(1, self._steps + 1):
+            await asyncio.sleep(self._seconds)
+            if all(order.job in self._unwanted for order in orders):
+                raise Cancelled
+            for order in orders:
+                tell(order.job, Step(step, self._steps, order.index))
+        if (error := next(self._errors, None)) is not None:
+            raise error
+        for number, order in enumerate(orders):
+            if order.job not in self._unwanted:
+                spool = self._spool / f"{len(self.batches)}-{number}"
+                place = await asyncio.to_thread(_draft(order).spool, spool)
+                yield Made(order, place, _VERSIONS, len(orders))
+
+    def cancel(self, job_id: str) -> None:
+        """Drop the job's orders from the batch that runs."""
+        self._unwanted.add(job_id)
+
+
+def _draft(order: Order) -> Draft:
+    shape = (int(order.request["height"]), int(order.request["width"]), 3)
+    pixels = np.random.default_rng(order.seed).integers(0, 256, shape, dtype=np.uint8)
+    return Draft("image", order.index, order.seed, {"pixels": pixels})
