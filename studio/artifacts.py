@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -120,9 +120,12 @@ class ArtifactStore:
         fresh = not path.exists()
         try:
             self._index = _open_index(path)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise
             # The index holds nothing that the files do not say.
-            path.unlink()
+            for remnant in folder.glob("index.sqlite*"):
+                remnant.unlink()
             self._index, fresh = _open_index(path), True
         if fresh:
             self.rebuild()
@@ -172,12 +175,14 @@ class ArtifactStore:
 
         `before` is the id of the last artifact of the page before; an unknown id is `NotFound`.
         """
-        query, values = "SELECT record FROM artifacts WHERE TRUE", []
+        query = "SELECT record FROM artifacts WHERE TRUE"
+        values: tuple[str | float, ...] = ()
         if owner is not None:
-            query, values = f"{query} AND owner = ?", [owner]
+            query += " AND owner = ?"
+            values += (owner,)
         if before is not None:
             query += " AND (created, id) < (?, ?)"
-            values += [self.get(before).note.created, before]
+            values += (self.get(before).note.created, before)
         with self._lock:
             rows = self._index.execute(
                 f"{query} ORDER BY created DESC, id DESC LIMIT ?", (*values, limit)
@@ -195,10 +200,12 @@ class ArtifactStore:
             target = self._media(artifact)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             note = json.dumps(artifact.record(), indent=1).encode()
-            with _replacing(self._note(artifact.id), note) as place_note:
-                with _replacing(target, media) as place_media:
-                    place_note()
-                    place_media()
+            with (
+                _replacing(self._note(artifact.id), note) as place_note,
+                _replacing(target, media) as place_media,
+            ):
+                place_note()
+                place_media()
             _sync_folder(target.parent)
             self._enter([artifact])
         return artifact
@@ -226,7 +233,7 @@ class ArtifactStore:
                 self._index.execute("DELETE FROM artifacts")
             self._enter(found)
 
-    def _enter(self, artifacts: list[Artifact]) -> None:
+    def _enter(self, artifacts: Sequence[Artifact]) -> None:
         rows = [
             (a.id, a.note.job, a.note.index, a.owner, a.note.created, json.dumps(a.record()))
             for a in artifacts

@@ -303,10 +303,12 @@ class Catalog:
         return place
 
     def revision(self, card: Card) -> str:
-        """Which weights are installed: the locked commit, or `embedded`."""
+        """Which weights are installed: the locked commit, `embedded`, or `by-hand`."""
         if isinstance(card.studio.source, Embedded):
             return "embedded"
         lock = self.folder(card) / "lock.json"
+        if not lock.exists():
+            return "by-hand"
         return str(json.loads(lock.read_text(encoding="utf-8"))["revision"])
 
     def _place(self, card: Card) -> Path:

@@ -44,6 +44,9 @@ _WORKFLOW = "job"
 #: DBOS stamps rows with whole seconds on SQLite, some time after the job was made.
 _STAMP_MARGIN = 2.0
 
+#: Threads for the database. Each call is short.
+_THREADS = 8
+
 _THE_ONLY_PLACE = threading.Lock()
 _LOG = logging.getLogger(__name__)
 
@@ -131,7 +134,7 @@ class JobStore:
         """
         status = await DBOS.get_workflow_status_async(job)
         if status is None or status.name != _WORKFLOW:
-            raise NotFound("There is no such job.", hint="Its owner sees it under `/api/v1/jobs`.")
+            raise NotFound("There is no such job.", hint="Look through your jobs for its id.")
         return _job(status)
 
     async def list(self, owner: str, *, limit: int, before: Job | None = None) -> list[Job]:
@@ -181,6 +184,10 @@ class JobStore:
                 application_version=_VERSION,
                 serializer=DBOSPortableJSONSerializer(),
                 log_level="ERROR",
+                # A burst of orders would start a thread each, and they are never given back.
+                max_executor_threads=_THREADS,
+                # Nothing here waits for notifications: all this decides is how long closing takes.
+                notification_listener_polling_interval_sec=0.1,
             )
         )
 

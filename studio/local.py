@@ -15,10 +15,10 @@ import anyio
 
 from studio import policy
 from studio.artifacts import Artifact
-from studio.client import Client, Model, Place
 from studio.errors import InvalidRequest, NotFound, Unavailable
 from studio.fields import FieldSpec, Value, build, fields_of
 from studio.job import Event, Job, Outcome
+from studio.protocol import Client, Model, Place
 from studio.provenance.verdict import Verdict
 from studio.tasks import Task, find_task
 from studio.tasks.request import MAX_SEED

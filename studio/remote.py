@@ -17,10 +17,10 @@ from pydantic import TypeAdapter
 
 from studio.artifacts import Artifact
 from studio.cards import Card, StudioBlock
-from studio.client import LOCAL, Client, Model, Place
 from studio.errors import Broken, NotFound, StudioError, Unavailable
 from studio.fields import FieldSpec, Value, fields_of
 from studio.job import Event, Job
+from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Layer, Outcome, Verdict
 from studio.tasks import find_task
 from studio.worker.supervisor import LaneState
@@ -116,7 +116,7 @@ class RemoteClient(Client):
         with await anyio.to_thread.run_sync(path.open, "rb") as file:
             record = await self._json("POST", "verify", files={"file": (path.name, file)})
         layers = tuple(Layer(**layer) for layer in record["layers"])
-        return Verdict(record["file"], Outcome(record["verdict"]), record["sentence"], layers)
+        return Verdict(str(path), Outcome(record["verdict"]), record["sentence"], layers)
 
     async def cards(self) -> list[Model]:
         return [

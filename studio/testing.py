@@ -14,6 +14,8 @@
 Needs pytest; import it in tests only.
 """
 
+# ruff: noqa: S101 - these are tests
+
 from __future__ import annotations
 
 import gc

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from studio.job import Event, Sealed, Step, TextDelta
+from studio.job import Event, Queued, Sealed, Step, TextDelta
 
 
 @dataclass
@@ -27,7 +27,7 @@ class _Scene:
                 before = self.texts.get(event.index, TextDelta("", event.index))
                 self.texts[event.index] = _together(before, event) or event
             case _:
-                self.latest = self.latest and _together(self.latest, event) or event
+                self.latest = (self.latest and _together(self.latest, event)) or event
 
     @property
     def is_bare(self) -> bool:
@@ -70,6 +70,8 @@ class _Watcher:
 def _together(before: Event, event: Event) -> Event | None:
     """One event that says what the two say, if there is one."""
     match before, event:
+        case Queued(), Queued():
+            return event
         case Step(), Step() if before.index == event.index:
             return replace(event, preview=event.preview or before.preview)
         case TextDelta(), TextDelta() if before.index == event.index:

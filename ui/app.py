@@ -10,15 +10,17 @@ from types import MappingProxyType
 
 import gradio as gr
 from fastapi import FastAPI, Request
+from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.client import Client
 from studio.settings import Settings
+from ui.door import Door
 from ui.make import MakePage
 from ui.markup import tag
-from ui.page import Clients
+from ui.page import Clients, panel
 from ui.theme import theme
 from ui.verify import VerifyPage
 from ui.words import say
@@ -38,10 +40,10 @@ def build(clients: Clients) -> gr.Blocks:
     """The pages, each under its own address."""
     with gr.Blocks(title=say("studio.name"), analytics_enabled=False) as pages:
         _head("/")
-        MakePage(clients).build()
+        MakePage(clients).build(pages)
     with pages.route(PAGES["/verify"], "/verify", show_in_navbar=False):
         _head("/verify")
-        VerifyPage(clients).build()
+        VerifyPage(clients).build(pages)
     return pages
 
 
@@ -55,6 +57,7 @@ def mount(
 
     `authenticate` says who sent a request, or None; `client_for` gives that person's client.
     """
+    style = Markup((Path(__file__).parent / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     uploads = settings.home / "uploads"
     uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Gradio's own place is shared by all users of the machine.
@@ -68,7 +71,12 @@ def mount(
         app,
         pages,
         path="/",
-        app_kwargs={"middleware": [Middleware(_OwnFilesOnly)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(_OwnFilesOnly),
+                Middleware(Door, authenticate=authenticate),
+            ]
+        },
         auth_dependency=authenticate,
         footer_links=[],
         run_history=False,
@@ -82,8 +90,8 @@ def mount(
         max_file_size=settings.max_upload_bytes,
         i18n=None,
         theme=theme(),
-        css_paths=[Path(__file__).parent / "style.css"],
-        head='<meta name="referrer" content="no-referrer">',
+        # Not as `css`: Gradio would rewrite every selector, and breaks those with a comma inside.
+        head=tag("style", style) + tag("meta", name="referrer", content="no-referrer"),
     )
 
 
@@ -93,16 +101,8 @@ def _head(here: str) -> None:
         tag("a", name, href=address, aria_current="page" if address == here else None)
         for address, name in PAGES.items()
     )
-    gr.HTML(
-        tag(
-            "header",
-            tag("h1", say("studio.name")),
-            tag("p", say("studio.line")),
-            tag("nav", *links, aria_label=say("studio.pages")),
-        ),
-        elem_id="masthead",
-        apply_default_css=False,
-    )
+    name, line = tag("h1", say("studio.name")), tag("p", say("studio.line"))
+    panel("masthead", tag("header", name, line, tag("nav", *links, aria_label=say("studio.pages"))))
 
 
 class _OwnFilesOnly:

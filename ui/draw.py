@@ -88,10 +88,10 @@ def _finished(view: View, job: Job) -> Markup:
 
 def _ending(job: Job) -> Markup:
     stopped = job.state == JobState.CANCELLED
-    message, hint = (say("job.stopped.how"), "") if stopped or job.error is None else (
-        job.error["message"],
-        job.error["hint"],
-    )
+    if stopped or job.error is None:
+        message, hint = say("job.stopped.how"), ""
+    else:
+        message, hint = job.error["message"], job.error["hint"]
     return tag(
         "div",
         tag("strong", say("job.stopped" if stopped else "job.failed")),
@@ -123,9 +123,11 @@ def _model(view: View, card: str) -> str:
 def _stage(view: View, job: Job, live: Live) -> str:
     count = int(job.request["count"])
     step = live.steps.get(live.index)
+    # Several made in one batch take their steps together.
+    alone = count > 1 and len(live.steps) == 1
     if step is not None and step.done < step.total:
         values = {"done": step.done, "total": step.total, "index": live.index + 1, "count": count}
-        return say("job.step.many" if count > 1 else "job.step", **values)
+        return say("job.step.one" if alone else "job.step", **values)
     if step is not None or live.sealed:
         return say("job.sealing")
     if live.loading:
@@ -244,7 +246,7 @@ def _receipt(view: View, job: Job, artifact: Artifact) -> Markup:
         "receipt.time": say("receipt.seconds", seconds=f"{note.created - job.created:.1f}"),
         "receipt.marks": f"{', '.join([*marks, say('receipt.manifest')])}. {say('receipt.says')}",
     }
-    parts = (part for key, text in rows.items() for part in (tag("dt", say(key)), tag("dd", text)))
+    parts = (tag("dt", say(key)) + tag("dd", text) for key, text in rows.items())
     return tag("dl", *parts, class_="receipt")
 
 

@@ -25,9 +25,7 @@ def can_choose(spec: FieldSpec) -> bool:
     return len(spec.choices) != 1 and (spec.minimum is None or spec.minimum != spec.maximum)
 
 
-def component(
-    spec: FieldSpec, form: str = "", models: Sequence[tuple[str, str]] = ()
-) -> Component:
+def component(spec: FieldSpec, form: str = "", models: Sequence[tuple[str, str]] = ()) -> Component:
     """The component that takes this field's value; `models` are (label, name) for the menu.
 
     Where `form` stays the same from one rendering to the next, what a person typed stays too. The
@@ -37,6 +35,8 @@ def component(
         "label": spec.title,
         "elem_id": f"field-{spec.name}",
         "value": spec.default,
+        # Said outright: Gradio guesses wrongly for what is rendered later.
+        "interactive": True,
     }
     if spec.media is not None:
         return _media(spec, common | {"value": None})

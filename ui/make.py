@@ -18,9 +18,17 @@ from studio.tasks import TASKS
 from ui import draw
 from ui.explain import as_studio_error, explain
 from ui.form import can_choose, collect, component
-from ui.page import QUIET, Clients
+from ui.markup import tag
+from ui.page import QUIET, Clients, panel
 from ui.view import View, watch
 from ui.words import say
+
+#: On a phone the work lies below the form: go there, unless there is something to mend first.
+_SHOW_WORK = """() => {
+  const work = document.querySelector("#work");
+  const below = work.getBoundingClientRect().top > innerHeight / 2;
+  if (below && !document.querySelector("#problem .banner")) work.scrollIntoView();
+}"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +48,8 @@ class MakePage:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def build(self) -> None:
-        """Lay the page out in the Blocks that are open."""
+    def build(self, pages: gr.Blocks) -> None:
+        """Lay the page out in `pages`, which are open."""
         view, form = gr.State(View()), gr.State()
         tasks = [(task.title, task.id) for task in TASKS.values()]
         script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
@@ -57,21 +65,22 @@ class MakePage:
                 )
                 fields = gr.Column(elem_id="fields")
             with gr.Column(scale=3, min_width=300, elem_id="work"):
-                gr.HTML(Markup("<h2>{}</h2>").format(say("work.title")), elem_id="work-title", apply_default_css=False)
-                unfinished = gr.HTML(elem_id="work-unfinished", js_on_load=script, apply_default_css=False)
-                finished = gr.HTML(elem_id="work-finished", js_on_load=script, apply_default_css=False)
+                panel("work-title", tag("h2", say("work.title")))
+                unfinished = panel("work-unfinished", script=script)
+                finished = panel("work-finished", script=script)
         work = [unfinished, finished]
 
         with fields:
 
-            @gr.render(inputs=[form], triggers=[form.change], show_progress="hidden")
-            def _(shown: Form) -> None:
+            def fill(shown: Form) -> None:
                 self._fields(shown, form, view, work)
 
-        gr.on([gr.context.Context.root_block.load, task.input], self.choose, [task], [form], **QUIET)
-        gr.on([gr.context.Context.root_block.load], self.keep_true, [view], work, **QUIET)
-        for panel in work:
-            panel.click(self.act, [view], work, trigger_mode="multiple", **QUIET)
+            gr.render([form], [form.change], show_progress="hidden")(fill)
+
+        gr.on([pages.load, task.input], self.choose, [task], [form], **QUIET)
+        pages.load(self.keep_true, [view], work, **QUIET)
+        for drawn in work:
+            drawn.click(self.act, [view], work, trigger_mode="multiple", **QUIET)
 
     def _fields(self, shown: Form, form: gr.State, view: gr.State, work: list[gr.HTML]) -> None:
         """Lay out one form: what must be filled in, the button, the rest, the rarely needed."""
@@ -83,7 +92,7 @@ class MakePage:
 
         add([spec for spec in shown.specs if spec.required])
         press = gr.Button(say("make.press"), variant="primary", elem_id="make")
-        problem = gr.HTML(elem_id="problem", apply_default_css=False)
+        problem = panel("problem")
         with gr.Column(elem_id="everyday"):
             add([spec for spec in shown.specs if not spec.required and not spec.advanced])
         with gr.Accordion(say("make.advanced"), open=False, elem_id="advanced"):
@@ -94,7 +103,7 @@ class MakePage:
             [view, form, *(components[spec.name] for spec in shown.specs)],
             [problem, *work],
             **QUIET,
-        )
+        ).then(None, js=_SHOW_WORK)
         for spec in shown.specs:
             if spec.type == "model":
                 components[spec.name].input(
@@ -146,18 +155,14 @@ class MakePage:
         view.ring(stale=True)
         yield draw.unfinished(view), draw.finished(view)
 
-    async def keep_true(
-        self, request: gr.Request, view: View
-    ) -> AsyncIterator[tuple[Any, Any]]:
+    async def keep_true(self, request: gr.Request, view: View) -> AsyncIterator[tuple[Any, ...]]:
         """Draw whenever there is news, for as long as the page is open."""
         before: tuple[Markup | None, Markup | None] = (None, None)
         async with aclosing(watch(self._clients(request), view)) as news:
             async for _ in news:
                 drawn = (draw.unfinished(view), draw.finished(view))
-                yield tuple(  # type: ignore[misc]
-                    gr.skip() if new == old else new
-                    for new, old in zip(drawn, before, strict=True)
-                )
+                pairs = zip(drawn, before, strict=True)
+                yield tuple(gr.skip() if new == old else new for new, old in pairs)
                 before = drawn
 
 

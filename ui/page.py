@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from studio.client import Client
 
@@ -19,3 +20,8 @@ QUIET: dict[str, Any] = {
 
 #: Whose page it is: the client of the person who sent a request.
 Clients = Callable[[gr.Request], Client]
+
+
+def panel(name: str, content: Markup | None = None, script: str | None = None) -> gr.HTML:
+    """A part of a page that is drawn by us, in our own style; `script` runs in it once."""
+    return gr.HTML(content, elem_id=name, js_on_load=script, apply_default_css=False)

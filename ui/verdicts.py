@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -35,9 +35,8 @@ def checks(found: Sequence[tuple[str, Verdict | StudioError]]) -> Markup:
         tag(
             "dl",
             *(
-                part
+                tag("dt", say(f"layer.{layer}")) + tag("dd", say(f"verify.empty.{layer}"))
                 for layer in ("manifest", "mark", "fingerprint")
-                for part in (tag("dt", say(f"layer.{layer}")), tag("dd", say(f"verify.empty.{layer}")))
             ),
         ),
         tag("p", say("verify.empty.none")),
@@ -52,9 +51,9 @@ def _check(name: str, result: Verdict | StudioError) -> Markup:
 
 def _layer(layer: Layer) -> Markup:
     details = [
-        part
+        tag("dt", key.replace("_", " ")) + tag("dd", _plain(value))
         for key, value in layer.details.items()
-        for part in (tag("dt", key.replace("_", " ")), tag("dd", value))
+        if _plain(value)
     ]
     return tag(
         "li",
@@ -65,6 +64,23 @@ def _layer(layer: Layer) -> Markup:
         if details
         else None,
     )
+
+
+def _plain(value: object) -> str:
+    """A detail as people write it; empty where there is nothing to say."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return say("detail.yes" if value else "detail.no")
+        case float():
+            return f"{value:.3g}"
+        case Mapping():
+            return "; ".join(f"{key} {_plain(part)}" for key, part in value.items() if _plain(part))
+        case list() | tuple():
+            return ", ".join(map(_plain, value))
+        case _:
+            return str(value)
 
 
 def _named(key: str, otherwise: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import anyio
 import gradio as gr
-from anyio import Path
 from markupsafe import Markup
 
 from studio.client import Client
@@ -11,7 +13,8 @@ from studio.errors import StudioError
 from studio.provenance.verdict import Verdict
 from ui import verdicts
 from ui.explain import as_studio_error
-from ui.page import QUIET, Clients
+from ui.markup import tag
+from ui.page import QUIET, Clients, panel
 from ui.words import say
 
 
@@ -21,16 +24,12 @@ class VerifyPage:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def build(self) -> None:
-        """Lay the page out in the Blocks that are open."""
+    def build(self, pages: gr.Blocks) -> None:
+        """Lay the page out in `pages`, which are open."""
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=2, min_width=300, elem_id="form"):
-                heading = Markup("<h2>{}</h2><p>{}</p>")
-                gr.HTML(
-                    heading.format(say("verify.title"), say("verify.how")),
-                    elem_id="verify-title",
-                    apply_default_css=False,
-                )
+                heading = tag("h2", say("verify.title")) + tag("p", say("verify.how"))
+                panel("verify-title", heading)
                 files = gr.File(
                     label=say("verify.drop"),
                     file_count="multiple",
@@ -38,9 +37,7 @@ class VerifyPage:
                     elem_id="verify-files",
                 )
             with gr.Column(scale=3, min_width=300, elem_id="work"):
-                found = gr.HTML(
-                    verdicts.checks([]), elem_id="verify-found", apply_default_css=False
-                )
+                found = panel("verify-found", verdicts.checks([]))
         files.upload(self.check, [files], [found, files], **QUIET)
 
     async def check(self, request: gr.Request, files: list[str]) -> tuple[Markup, None]:
@@ -55,4 +52,4 @@ async def _check(client: Client, file: Path) -> tuple[str, Verdict | StudioError
     except Exception as error:
         return file.name, as_studio_error(error)
     finally:
-        await file.unlink(missing_ok=True)
+        await anyio.Path(file).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ shows the same.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -97,7 +97,7 @@ class View:
         return [self.artifacts[artifact] for artifact in ids if artifact in self.artifacts]
 
 
-async def watch(client: Client, view: View) -> AsyncIterator[None]:
+async def watch(client: Client, view: View) -> AsyncGenerator[None]:
     """Keep `view` true for as long as somebody iterates; yields when there is news, or rest."""
     followers: dict[str, asyncio.Task[None]] = {}
     try:

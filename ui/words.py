@@ -13,6 +13,9 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "studio.name": "Colophon",
         "studio.line": "A studio that signs its work.",
         "studio.pages": "Pages",
+        "door.token": "Token",
+        "door.press": "Come in",
+        "door.wrong": "That is not this studio’s token. Whoever runs it has it.",
         "make.page": "Make",
         "make.task": "Task",
         "make.model.missing": "{title} (not installed)",
@@ -32,7 +35,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "job.ahead.many": "{count} jobs go first",
         "job.loading": "Loading {model}",
         "job.step": "Step {done} of {total}",
-        "job.step.many": "Step {done} of {total}, {index} of {count}",
+        "job.step.one": "{index} of {count}: step {done} of {total}",
         "job.sealing": "Marking and signing",
         "job.stopped": "Stopped",
         "job.stopped.how": "It was stopped before it was finished.",
@@ -73,10 +76,12 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "is lost when a file is saved anew.",
         "verify.empty.mark": "An invisible mark in the picture points to this studio’s ledger. It "
         "survives saving anew and some cropping; it points, it does not prove.",
-        "verify.empty.fingerprint": "A fingerprint finds works made here that look almost the same. "
-        "It is a hint.",
+        "verify.empty.fingerprint": "A fingerprint finds works made here that look almost the "
+        "same. It is a hint.",
         "verify.empty.none": "Finding nothing says nothing: most files carry no colophon.",
         "verify.details": "Details",
+        "detail.yes": "yes",
+        "detail.no": "no",
         "layer.manifest": "Signed manifest",
         "layer.mark": "Invisible mark",
         "layer.fingerprint": "Fingerprint",

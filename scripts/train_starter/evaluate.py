@@ -1,9 +1,10 @@
-"""Measure a picture model: fixed prompts, fixed seeds, one picture per prompt, every picture counted.
+"""Measure a picture model: fixed prompts, fixed seeds, one picture per prompt, every picture
+counted.
 
-    python scripts/train_starter/evaluate.py --prompts 500 --out model_cards/starter-pictures.eval.json
+    python scripts/train_starter/evaluate.py --out model_cards/starter-pictures.eval.json
 
-Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a long evaluation are
-the hundred of the test suite.
+Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a
+long evaluation are the hundred of the test suite.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from judge import flat
 from measures import summarise
 from world import first
@@ -93,7 +93,9 @@ def weights_hash(folder: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--seed", type=int, default=SEED)
@@ -112,7 +114,7 @@ def main() -> None:
     verdicts = judge(asked, drawn)
     report = {
         "prompts": options.prompts,
-        "prompt_source": "flat shapes, fresh draws from the training distribution; no pair withheld",
+        "prompt_source": "flat shapes, fresh draws from the training distribution",
         "seed": options.seed,
         "best_of": 1,
         "steps": options.steps,

@@ -1,4 +1,5 @@
-"""Write down the words that a starter model knows, so that the studio can name the ones that it does not.
+"""Write down the words that a starter model knows, so that the studio can name the ones that it
+does not.
 
 python scripts/train_starter/vocabulary.py --out studio/starter/pictures/vocabulary.json
 """
@@ -18,7 +19,9 @@ def document(groups: dict[str, list[str]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.write_text(document(first.vocabulary()), encoding="utf-8")

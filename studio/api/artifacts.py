@@ -16,7 +16,7 @@ from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
-from studio.api.failures import FAILURES
+from studio.api.failures import FAILURES, TooLarge
 from studio.api.here import Here
 from studio.api.jobs import Limit
 from studio.artifacts import Artifact
@@ -50,10 +50,7 @@ async def read_file(request: Request, client: Here, artifact: str) -> FileRespon
     """The file itself, byte by byte as it was signed."""
     found = await client.artifact(artifact)
     path = await client.fetch(artifact)
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, max-age=31536000, immutable",
-    }
+    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
     if request.app.state.gate.is_private(request):
         headers[PATH_HEADER] = quote(str(path))
     return FileResponse(
@@ -100,7 +97,7 @@ async def _upload(request: Request) -> AsyncIterator[tuple[Path, str]]:
         message = await request.receive()
         read += len(message.get("body", b""))
         if read > most + _ENVELOPE:
-            raise InvalidRequest(
+            raise TooLarge(
                 f"The file is larger than {most} bytes.", hint="Check it with `studio verify`."
             )
         return message

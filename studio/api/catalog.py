@@ -11,8 +11,8 @@ from fastapi.encoders import jsonable_encoder
 from studio import __version__
 from studio.api.failures import FAILURES
 from studio.api.here import Here
-from studio.client import Model
 from studio.errors import NotFound
+from studio.protocol import Model
 from studio.tasks import TASKS
 from studio.worker.supervisor import LaneState
 

@@ -34,6 +34,15 @@ class Unauthenticated(Refused):
         return {**super().record(), "error": Refused.__name__}
 
 
+class TooLarge(InvalidRequest):
+    """The request is longer than this server reads."""
+
+    http_status: ClassVar[int] = 413
+
+    def record(self) -> ErrorRecord:
+        return {**super().record(), "error": InvalidRequest.__name__}
+
+
 def install(app: FastAPI) -> None:
     """Answer every failure of `app` in the one shape."""
 
@@ -70,4 +79,6 @@ def answer(
     response.headers.update(headers or {})
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if response.status_code == 413:
+        response.headers["Connection"] = "close"  # or the rest would be read, and thrown away
     return response

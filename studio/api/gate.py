@@ -15,12 +15,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Response
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.api.failures import Unauthenticated, answer
-from studio.client import LOCAL
+from studio.api.failures import FAILURES, Unauthenticated, answer
 from studio.errors import InvalidRequest, Refused
+from studio.protocol import LOCAL
 from studio.settings import Settings
 
 COOKIE = "studio_session"
@@ -28,6 +29,11 @@ COOKIE = "studio_session"
 OWNER_HEADER = "X-Studio-Owner"
 _OWNER = re.compile(r"[\w.:@-]{1,100}")
 _SESSION_SECONDS = 30 * 24 * 3600
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+}
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -37,9 +43,8 @@ class Gate:
     def __init__(self, settings: Settings, private_token: str) -> None:
         self._private = private_token
         self._token = settings.token.get_secret_value() if settings.token else None
-        self._secure = not settings.is_loopback
         self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.hosts)}
-        self.router = APIRouter()
+        self.router = APIRouter(tags=["session"], responses=FAILURES)
         self.router.post("/session", status_code=204, summary="Begin a session")(self._session)
 
     def authenticate(self, request: Request) -> str | None:
@@ -48,8 +53,8 @@ class Gate:
         Raises:
             InvalidRequest: if the name in `X-Studio-Owner` cannot be one.
         """
-        scheme, _, presented = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
+        presented = _bearer(request)
+        if presented is not None:
             if _equal(presented, self._private):
                 owner = request.headers.get(OWNER_HEADER, LOCAL)
                 if not _OWNER.fullmatch(owner):
@@ -61,13 +66,12 @@ class Gate:
             return LOCAL if self._token and _equal(presented, self._token) else None
         if self._token is None:
             return LOCAL
-        cookie = request.cookies.get(COOKIE, "")
+        cookie = request.cookies.get(COOKIE, "").encode()
         return LOCAL if _equal(cookie, _session(self._token)) else None
 
     def is_private(self, request: Request) -> bool:
         """Whether the request comes from a program of the host's own user on this machine."""
-        presented = request.headers.get("authorization", "").partition(" ")[2]
-        return _equal(presented, self._private)
+        return _equal(_bearer(request) or b"", self._private)
 
     def owner(self, request: Request) -> str:
         """The owner that the request speaks for.
@@ -114,7 +118,7 @@ class Gate:
 
     def _session(self, token: Annotated[str, Body(embed=True, max_length=1000)]) -> Response:
         """Trade the token for a cookie, with which a page can load pictures."""
-        if self._token is None or not _equal(token, self._token):
+        if self._token is None or not _equal(token.encode(), self._token):
             raise Unauthenticated
         response = Response(status_code=204)
         response.set_cookie(
@@ -128,25 +132,40 @@ class Gate:
 
 
 class Guard:
-    """ASGI middleware: every request, of the API and of what is mounted beside it, is checked."""
+    """ASGI middleware around the API and all that is mounted beside it.
+
+    Every request is checked, and every answer forbids what no page of the studio needs: guessing
+    at types, frames in other sites, addresses that leak to them.
+    """
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app = app
         self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
         if scope["type"] in ("http", "websocket"):
             try:
                 # A socket, once open, can do anything: it counts as a change.
                 self._gate.check(HTTPConnection(scope), scope.get("method", "CONNECT"))
             except Refused as error:
-                await answer(error)(scope, receive, send)
+                await answer(error)(scope, receive, hardened)
                 return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, hardened)
 
 
-def _equal(presented: str, secret: str) -> bool:
-    return hmac.compare_digest(presented.encode(errors="replace"), secret.encode())
+def _bearer(request: Request) -> bytes | None:
+    """The token in the request's header, as its bytes came; None if there is no such header."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.encode("latin-1") if scheme.lower() == "bearer" else None
+
+
+def _equal(presented: bytes, secret: str) -> bool:
+    return hmac.compare_digest(presented, secret.encode())
 
 
 def _session(token: str) -> str:

@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 
 from studio.api.failures import FAILURES
 from studio.api.here import Here
-from studio.client import Place
 from studio.job import Event, Job
+from studio.protocol import Place
 
 router = APIRouter(tags=["jobs"], responses=FAILURES)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from studio.api.failures import FAILURES
+from studio.api.failures import FAILURES, TooLarge
 from studio.api.here import Here
 from studio.errors import InvalidRequest
 from studio.job import Job
@@ -63,7 +63,7 @@ async def _object(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_BODY:
-            raise InvalidRequest(f"The order is longer than {_MAX_BODY} bytes.")
+            raise TooLarge(f"The order is longer than {_MAX_BODY} bytes.")
     try:
         values = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

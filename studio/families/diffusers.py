@@ -23,32 +23,29 @@ import gc
 import inspect
 import json
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, SchedulerMixin, pipelines
 from diffusers.utils import logging as diffusers_logging
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Refused, Unavailable
 from studio.families import Order, Progress, Spec
+from studio.families.diffusers_steps import Follower
+from studio.families.weights import check_weights, first_line
 from studio.job import Preview
 
-#: The longest side of a preview in pixels, and the least seconds between two.
+#: The longest side of a preview in pixels.
 PREVIEW_SIDE = 128
-PREVIEW_SECONDS = 0.3
-#: A preview may take this share of the time at most.
-_PREVIEW_SHARE = 0.05
-_PICKLES = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
 
 
 class Diffusers:
@@ -62,7 +59,7 @@ class Diffusers:
             library.disable_progress_bar()
         with _memory_errors(spec.name):
             try:
-                loaded = DiffusionPipeline.from_pretrained(
+                loaded = diffusers.DiffusionPipeline.from_pretrained(
                     spec.folder,
                     dtype=_dtype(spec.dtype, device),
                     variant=spec.variant,
@@ -73,7 +70,7 @@ class Diffusers:
                 )
             except (OSError, ValueError) as error:
                 raise Unavailable(
-                    f"{spec.name} cannot be loaded: {_first_line(error)}",
+                    f"{spec.name} cannot be loaded: {first_line(error)}",
                     hint=f"Fetch it again with `studio models get {spec.name}`.",
                 ) from None
             pipe = _for_text_to_image(loaded)
@@ -106,10 +103,18 @@ class Pipeline:
         total = sum(int(group[0].request["steps"]) for group in groups)
         before, done = 0, 0
         for group in groups:
-            steps = _Steps(self, group, progress, before, done, total, len(batch))
-            pictures, flags = self._draw(group, steps)
+            follower = Follower(
+                progress,
+                steps=int(group[0].request["steps"]),
+                done=done,
+                total=total,
+                before=before,
+                after=len(batch) - before - len(group),
+                look=partial(self.preview, request=group[0].request) if self._previews else None,
+            )
+            pictures, flags = self._draw(group, follower)
             before += len(group)
-            done += int(group[0].request["steps"])
+            done += follower.steps
             for order, picture, flagged in zip(group, pictures, flags, strict=True):
                 if flagged:
                     raise Refused(
@@ -130,15 +135,15 @@ class Pipeline:
             ctypes.CDLL(None).malloc_trim(0)
 
     def _draw(
-        self, group: Sequence[Order], steps: _Steps
+        self, group: Sequence[Order], follower: Follower
     ) -> tuple[NDArray[np.float32], Sequence[bool]]:
         """Pictures of the group, float32 (n, height, width, 3) in [0, 1], and who was flagged."""
         try:
-            with _memory_errors(self._spec.name), steps.watching(self._pipe, self._takes) as hooks:
+            with _memory_errors(self._spec.name), follower.hooks(self._pipe, self._takes) as hooks:
                 made = self._pipe(**self._arguments(group), **hooks)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise InvalidRequest(
-                f"{self._spec.name} cannot do this: {_first_line(error)}",
+                f"{self._spec.name} cannot do this: {first_line(error)}",
                 hint=f"`studio models show {self._spec.name}` lists what it can do.",
             ) from None
         finally:
@@ -210,92 +215,21 @@ class Pipeline:
         if shrink > 1:
             latents = torch.nn.functional.interpolate(latents, scale_factor=1 / shrink, mode="area")
         shift = getattr(vae.config, "shift_factor", None) or 0.0
-        overflows = vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
-        dtype = torch.float32 if overflows else vae.dtype
-        if overflows:
-            vae.to(dtype=torch.float32)
-        with torch.no_grad():
-            scaled = latents.to(dtype) / vae.config.scaling_factor + shift
-            decoded = vae.decode(scaled, return_dict=False)[0]
-        if overflows:
-            vae.to(dtype=torch.float16)
+        stored = vae.dtype
+        # Some decoders overflow in half precision; the library decodes those in full, too.
+        overflows = stored == torch.float16 and getattr(vae.config, "force_upcast", False)
+        dtype = torch.float32 if overflows else stored
+        try:
+            vae.to(dtype=dtype)
+            with torch.no_grad():
+                scaled = latents.to(dtype) / vae.config.scaling_factor + shift
+                decoded = vae.decode(scaled, return_dict=False)[0]
+        finally:
+            vae.to(dtype=stored)
         colours = ((decoded.float() / 2 + 0.5).nan_to_num(0.5).clamp(0, 1) * 255).round()
         pixels = colours.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         pixels = pixels[:, :PREVIEW_SIDE, :PREVIEW_SIDE]
         return [Preview(one.shape[1], one.shape[0], one.tobytes()) for one in pixels]
-
-
-class _Steps:
-    """Follows one call of the pipeline through whichever hook it has."""
-
-    def __init__(
-        self,
-        model: Pipeline,
-        group: Sequence[Order],
-        progress: Progress,
-        before: int,
-        done: int,
-        total: int,
-        orders: int,
-    ) -> None:
-        """`before` orders of all `orders`, and `done` steps of `total`, came before this group."""
-        self._model = model
-        self._group = group
-        self._progress = progress
-        self._before, self._done, self._total, self._orders = before, done, total, orders
-        self._steps = int(group[0].request["steps"])
-        self._previews_after = time.monotonic() + PREVIEW_SECONDS
-
-    @contextmanager
-    def watching(self, pipe: Any, takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The arguments that make the pipeline report its steps; a hook of ours if it cannot."""
-        self._progress.step(self._done, self._total)
-        if "callback_on_step_end" in takes:
-
-            def step_end(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-                # Some schedulers run more inner steps than were asked for.
-                inner = max(len(pipe.scheduler.timesteps), 1)
-                self.made((step + 1) / inner, tensors.get("latents"))
-                return tensors
-
-            yield {"callback_on_step_end": step_end}
-        elif "callback" in takes:
-
-            def callback(step: int, _: Any, latents: torch.Tensor) -> None:
-                self.made((step + 1) / self._steps, latents)
-
-            yield {"callback": callback, "callback_steps": 1}
-        else:
-            calls = 0
-
-            def forward(*_: Any) -> None:
-                nonlocal calls
-                self.made(min(calls / self._steps, 1.0), None)
-                calls += 1
-
-            denoiser = getattr(pipe, "unet", None) or pipe.transformer
-            handle = denoiser.register_forward_pre_hook(forward)
-            try:
-                yield {}
-            finally:
-                handle.remove()
-
-    def made(self, share: float, latents: torch.Tensor | None) -> None:
-        """This `share` of the group's steps is made; `Cancelled` passes through."""
-        done = self._done + round(share * self._steps)
-        self._progress.step(done, self._total, self._look(latents))
-
-    def _look(self, latents: torch.Tensor | None) -> Sequence[Preview | None]:
-        began = time.monotonic()
-        if latents is None or not self._model._previews or began < self._previews_after:
-            return ()
-        shown = self._model.preview(latents, self._group[0].request)
-        now = time.monotonic()
-        self._previews_after = now + max(PREVIEW_SECONDS, (now - began) / _PREVIEW_SHARE)
-        if shown is None:
-            return ()
-        after = self._orders - self._before - len(shown)
-        return [*[None] * self._before, *shown, *[None] * after]
 
 
 def check_folder(folder: Path, without: Sequence[str] = ()) -> None:
@@ -318,39 +252,22 @@ def check_folder(folder: Path, without: Sequence[str] = ()) -> None:
             hint="Fetch the model with `studio models get`, or copy its whole folder there.",
         ) from None
     for name, library in parts.items():
-        if library not in ("diffusers", "transformers") and not hasattr(pipelines, library):
+        if library not in ("diffusers", "transformers") and not hasattr(
+            diffusers.pipelines, library
+        ):
             raise Unavailable(
                 f"{folder} wants code from {library!r}, and the studio runs no foreign code.",
                 hint="Choose a model that diffusers itself can run.",
             )
-        files = [path for path in (folder / name).glob("*") if path.is_file()]
-        sound = [path for path in files if path.suffix == ".safetensors"]
-        pickled = [path.name for path in files if path.suffix in _PICKLES]
-        if pickled and not sound:
-            raise Unavailable(
-                f"{folder.name}/{name} has its weights as a pickle only ({pickled[0]}), which can "
-                "run anything when it is opened, so it is refused.",
-                hint="Get the model's safetensors files; most repositories have both.",
-            )
-        for path in sound:
-            try:
-                with safe_open(path, framework="pt"):
-                    pass
-            except (SafetensorError, OSError) as error:
-                raise Unavailable(
-                    f"{path} is damaged: {_first_line(error)}",
-                    hint="Fetch the model again with `studio models get`.",
-                ) from None
+        check_weights(folder / name)
 
 
 def _for_text_to_image(pipe: Any) -> Any:
     """The model's own pipeline for this task, where its folder names one that edits pictures."""
     if "image" not in inspect.signature(pipe.__call__).parameters:
         return pipe
-    # Late, since this import brings in every pipeline there is, and takes seconds.
-    from diffusers import AutoPipelineForText2Image
-
-    return AutoPipelineForText2Image.from_pipe(pipe)
+    # The library loads its classes when they are named; this one loads every pipeline there is.
+    return diffusers.AutoPipelineForText2Image.from_pipe(pipe)
 
 
 def _place(pipe: Any, device: str, placement: str) -> None:
@@ -372,11 +289,9 @@ def _dtype(name: str, device: str) -> torch.dtype:
 
 
 def _scheduler(spec: Spec) -> Any:
-    import diffusers
-
     name = str(spec.options["scheduler"])
     kind = getattr(diffusers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
         raise Unavailable(
             f"The card of {spec.name} names a scheduler that diffusers does not have: {name!r}.",
             hint="Name one of its scheduler classes, such as EulerDiscreteScheduler.",
@@ -419,7 +334,3 @@ def _memory_errors(name: str) -> Iterator[None]:
         raise OutOfMemory(
             message, hint="Ask for a smaller picture or fewer at once, or choose a smaller model."
         )
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:300]

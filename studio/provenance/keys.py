@@ -64,15 +64,7 @@ class Keys:
             return
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock():
-            if self.exist:
-                return
-            _write(self.folder / "secret", secrets.token_bytes(32))
-            root_key = ec.generate_private_key(ec.SECP256R1())
-            root = _certificate(f"{label} root {secrets.token_hex(4)}", root_key, None)
-            _write(self.folder / "root.key", _private_pem(root_key))
-            _write(self.folder / "root.pem", _pem(root))
-            self._add_mark_key()
-            self._issue_leaf(label)
+            self._create(label)
 
     def rotate(self, label: str) -> None:
         """A new leaf and a new mark key; everything made with the old ones still verifies.
@@ -171,6 +163,17 @@ class Keys:
     def _lock(self) -> FileLock:
         return FileLock(self.folder / ".lock", mode=0o600)
 
+    def _create(self, label: str) -> None:
+        if self.exist:  # another process was quicker
+            return
+        _write(self.folder / "secret", secrets.token_bytes(32))
+        root_key = ec.generate_private_key(ec.SECP256R1())
+        root = _certificate(_common_name(f"{label:.40} root"), root_key, None)
+        _write(self.folder / "root.key", _private_pem(root_key))
+        _write(self.folder / "root.pem", _pem(root))
+        self._add_mark_key()
+        self._issue_leaf(label)
+
     def _add_mark_key(self) -> None:
         path = self.folder / "marks.json"
         listed = json.loads(path.read_text(encoding="ascii")) if path.is_file() else []
@@ -182,9 +185,13 @@ class Keys:
         root_key = serialization.load_pem_private_key(
             (self.folder / "root.key").read_bytes(), password=None
         )
-        assert isinstance(root_key, ec.EllipticCurvePrivateKey)
+        if not isinstance(root_key, ec.EllipticCurvePrivateKey):
+            raise InvalidRequest(
+                f"{self.folder / 'root.key'} holds no elliptic-curve key.",
+                hint="Put back the file that `studio keys init` made.",
+            )
         leaf_key = ec.generate_private_key(ec.SECP256R1())
-        leaf = _certificate(f"{label} {secrets.token_hex(4)}", leaf_key, (root, root_key))
+        leaf = _certificate(_common_name(f"{label:.40}"), leaf_key, (root, root_key))
         _write(self.folder / "leaf.key", _private_pem(leaf_key))
         _write(self.folder / "leaf.pem", _pem(leaf) + _pem(root))
 
@@ -195,11 +202,11 @@ def _certificate(
     issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None,
 ) -> x509.Certificate:
     """A root for `key`, or a leaf that `issuer` signs; the profile that C2PA accepts."""
-    # C2PA refuses a leaf without an organisation; 64 characters is X.509's own limit.
+    # Readers show the organisation as the signer.
     subject = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, name[:64]),
-            x509.NameAttribute(NameOID.COMMON_NAME, name[:64]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, name),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
         ]
     )
     is_root = issuer is None
@@ -241,6 +248,11 @@ def _certificate(
             critical=False,
         )
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _common_name(label: str) -> str:
+    # X.509 allows 64 characters. The random end tells certificates of one label apart.
+    return f"{label} {secrets.token_hex(4)}".strip()
 
 
 def _name(certificate: x509.Certificate) -> str:

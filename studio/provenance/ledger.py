@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.errors import Broken
+from studio.errors import Broken, Unavailable
 from studio.provenance.fingerprint import LENGTH
 
 
@@ -80,6 +80,7 @@ class Ledger:
     """The ledger in one SQLite file; safe for several threads and processes."""
 
     def __init__(self, path: Path, secret: bytes) -> None:
+        """Open or begin the ledger in `path`; `Unavailable` if the file is damaged."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._secret = secret
         self._lock = threading.Lock()
@@ -87,9 +88,19 @@ class Ledger:
             path, timeout=10, isolation_level=None, check_same_thread=False
         )
         path.chmod(0o600)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript(_SCHEMA)
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise
+            raise Unavailable(
+                f"The ledger {path} is damaged.",
+                hint="Put a backup in its place, or move it away to begin a new one; the outputs "
+                "themselves are untouched, and their signatures hold.",
+            ) from None
         # Fingerprints of rows 1 to _seen, as four 64-bit words each; grows as rows are added.
         self._prints: NDArray[np.uint64] = np.empty((0, LENGTH // 8), np.uint64)
         self._rows: NDArray[np.int64] = np.empty(0, np.int64)
@@ -151,8 +162,8 @@ class Ledger:
         chain, count = "0" * 64, 0
         for seq, body, written, *columns in self._all():
             chain, count = self._link(chain, body.encode()), count + 1
-            entry = _entry(body)
-            same = [getattr(entry, name) for name in _COLUMNS] == columns
+            values = json.loads(body)
+            same = [values.get(name) for name in _COLUMNS] == columns
             if not same or not hmac.compare_digest(chain, written) or seq != count:
                 raise Broken(f"The ledger was changed at row {count}: its chain does not hold.")
         return count

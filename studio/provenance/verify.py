@@ -57,7 +57,7 @@ class Verifier:
             found = self.marks["image"].detect(draft, thorough=not valid)
             print_ = fingerprint(decoded.pixels)
             sha256 = _sha256(path)
-            marked = found and self.ledger.by_mark(f"{found.payload:012x}")
+            marked = self.ledger.by_mark(f"{found.payload:012x}") if found else None
             exact = self.ledger.by_sha256(sha256)
             nearest = self.ledger.nearest(print_)
             evidence = _Evidence(decoded, found, marked, exact, nearest, print_)
@@ -102,7 +102,7 @@ class _Evidence:
         pose = self.found.geometry
         upright = (
             not pose["mirrored"]
-            and abs(pose["scale"] - 1) < 0.02
+            and abs(pose["scale"] - 1) < 0.01
             and min(pose["turn"], 360 - pose["turn"]) < 1
         )
         return distance(self.print_, bytes.fromhex(self.marked.fingerprint)) if upright else None

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,7 @@ import psutil
 
 from studio import __version__
 from studio.errors import Broken, Cancelled, ErrorRecord, StudioError
-from studio.families import Model, Order, find_family
+from studio.families import Model, find_family
 from studio.job import Event, Loading, Preview, Step, TextDelta
 from studio.memory import Residency
 from studio.worker.cage import confine
@@ -88,9 +89,9 @@ class Child:
         """Note a sign of progress."""
         self._progress += 1
 
-    def wanted(self, run: Run, order: Order) -> bool:
-        """Whether somebody still wants this order."""
-        return (run.batch, order.job) not in self._stopped
+    def wanted(self, run: Run, job: str) -> bool:
+        """Whether somebody still wants this job's orders."""
+        return (run.batch, job) not in self._stopped
 
     def _listen(self) -> None:
         with suppress(OSError), self._connection.makefile("rb") as lines:
@@ -143,14 +144,18 @@ class Child:
             self.moved()
             return model
 
-        with residency.lease(run.need, run.revision, load) as model:
+        need = run.need
+        if device.name == "cpu" and run.spec.dtype == "float16":
+            # Processors compute half precision in full, whatever the card says.
+            need = replace(need, weights=2 * need.weights, working=2 * need.working)
+        with residency.lease(need, run.revision, load) as model:
             if not run.orders:
                 return
             progress.check()
             drafts = model.generate(run.orders, progress)
             for number, (order, draft) in enumerate(zip(run.orders, drafts, strict=True)):
                 self.moved()
-                if self.wanted(run, order):
+                if self.wanted(run, order.job):
                     draft.spool(run.spool / f"{number:05d}")
                     self.send(Spooled(run.batch, number))
                 progress.check()
@@ -169,13 +174,12 @@ class _Progress:
 
     def check(self) -> None:
         """Raise `Cancelled` if nobody wants any of the batch."""
-        orders = self._run.orders
-        if orders and not any(self._child.wanted(self._run, order) for order in orders):
+        if self.jobs and not any(self._child.wanted(self._run, job) for job in self.jobs):
             raise Cancelled
 
     def tell(self, job: str, event: Event) -> None:
         """Send `event` to the watchers of `job`, if it still has any."""
-        if (self._run.batch, job) not in self._child._stopped:
+        if self._child.wanted(self._run, job):
             self._child.send(Told(self._run.batch, job, event))
 
     def step(self, done: int, total: int, previews: Sequence[Preview | None] = ()) -> None:

@@ -50,7 +50,7 @@ def main() -> None:
     order = json.load(sys.stdin)
     _confine()
     try:
-        answer = {"ok": decode(order)}
+        answer: dict[str, Any] = {"ok": decode(order)}
     except StudioError as error:
         answer = {"error": error.record()}
     except MemoryError:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def _check_size(path: Path, limit: int) -> None:
             raise InvalidRequest("This is a device or a pipe, not a file.", hint="Name a file.")
 
 
-def _ask(order: dict[str, object]) -> dict[str, dict[str, object]]:
+def _ask(order: dict[str, object]) -> dict[str, Any]:
     # Only what an interpreter needs to start: no token, no proxy, no key reaches the child.
     environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     try:
@@ -101,7 +102,7 @@ def _ask(order: dict[str, object]) -> dict[str, dict[str, object]]:
         raise _gave_up("took too long") from None
     if child.returncode != 0:
         raise _gave_up("took more time or memory than a check may use")
-    answer: dict[str, dict[str, object]] = json.loads(child.stdout)
+    answer: dict[str, Any] = json.loads(child.stdout)
     return answer
 
 

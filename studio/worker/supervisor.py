@@ -319,8 +319,8 @@ class Lane:
         ending.add_done_callback(self._ending.discard)
 
     def _empty_spool(self) -> None:
-        if self._spool.exists():
-            shutil.rmtree(self._spool)
+        # Errors are those of a thread that discards its draft at the same moment.
+        shutil.rmtree(self._spool, ignore_errors=True)
 
 
 def _run(batch: _Batch, card: Card, folder: Path, revision: str, place: Path) -> Run:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from studio.artifacts import Artifact, artifact_id
+from studio.draft import Draft
 from studio.errors import (
     Broken,
     InvalidRequest,
@@ -17,7 +19,8 @@ from studio.errors import (
     Unavailable,
 )
 from studio.host import Host
-from studio.job import Done, Event, Failed, JobState, Paused, Queued, Sealed, Step
+from studio.job import Done, Event, Failed, JobState, Paused, Sealed, Step
+from studio.provenance.seal import Sealer
 from studio.tasks.request import MAX_SEED
 from tests.fake_lane import FakeLane
 from tests.hosts import SMALL, fake_host, finished, heard, run, settings_for, until, write_cards
@@ -30,8 +33,7 @@ def test_an_order_becomes_signed_files(home: Path) -> None:
             client = host.client("ann")
             job = await client.submit("imagine", {**SMALL, "count": 3, "seed": 41})
             events = await heard(client, job.id)
-            assert isinstance(events[0], Queued)
-            assert {type(event) for event in events} >= {Step, Sealed}
+            assert [type(event) for event in events].count(Sealed) == 3
             job = await client.job(job.id)
             assert events[-1] == Done(job.artifacts)
             assert job.state is JobState.DONE
@@ -375,6 +377,55 @@ def test_a_full_disk_pauses_jobs_and_loses_none(home: Path) -> None:
 
     job = asyncio.run(before())
     run(lambda: after(job))
+
+
+def test_what_cannot_be_sealed_fails_the_job_and_is_not_published(home: Path) -> None:
+    async def test() -> None:
+        host, _ = fake_host(home, seconds=0.1)
+        async with host:
+            client = host.client("ann")
+            job = await client.submit("imagine", SMALL)
+            # A folder where the output's file has to be.
+            name = artifact_id(job.id, 0)
+            (home / "artifacts" / name[:2] / f"{name}.png" / "in the way").mkdir(parents=True)
+            job = await finished(client, job.id)
+            assert job.state is JobState.FAILED
+            assert job.error is not None
+            assert job.error["error"] == "SealFailed"
+            assert await client.artifacts() == []
+            assert not list((home / "spool").rglob("*.npy"))
+            assert (await finished(client, (await client.submit("imagine", SMALL)).id)).artifacts
+
+    run(test)
+
+
+def test_what_could_not_be_sealed_for_now_is_made_again(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        async with host:
+            host.dispatcher._sealer = FullOnce(host.provenance.sealer)  # type: ignore[assignment]
+            client = host.client("ann")
+            job = await finished(client, (await client.submit("imagine", {**SMALL, "count": 2})).id)
+            assert job.state is JobState.DONE
+            assert len(job.artifacts) == 2
+            made = [order.index for batch in lane.batches for order in batch]
+            assert sorted(made) == [0, 0, 1]
+
+    run(test)
+
+
+class FullOnce:
+    """A sealer that meets a full disk at its first output."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._full = True
+
+    def seal(self, draft: Draft, **how: Any) -> Artifact:
+        if self._full:
+            self._full = False
+            raise Unavailable("The disk is full.", retry=True)
+        return self._sealer.seal(draft, **how)
 
 
 def test_nobody_may_have_too_many_waiting(home: Path) -> None:

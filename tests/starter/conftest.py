@@ -1,4 +1,6 @@
-"""The training scripts are no package; these tests put their folder on the path, as running one of them does."""
+"""The training scripts are no package; these tests put their folder on the path, as running one of
+them does.
+"""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Watcher:
 async def open_lane(home: Path, **settings: Any) -> AsyncIterator[Watcher]:
     """A lane that is closed again, and whose child then is gone."""
     home.mkdir(exist_ok=True)
-    given = {"device": "cpu", "idle_seconds": 60, "hang_seconds": 6} | settings
+    given = {"device": "cpu", "idle_seconds": 60, "hang_seconds": 30} | settings
     lane = Lane(Settings(home=home, **given))
     await lane.start()
     try:

@@ -106,7 +106,7 @@ async def test_a_model_that_kills_the_child_in_its_load_counts_as_begun(home: Pa
     [
         ("stop", {"hang_seconds": 1.5}),
         ("hold", {"hang_seconds": 1.5}),
-        ("sleep", {"stall_seconds": 1.5}),
+        ("sleep", {"stall_seconds": 1.5, "hang_seconds": 6}),
     ],
 )
 async def test_a_hang_is_killed(home: Path, how: str, settings: dict[str, Any]) -> None:
@@ -166,6 +166,16 @@ async def test_nonsense_from_the_child_is_the_end_of_it(home: Path) -> None:
             with pytest.raises(Broken, match=r"nonsense|out of turn"):
                 await watcher.make(orders(f"say {said}"))
             assert watcher.lane.state.pid is None
+        await works_again(watcher)
+
+
+async def test_a_child_whose_device_has_failed_is_replaced(home: Path) -> None:
+    async with open_lane(home) as watcher:
+        error = json.dumps(Broken().record())
+        failed = f'{{"kind": "failed", "batch": 1, "error": {error}, "fatal": true}}'
+        with pytest.raises(Broken, match="unforeseen"):
+            await watcher.make(orders(f"say {failed}"))
+        assert watcher.lane.state.pid is None
         await works_again(watcher)
 
 

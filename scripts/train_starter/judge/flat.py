@@ -1,7 +1,8 @@
 """The judge of flat shapes on plain paper: arithmetic on the pixels, nothing learned.
 
-The paper's colour comes from the border; whatever differs from it falls into connected pieces; each piece is named by the
-nearest colour (in CIE Lab) and by the shape whose silhouette overlaps it best.
+The paper's colour comes from the border; whatever differs from it falls into connected pieces; each
+piece is named by the nearest colour (in CIE Lab) and by the shape whose silhouette overlaps it
+best.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
-
 from world.colours import COLOURS
 from world.drawing import Picture, fixed
 from world.first import RELATIONS, FlatScene
@@ -26,7 +26,9 @@ _SMALLEST = 270 / (64 * 64 * _ENLARGED**2)  # share of the picture below which a
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One piece: its names, its centre in unit coordinates, its share of the picture, and how well the shape fits."""
+    """One piece: its names, its centre in unit coordinates, its share of the picture, and how well
+    the shape fits.
+    """
 
     colour: str
     shape: str
@@ -81,7 +83,9 @@ def _silhouettes() -> Mapping[str, np.ndarray]:
 
 
 def name_shape(mask: np.ndarray) -> tuple[str, float]:
-    """The shape whose silhouette shares most with the mask, and the share (intersection over union)."""
+    """The shape whose silhouette shares most with the mask, and the share (intersection over
+    union).
+    """
     seen = _silhouette(mask)
     overlaps = {
         name: float(np.minimum(seen, known).sum() / np.maximum(seen, known).sum())
@@ -137,8 +141,8 @@ def read(picture: Picture) -> Reading:
 def score(scene: FlatScene, reading: Reading) -> dict[str, list[bool]]:
     """Each measure with one verdict per thing it is asked of.
 
-    `relation` asks whether the colours stand on the sides that the caption gives them, so it is only asked of two colours.
-    A missing piece counts as a wrong colour and a wrong shape.
+    `relation` asks whether the colours stand on the sides that the caption gives them, so it is
+    only asked of two colours. A missing piece counts as a wrong colour and a wrong shape.
     """
     asked = list(scene.shapes)
     seen: list[Seen | None] = list(reading.pieces[: len(asked)])
@@ -148,8 +152,14 @@ def score(scene: FlatScene, reading: Reading) -> dict[str, list[bool]]:
         seen.sort(
             key=lambda piece: piece.x * right + piece.y * down if piece else -9.0, reverse=True
         )
-    colours = [piece is not None and piece.colour == shape.colour for shape, piece in zip(asked, seen, strict=True)]  # fmt: skip
-    shapes = [piece is not None and piece.shape == shape.kind for shape, piece in zip(asked, seen, strict=True)]  # fmt: skip
+    colours = [
+        piece is not None and piece.colour == shape.colour
+        for shape, piece in zip(asked, seen, strict=True)
+    ]
+    shapes = [
+        piece is not None and piece.shape == shape.kind
+        for shape, piece in zip(asked, seen, strict=True)
+    ]
     verdict = {
         "background": [reading.background == scene.background],
         "count": [len(reading.pieces) == len(asked)],

@@ -1,1 +1,3 @@
-"""The starter composer's school: a generator that knows music theory, a judge, training, evaluation."""
+"""The starter composer's school: a generator that knows music theory, a judge, training,
+evaluation.
+"""

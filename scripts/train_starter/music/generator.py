@@ -1,7 +1,8 @@
 """A composer by rule: whole pieces from music theory, for a model to learn from.
 
-Sections have a progression, motifs, figures and a groove of their own and come back as the form says; returns are varied;
-every section ends open or closed, and the last closes on the tonic or leads back to the beginning.
+Sections have a progression, motifs, figures and a groove of their own and come back as the form
+says; returns are varied; every section ends open or closed, and the last closes on the tonic or
+leads back to the beginning.
 """
 
 from __future__ import annotations
@@ -9,19 +10,25 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from studio.families.starter_music.notation import DRUMS, Bar, Events
-from studio.families.starter_music.plan import GENRES, MOOD_MODES, MOODS, Plan
-from studio.families.starter_music.theory import METRES, MODES, Key
-
 from music import harmony, patterns
 from music.melody import Motif, Singer, density, motif, ornamented
+from studio.families.starter_music.notation import DRUMS, Bar, Events
+from studio.families.starter_music.plan import GENRES, LONG, MOOD_MODES, MOODS, Plan
+from studio.families.starter_music.theory import METRES, MODES, Key
 
 _ACCOMPANIMENT = {"F": "full", "L": "low", "H": "high", "-": "rest"}
-_BASS = {"l": "-3", "k": "-2", "a": "approach", "-": "rest"}
+_BASS = {"l": "-3", "a": "approach", "-": "rest"}
 #: Loudness that a mood starts from.
 _LOUDNESS = {
-    "calm": 0.7, "happy": 1.8, "sad": 0.9, "dreamy": 0.6, "mysterious": 0.8, "energetic": 2.4, "heroic": 2.2, "playful": 1.6,
-}  # fmt: skip
+    "calm": 0.7,
+    "happy": 1.8,
+    "sad": 0.9,
+    "dreamy": 0.6,
+    "mysterious": 0.8,
+    "energetic": 2.4,
+    "heroic": 2.2,
+    "playful": 1.6,
+}
 #: How much a section adds to it.
 _LIFT = {"I": -0.8, "A": 0.0, "B": 0.7, "C": 0.2}
 
@@ -35,8 +42,18 @@ def random_plan(rng: random.Random) -> Plan:
     mode = rng.choice(MOOD_MODES[mood]) if rng.random() < 0.7 else rng.choice(list(MODES))
     low, high = style.tempo
     tempo = rng.uniform(low, high) if rng.random() < 0.7 else rng.uniform(50, 190)
-    bars = rng.choice((rng.randint(1, 4), rng.randint(4, 16), rng.randint(4, 16), rng.randint(16, 28)))
-    return Plan(genre, mood, METRES[metre], Key(rng.randrange(12), mode), round(tempo), bars, rng.random() < 0.25)  # fmt: skip
+    bars = rng.choice(
+        (rng.randint(1, 4), rng.randint(4, 16), rng.randint(4, 16), rng.randint(16, 40))
+    )
+    return Plan(
+        genre,
+        mood,
+        METRES[metre],
+        Key(rng.randrange(12), mode),
+        round(tempo),
+        bars,
+        rng.random() < 0.25,
+    )
 
 
 @dataclass(frozen=True)
@@ -68,7 +85,9 @@ def compose(rng: random.Random, plan: Plan) -> tuple[Bar, ...]:
         last = number + place.of == plan.bars
         following = form[number + place.of] if not last else None
         chords = list(section.chords[: place.of])
-        closes = last or (following is not None and following.section != place.section and rng.random() < 0.5)
+        closes = last or (
+            following is not None and following.section != place.section and rng.random() < 0.5
+        )
         if last and plan.loop:
             chords[-1] = harmony.turnaround(rng, plan)
         elif closes and place.section != "I":
@@ -83,7 +102,10 @@ def compose(rng: random.Random, plan: Plan) -> tuple[Bar, ...]:
         sustained = bool(bars) and bool(bars[-1].parts[0]) and bars[-1].parts[0][-1][1] != "rest"
         for index, events in enumerate(melody):
             if events and events[0][0]:  # the bar begins with a rest, or the last note goes on
-                melody[index] = ((0, "hold" if sustained and rng.random() < 0.6 else "rest"), *events)
+                melody[index] = (
+                    (0, "hold" if sustained and rng.random() < 0.6 else "rest"),
+                    *events,
+                )
             elif events and events[0][1] == "hold" and not sustained:
                 melody[index] = ((0, "rest"), *events[1:])
             sustained = bool(events) and events[-1][1] != "rest"
@@ -94,7 +116,9 @@ def compose(rng: random.Random, plan: Plan) -> tuple[Bar, ...]:
             if final and not plan.loop:
                 bars.append(_ending(plan, chords[index], melody[index], loudness, section))
                 continue
-            parts = _figures(rng, plan, section, place.section, index, place.of, loudness, number > 0)
+            parts = _figures(
+                rng, plan, section, place.section, index, place.of, loudness, number > 0
+            )
             bars.append(Bar(chords[index], loudness, (melody[index], *parts)))
         number += place.of
     return tuple(bars)
@@ -111,7 +135,7 @@ def _section(rng: random.Random, plan: Plan, letter: str, others: dict[str, Sect
     drums = rng.choice(patterns.DRUMS[metre][genre])
     if related is not None and rng.random() < 0.5:
         accompaniment, bass, drums = related.accompaniment, related.bass, related.drums
-    bars = 8 if plan.bars >= 32 else 4
+    bars = 8 if plan.bars >= LONG else 4
     return Section(
         tuple(harmony.section(rng, plan, bars)),
         first,
@@ -124,9 +148,14 @@ def _section(rng: random.Random, plan: Plan, letter: str, others: dict[str, Sect
 
 
 def _melody(
-    rng: random.Random, plan: Plan, singer: Singer, section: Section, chords: list[harmony.Chords],
-    seen: list[Events] | None, closes: bool,
-) -> list[Events]:  # fmt: skip
+    rng: random.Random,
+    plan: Plan,
+    singer: Singer,
+    section: Section,
+    chords: list[harmony.Chords],
+    seen: list[Events] | None,
+    closes: bool,
+) -> list[Events]:
     count = len(chords)
     melody: list[Events] = []
     for index, bar in enumerate(chords):
@@ -136,7 +165,9 @@ def _melody(
             melody.append(singer.rest_on(bar[0], 0, long=True))
         elif seen is not None and index < len(seen) and bar == section.chords[index]:
             melody.append(ornamented(rng, plan, seen[index]) if rng.random() < 0.2 else seen[index])
-            singer.step = next((int(v) for _, v in reversed(melody[-1]) if v not in ("rest", "hold")), singer.step)
+            singer.step = next(
+                (int(v) for _, v in reversed(melody[-1]) if v not in ("rest", "hold")), singer.step
+            )
         elif idea == 2 or (final and rng.random() < 0.5):
             melody.append(singer.rest_on(bar[0], None, long=rng.random() < 0.4))
         else:
@@ -146,12 +177,23 @@ def _melody(
 
 
 def _figures(
-    rng: random.Random, plan: Plan, section: Section, letter: str, index: int, of: int, loudness: int, crash: bool
-) -> tuple[Events, Events, Events]:  # fmt: skip
+    rng: random.Random,
+    plan: Plan,
+    section: Section,
+    letter: str,
+    index: int,
+    of: int,
+    loudness: int,
+    crash: bool,
+) -> tuple[Events, Events, Events]:
     accompaniment, bass = _row(section.accompaniment, _ACCOMPANIMENT), _row(section.bass, _BASS)
     lanes = dict(section.drums)
     if letter == "I":
-        lanes = {} if index < of - 1 else {drum: lane for drum, lane in lanes.items() if drum in ("hat", "shaker", "ride")}
+        lanes = (
+            {}
+            if index < of - 1
+            else {drum: lane for drum, lane in lanes.items() if drum in ("hat", "shaker", "ride")}
+        )
     elif loudness == 0:
         lanes.pop("kick", None)
     if lanes.get("kick") and index == of - 1 and of >= 4 and loudness >= 1 and rng.random() < 0.7:

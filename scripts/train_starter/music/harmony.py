@@ -11,17 +11,51 @@ Chords = tuple[str, ...]
 
 #: Four bars each; `/` parts the two chords of one bar.
 POP = {
-    "major": ["1 5 6 4", "1 6 4 5", "6 4 1 5", "1 4 6 5", "4 5 3 6", "1 3 4 5", "1 4 1 5", "1 b7 4 1", "1 6 4 4m"],
+    "major": [
+        "1 5 6 4",
+        "1 6 4 5",
+        "6 4 1 5",
+        "1 4 6 5",
+        "4 5 3 6",
+        "1 3 4 5",
+        "1 4 1 5",
+        "1 b7 4 1",
+        "1 6 4 4m",
+        "1 3D 6 4",
+        "1 b6 b7 1",
+    ],
     "minor": ["1 6 3 7", "1 7 6 7", "1 4 6 5M", "1 6 4 5M", "6 7 1 1", "1 3 7 4", "1 5 6 4"],
-}  # fmt: skip
+}
 FUNCTIONAL = {
-    "major": ["1 4 1 5", "1 6 2 5", "1 5 6 3", "4 1 2 5", "1 2D 5 5", "1 6D 2 5", "1 3 4 2/5", "1 5 1 4"],
+    "major": [
+        "1 4 1 5",
+        "1 6 2 5",
+        "1 5 6 3",
+        "4 1 2 5",
+        "1 2D 5 5",
+        "1 6D 2 5",
+        "1 3 4 2/5",
+        "1 5 1 4",
+    ],
     "minor": ["1 4 1 5M", "1 6 2 5M", "1 7 3 5M", "4 1 6 5M", "1 1D 4 5M", "1 3 6 2/5M"],
 }
 JAZZ = {
-    "major": ["2.7 5D 1.7 6.7", "1.7 6D 2.7 5D", "3.7 6D 2.7 5D", "1.7 4.7 3.7/6D 2.7/5D", "1.7 1D 4.7 4m", "4.7 3.7 2.7 5D"],
-    "minor": ["1.7 4.7 2.7 5D", "2.7 5D 1.7 1.7", "1.7 6.7 2.7 5D", "4.7 7.7 3.7 6.7", "1.7 1D 4.7 2.7/5D"],
-}  # fmt: skip
+    "major": [
+        "2.7 5D 1.7 6.7",
+        "1.7 6D 2.7 5D",
+        "3.7 6D 2.7 5D",
+        "1.7 4.7 3.7/6D 2.7/5D",
+        "1.7 1D 4.7 4m",
+        "4.7 3.7 2.7 5D",
+    ],
+    "minor": [
+        "1.7 4.7 2.7 5D",
+        "2.7 5D 1.7 1.7",
+        "1.7 6.7 2.7 5D",
+        "4.7 7.7 3.7 6.7",
+        "1.7 1D 4.7 2.7/5D",
+    ],
+}
 MODAL = {
     "dorian": ["1 4 1 4", "1 7 4 1", "1 2 1 7", "1 3 4 1", "1 4 7 1"],
     "mixolydian": ["1 7 4 1", "1 5 7 4", "1 7 1 7", "4 7 1 1", "1 4 7 1"],
@@ -68,12 +102,16 @@ def cadence(rng: random.Random, plan: Plan, chords: list[Chords]) -> list[Chords
 
 def turnaround(rng: random.Random, plan: Plan) -> Chords:
     """One bar that leads back to the beginning."""
-    bar = {"major": "5", "minor": "5M"}.get(plan.key.mode) or rng.choice(CADENCES[plan.key.mode]).split()[0]
+    bar = {"major": "5", "minor": "5M"}.get(plan.key.mode) or rng.choice(
+        CADENCES[plan.key.mode]
+    ).split()[0]
     return coloured(rng, plan, tuple(bar.split("/")))
 
 
 def coloured(rng: random.Random, plan: Plan, bar: Chords) -> Chords:
-    """Chords in the colours of the style: sevenths for jazz, open fifths for rock, ninths for ambient music."""
+    """Chords in the colours of the style: sevenths for jazz, open fifths for rock, ninths for
+    ambient music.
+    """
     return tuple(_colour(rng, plan, name) for name in bar)
 
 

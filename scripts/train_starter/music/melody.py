@@ -1,21 +1,29 @@
-"""Melodies from motifs: a rhythm and a contour that come back, move with the chords, and come to rest."""
+"""Melodies from motifs: a rhythm and a contour that come back, move with the chords, and come to
+rest.
+"""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
+from music.harmony import Chords
+from music.patterns import RHYTHMS
 from studio.families.starter_music.notation import MELODY_RANGE, Events
 from studio.families.starter_music.plan import Plan
 from studio.families.starter_music.theory import CHORDS
 
-from music.harmony import Chords
-from music.patterns import RHYTHMS
-
 #: Density by mood, 0 sparse to 3 busy.
 DENSITY = {
-    "calm": 0.7, "happy": 1.8, "sad": 0.9, "dreamy": 0.6, "mysterious": 0.9, "energetic": 2.4, "heroic": 1.4, "playful": 2.1,
-}  # fmt: skip
+    "calm": 0.7,
+    "happy": 1.8,
+    "sad": 0.9,
+    "dreamy": 0.6,
+    "mysterious": 0.9,
+    "energetic": 2.4,
+    "heroic": 1.4,
+    "playful": 2.1,
+}
 _BUSIER = {"chiptune": 0.5, "jazz": 0.4, "folk": 0.4, "ambient": -0.6, "lo-fi": -0.3}
 
 
@@ -74,7 +82,9 @@ class Singer:
     def __init__(self, rng: random.Random, plan: Plan) -> None:
         self._rng = rng
         self._plan = plan
-        self._centre = rng.choice((3, 4, 5)) + (1 if plan.mood in ("happy", "playful", "energetic") else 0)
+        self._centre = rng.choice((3, 4, 5)) + (
+            1 if plan.mood in ("happy", "playful", "energetic") else 0
+        )
         self._lowest, self._highest = self._centre - 6, min(self._centre + 6, MELODY_RANGE[1])
         self.step = self._centre
 
@@ -91,7 +101,7 @@ class Singer:
             wish = self._within(wish)
             chord = chords[-1] if onset >= half else chords[0]
             if onset % beat == 0 or not steps:
-                wish = self._within_tone(near_tone(wish, chord), chord)
+                wish = near_tone(min(max(wish, self._lowest + 3), self._highest - 3), chord)
             steps.append(wish)
         for index in range(1, len(steps) - 1):  # a weak note passes between its neighbours
             if idea.onsets[index] % beat and abs(steps[index] - steps[index - 1]) > 3:
@@ -100,7 +110,9 @@ class Singer:
         return tuple((onset, str(step)) for onset, step in zip(idea.onsets, steps, strict=True))
 
     def rest_on(self, chord: str, degree: int | None, long: bool) -> Events:
-        """A cadence: one long note, on `degree` of the scale if given; a breath after it unless `long`."""
+        """A cadence: one long note, on `degree` of the scale if given; a breath after it unless
+        `long`.
+        """
         goal = near_tone(self.step, chord)
         if degree is not None:
             goal = min((o * 7 + degree for o in (0, 1)), key=lambda step: abs(step - self.step))
@@ -114,11 +126,6 @@ class Singer:
         if step > self._highest:
             return 2 * self._highest - step
         return 2 * self._lowest - step if step < self._lowest else step
-
-    def _within_tone(self, step: int, chord: str) -> int:
-        while step > self._highest or step < self._lowest:
-            step = near_tone(step - 2 if step > self._highest else step + 2, chord)
-        return step
 
 
 def ornamented(rng: random.Random, plan: Plan, events: Events) -> Events:

@@ -1,8 +1,9 @@
-"""What ensembles play: accompaniment, bass and drum figures of one bar, drawn as rows of sixteenths.
+"""What ensembles play: accompaniment, bass and drum figures of one bar, drawn as rows of
+sixteenths.
 
-In every row `.` lets the last event sound on. Accompaniment: F whole chord, L and H its lower and upper tones, 1 to 4 one
-tone, - silence. Bass: steps above the root 0 to 7, l and k for three and two below it, a for a step towards the next
-root, - silence. Drum lanes: x is a stroke.
+In every row `.` lets the last event sound on. Accompaniment: F whole chord, L and H its lower and
+upper tones, 1 to 4 one tone, - silence. Bass: steps above the root 0 to 7, l for three below it, a
+for a step towards the next root, - silence. Drum lanes: x is a stroke.
 """
 
 from __future__ import annotations
@@ -12,13 +13,28 @@ ACCOMPANIMENT: dict[str, dict[str, list[str]]] = {
         "ambient": ["F...............", "F.......F.......", "1...2...3...4...", "L.......H......."],
         "folk": ["L...H.H.L.H.H.H.", "L...F...L...F.F.", "1.3.2.3.1.3.2.3.", "F...F.F...F.F..."],
         "jazz": ["F.....F.--------", "----F.......F.--", "F.....--..F...--", "--F.....F.....--"],
-        "chiptune": ["1.2.3.4.1.2.3.4.", "1.3.2.3.1.3.2.3.", "1.2.3.2.4.3.2.3.", "--F.--F.--F.--F."],
-        "classical": ["1.3.2.3.1.3.2.3.", "1.2.3.4.3.2.3.2.", "F...F...F...F...", "L...H...L...H..."],
+        "chiptune": [
+            "1.2.3.4.1.2.3.4.",
+            "1.3.2.3.1.3.2.3.",
+            "1.2.3.2.4.3.2.3.",
+            "--F.--F.--F.--F.",
+        ],
+        "classical": [
+            "1.3.2.3.1.3.2.3.",
+            "1.2.3.4.3.2.3.2.",
+            "F...F...F...F...",
+            "L...H...L...H...",
+        ],
         "lo-fi": ["F.......F.......", "F.....F.........", "F...--F...F.----", "1...2...3...F..."],
         "march": ["L...H...L...H...", "----F.------F.--", "F...F.F.F...F...", "L...F...L...F.F."],
         "waltz": ["L...H.H.L...H...", "F.......F.......", "1.3.2.3.1.3.2.3."],
         "rock": ["F.F.F.F.F.F.F.F.", "F.......F.F.....", "F...F.F.F...F.F.", "F..F..F.F..F..F."],
-        "electronic": ["--F.--F.--F.--F.", "F..F..F...F..F..", "1.3.4.3.2.3.4.3.", "F..............."],
+        "electronic": [
+            "--F.--F.--F.--F.",
+            "F..F..F...F..F..",
+            "1.3.4.3.2.3.4.3.",
+            "F...............",
+        ],
     },
     "3/4": {
         "ambient": ["F...........", "1...2...3...", "1...3...4..."],
@@ -44,20 +60,35 @@ ACCOMPANIMENT: dict[str, dict[str, list[str]]] = {
         "rock": ["F.....F.F.F.", "F.F.F.F.F.F.", "F...F.F...F."],
         "electronic": ["--F.F.--F.F.", "1.3.2.4.3.2.", "F.....F....."],
     },
-}  # fmt: skip
+}
 
 BASS: dict[str, dict[str, list[str]]] = {
     "4/4": {
         "ambient": ["0...............", "0.......4.......", "0...........7..."],
         "folk": ["0.......4.......", "0...----4...----", "0.......4...a..."],
         "jazz": ["0...2...4...a...", "0...4...5...a...", "0...1...2...a...", "0...7...4...a..."],
-        "chiptune": ["0.0.7.0.0.0.7.0.", "0.7.0.7.0.7.0.7.", "0...0.0.4...0.0.", "0.0.0.0.4.4.0.0."],
-        "classical": ["0.......4.......", "0...............", "0...2...4...2...", "0...--------a..."],
+        "chiptune": [
+            "0.0.7.0.0.0.7.0.",
+            "0.7.0.7.0.7.0.7.",
+            "0...0.0.4...0.0.",
+            "0.0.0.0.4.4.0.0.",
+        ],
+        "classical": [
+            "0.......4.......",
+            "0...............",
+            "0...2...4...2...",
+            "0...--------a...",
+        ],
         "lo-fi": ["0.....0.4.......", "0.......4...a...", "0..0......4.a..."],
         "march": ["0...--..l...--..", "0.......l.......", "0...4...0...a..."],
         "waltz": ["0.......4.......", "0...----4...----"],
         "rock": ["0.0.0.0.0.0.0.0.", "0.....0.0...4.0.", "0.0.0.0.0.0.4.a.", "0..0..0.0..0..0."],
-        "electronic": ["--0.--0.--0.--0.", "0..0..0.0..0..7.", "0.7.0.7.0.7.0.7.", "0.0.0.0.0.0.0.0."],
+        "electronic": [
+            "--0.--0.--0.--0.",
+            "0..0..0.0..0..7.",
+            "0.7.0.7.0.7.0.7.",
+            "0.0.0.0.0.0.0.0.",
+        ],
     },
     "3/4": {
         "ambient": ["0...........", "0.......4..."],
@@ -83,37 +114,75 @@ BASS: dict[str, dict[str, list[str]]] = {
         "rock": ["0.0.0.0.0.0.", "0...0.4...0.", "0.....0.4.a."],
         "electronic": ["0..0..0..0..", "0.....7.....", "--0.0.--0.0."],
     },
-}  # fmt: skip
+}
 
 #: Lanes by drum; a groove that is empty means that the style does without drums.
 DRUMS: dict[str, dict[str, list[dict[str, str]]]] = {
     "4/4": {
-        "ambient": [{}, {"shaker": "....x.......x..."}, {"kick": "x...............", "shaker": "....x.......x..."}],
-        "folk": [{"kick": "x.......x.......", "shaker": "x.x.x.x.x.x.x.x."}, {"kick": "x.......x.......", "rim": "....x.......x..."}, {}],
-        "jazz": [{"ride": "x...x.x.x...x.x.", "hat": "....x.......x..."}, {"ride": "x...x.x.x...x.x.", "hat": "....x.......x...", "kick": "x.........x....."}],
-        "chiptune": [{"kick": "x.......x.......", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}, {"kick": "x.....x.x.......", "snare": "....x.......x...", "hat": "..x...x...x...x."}],
+        "ambient": [
+            {},
+            {"shaker": "....x.......x..."},
+            {"kick": "x...............", "shaker": "....x.......x..."},
+        ],
+        "folk": [
+            {"kick": "x.......x.......", "shaker": "x.x.x.x.x.x.x.x."},
+            {"kick": "x.......x.......", "rim": "....x.......x..."},
+            {},
+        ],
+        "jazz": [
+            {"ride": "x...x.x.x...x.x.", "hat": "....x.......x..."},
+            {"ride": "x...x.x.x...x.x.", "hat": "....x.......x...", "kick": "x.........x....."},
+        ],
+        "chiptune": [
+            {"kick": "x.......x.......", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."},
+            {"kick": "x.....x.x.......", "snare": "....x.......x...", "hat": "..x...x...x...x."},
+        ],
         "classical": [{}],
-        "lo-fi": [{"kick": "x.........x.....", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}, {"kick": "x......x..x.....", "rim": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}],
-        "march": [{"kick": "x.......x.......", "snare": "....x.x.....x.xx"}, {"kick": "x...x...x...x...", "snare": "..x...x...x.x.x."}],
+        "lo-fi": [
+            {"kick": "x.........x.....", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."},
+            {"kick": "x......x..x.....", "rim": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."},
+        ],
+        "march": [
+            {"kick": "x.......x.......", "snare": "....x.x.....x.xx"},
+            {"kick": "x...x...x...x...", "snare": "..x...x...x.x.x."},
+        ],
         "waltz": [{"kick": "x.......x.......", "rim": "....x.......x..."}],
-        "rock": [{"kick": "x.......x.x.....", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}, {"kick": "x.....x...x.....", "snare": "....x.......x...", "ride": "x...x...x...x..."}],
-        "electronic": [{"kick": "x...x...x...x...", "clap": "....x.......x...", "open": "..x...x...x...x."}, {"kick": "x...x...x...x...", "snare": "....x.......x...", "hat": "x.xxx.xxx.xxx.xx"}, {"kick": "x...x...x...x...", "hat": "..x...x...x...x."}],
+        "rock": [
+            {"kick": "x.......x.x.....", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."},
+            {"kick": "x.....x...x.....", "snare": "....x.......x...", "ride": "x...x...x...x..."},
+        ],
+        "electronic": [
+            {"kick": "x...x...x...x...", "clap": "....x.......x...", "open": "..x...x...x...x."},
+            {"kick": "x...x...x...x...", "snare": "....x.......x...", "hat": "x.xxx.xxx.xxx.xx"},
+            {"kick": "x...x...x...x...", "hat": "..x...x...x...x."},
+        ],
     },
     "3/4": {
         "ambient": [{}, {"shaker": "....x...x..."}],
         "folk": [{"kick": "x...........", "shaker": "x...x...x..."}, {}],
-        "jazz": [{"ride": "x...x.x.x...", "hat": "....x......."}, {"ride": "x...x...x.x.", "kick": "x..........."}],
+        "jazz": [
+            {"ride": "x...x.x.x...", "hat": "....x......."},
+            {"ride": "x...x...x.x.", "kick": "x..........."},
+        ],
         "chiptune": [{"kick": "x...........", "snare": "....x...x...", "hat": "x.x.x.x.x.x."}],
         "classical": [{}],
         "lo-fi": [{"kick": "x...........", "rim": "........x...", "hat": "x.x.x.x.x.x."}],
         "march": [{"kick": "x...........", "snare": "....x...x..."}],
-        "waltz": [{"kick": "x...........", "hat": "....x...x..."}, {}, {"kick": "x...........", "rim": "....x...x..."}],
+        "waltz": [
+            {"kick": "x...........", "hat": "....x...x..."},
+            {},
+            {"kick": "x...........", "rim": "....x...x..."},
+        ],
         "rock": [{"kick": "x.....x.....", "snare": "........x...", "hat": "x.x.x.x.x.x."}],
         "electronic": [{"kick": "x...x...x...", "clap": "........x...", "hat": "..x...x...x."}],
     },
     "6/8": {
         "ambient": [{}, {"shaker": "......x....."}],
-        "folk": [{"kick": "x...........", "rim": "......x.....", "shaker": "x.x.x.x.x.x."}, {"kick": "x.....x....."}, {}],
+        "folk": [
+            {"kick": "x...........", "rim": "......x.....", "shaker": "x.x.x.x.x.x."},
+            {"kick": "x.....x....."},
+            {},
+        ],
         "jazz": [{"ride": "x...x.x...x.", "hat": "......x....."}],
         "chiptune": [{"kick": "x...........", "snare": "......x.....", "hat": "x.x.x.x.x.x."}],
         "classical": [{}],
@@ -123,7 +192,7 @@ DRUMS: dict[str, dict[str, list[dict[str, str]]]] = {
         "rock": [{"kick": "x.......x...", "snare": "......x.....", "hat": "x.x.x.x.x.x."}],
         "electronic": [{"kick": "x.....x.....", "clap": "......x.....", "hat": "..x.x...x.x."}],
     },
-}  # fmt: skip
+}
 
 #: What a drummer plays over the last beat of a section.
 FILLS: dict[int, list[dict[str, str]]] = {
@@ -137,7 +206,14 @@ RHYTHMS: dict[str, list[list[list[int]]]] = {
         [[0], [0], [0], [], [0, 6], [0, 4]],
         [[0, 4], [0], [0, 6], [0, 4, 6], [0, 4]],
         [[0, 4, 6], [0, 2, 4], [0, 3, 6], [0, 2, 4, 6], [0, 6]],
-        [[0, 2, 4, 6], [0, 2, 3, 4, 6], [0, 3, 4, 6], [0, 2, 4, 5, 6, 7], [2, 4, 6], [0, 1, 2, 4, 6]],
+        [
+            [0, 2, 4, 6],
+            [0, 2, 3, 4, 6],
+            [0, 3, 4, 6],
+            [0, 2, 4, 5, 6, 7],
+            [2, 4, 6],
+            [0, 1, 2, 4, 6],
+        ],
     ],
     "3/4": [
         [[0], [0, 8], [0]],
@@ -151,4 +227,4 @@ RHYTHMS: dict[str, list[list[list[int]]]] = {
         [[0, 4], [0, 2, 4], [0, 4]],
         [[0, 2, 4], [0, 2, 3, 4], [0, 2, 4], [0, 3, 4]],
     ],
-}  # fmt: skip
+}

@@ -1,6 +1,7 @@
 """The colours of the world: their names, their paint, and small steps away from them.
 
-One table serves the renderer, the captions and the judge, so that "purple" means the same paint to all three.
+One table serves the renderer, the captions and the judge, so that "purple" means the same paint to
+all three.
 """
 
 from __future__ import annotations

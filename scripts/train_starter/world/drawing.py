@@ -1,7 +1,7 @@
 """A drawing: coloured polygons in painting order, before anybody has decided on a size or a style.
 
-Coordinates run from 0 to 1, right and down. Keeping the drawing apart from its pixels is what lets one scene be rendered
-at 64, 128 and 512 pixels, in every style, with the same content.
+Coordinates run from 0 to 1, right and down. Keeping the drawing apart from its pixels is what lets
+one scene be rendered at 64, 128 and 512 pixels, in every style, with the same content.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from world.colours import RGB
 from world.shapes import Points
+
 
 class Layer(Enum):
     """What a part belongs to, from back to front."""

@@ -1,7 +1,8 @@
 """The first world: flat shapes on plain paper, and simple landscapes.
 
-The shipped 64-pixel model was trained on exactly these scenes and sentences, so they stay as they were: the figures on
-its card are measured on them. The richer world lives in the other modules of this package.
+The shipped 64-pixel model was trained on exactly these scenes and sentences, so they stay as they
+were: the figures on its card are measured on them. The richer world lives in the other modules of
+this package.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ from world.shapes import SHAPES, box, ellipse, place, polygon
 
 PAINTS = tuple(name for name in COLOURS if name != "gray")
 BACKGROUNDS = (
-    "white", "black", "gray", "yellow", "blue", "green", "pink", "cyan", "purple", "orange",
-)  # fmt: skip
+    "white",
+    "black",
+    "gray",
+    "yellow",
+    "blue",
+    "green",
+    "pink",
+    "cyan",
+    "purple",
+    "orange",
+)
 RELATIONS = {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}
 POSITIONS = {
     "left": ("on the left", -1, 0),
@@ -54,7 +64,9 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class FlatScene:
-    """One or two shapes on plain paper; with two, `relation` says where the first is, seen from the second."""
+    """One or two shapes on plain paper; with two, `relation` says where the first is, seen from the
+    second.
+    """
 
     shapes: tuple[Shape, ...]
     background: str
@@ -63,7 +75,9 @@ class FlatScene:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A caption and its drawing; `scene` is what a judge needs to know, and is absent for a landscape."""
+    """A caption and its drawing; `scene` is what a judge needs to know, and is absent for a
+    landscape.
+    """
 
     caption: str
     parts: tuple[Part, ...]
@@ -145,7 +159,10 @@ def landscape_sample(rng: random.Random) -> Sample:
     upper, lower = (jitter(colour, rng, 8) for colour in SKIES[time])
     parts = [Part((box(0, 0, 1, 1),), upper, lower)]
     if time == "night":
-        parts += [_speck(rng.uniform(0, 64), rng.uniform(0, 38), rng.uniform(0.4, 0.9)) for _ in range(rng.randrange(12, 26))]  # fmt: skip
+        parts += [
+            _speck(rng.uniform(0, 64), rng.uniform(0, 38), rng.uniform(0.4, 0.9))
+            for _ in range(rng.randrange(12, 26))
+        ]
     horizon = rng.uniform(36, 44)
     high = time in ("day", "night")
     x, y = rng.uniform(14, 50), rng.uniform(11, 24) if high else rng.uniform(22, 32)
@@ -208,7 +225,12 @@ def _ground(land: str, horizon: float, colour: RGB, rng: random.Random) -> list[
         glint = clamp((colour[0] * 1.35 + 15, colour[1] * 1.35 + 15, colour[2] * 1.35 + 15))
         for _ in range(7):
             x, y, long = rng.uniform(0, 56), rng.uniform(horizon + 3, 62), rng.uniform(4, 9)
-            parts.append(Part(_region((x, y - 0.5), (x + long, y - 0.5), (x + long, y + 0.5), (x, y + 0.5)), glint))  # fmt: skip
+            parts.append(
+                Part(
+                    _region((x, y - 0.5), (x + long, y - 0.5), (x + long, y + 0.5), (x, y + 0.5)),
+                    glint,
+                )
+            )
     return parts
 
 

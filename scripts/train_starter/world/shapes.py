@@ -1,7 +1,7 @@
 """Outlines of the plain shapes, as polygons around the origin with a radius of about one.
 
-Everything the world draws is made of polygons: a polygon can be filled, outlined, made to glow or dropped onto a coarse
-grid, and it is as sharp at 512 pixels as at 64.
+Everything the world draws is made of polygons: a polygon can be filled, outlined, made to glow or
+dropped onto a coarse grid, and it is as sharp at 512 pixels as at 64.
 """
 
 from __future__ import annotations

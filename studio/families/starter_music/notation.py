@@ -33,7 +33,7 @@ VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         #: The whole chord, its lower or upper tones, or one tone counted from below.
         "accompaniment": ("full", "low", "high", "1", "2", "3", "4", "rest"),
         #: Scale steps above the root, a step towards the next root, or silence.
-        "bass": ("0", "1", "2", "3", "4", "5", "6", "7", "-3", "-2", "approach", "rest"),
+        "bass": ("0", "1", "2", "4", "5", "7", "-3", "approach", "rest"),
         "drums": DRUMS,
     }
 )

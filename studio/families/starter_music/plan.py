@@ -60,6 +60,8 @@ GENRES: Mapping[str, Genre] = MappingProxyType(
 #: The order in which sections come back, by style of form; a long piece goes round again.
 _SONG, _TUNE = "AABBCABB", "AABAAB"
 _SONGS = frozenset({"chiptune", "electronic", "lo-fi", "rock", "ambient"})
+#: From how many bars on phrases have eight bars instead of four.
+LONG = 24
 #: Lower bounds of the tempo bands that the model is told, in beats per minute.
 TEMPO_BANDS = (0, 72, 92, 112, 136)
 
@@ -101,7 +103,7 @@ class Plan:
 
     def form(self) -> tuple[Place, ...]:
         """The place of each bar: whole phrases, with what is left over as an introduction."""
-        phrase = 8 if self.bars >= 32 else 4
+        phrase = 8 if self.bars >= LONG else 4
         count, rest = divmod(self.bars, phrase)
         if count == 0:
             return tuple(Place("A", bar, self.bars) for bar in range(self.bars))
@@ -133,15 +135,18 @@ def fit(
     beats = METRES[metre].beats
     low, high = GENRES[genre].tempo
     asked = tempo or (low + high) / 2
-    bars = max(1, round(seconds * asked / 60 / beats))
+    count = seconds * asked / 60 / beats
+    # A close may ring on for most of a bar, and must not be cut short.
+    bars = max(1, round(count if loop else count - 0.3))
     if tempo is None:
         # Only within reach of the style: a second of ambient music is not played at 240.
-        asked = min(max(bars * beats * 60 / seconds, 0.75 * low), 1.25 * high)
+        exact = (bars if loop else bars + 0.3) * beats * 60 / seconds
+        asked = min(max(exact, 0.75 * low), 1.25 * high)
     return Plan(genre, mood, METRES[metre], key, asked, bars, loop)
 
 
-def draw(rng: random.Random, genre: str) -> tuple[str, str, str]:
-    """A mood, a metre and a mode that suit `genre`, for whatever a person left open."""
+def draw(rng: random.Random, genre: str, mood: str | None) -> tuple[str, str, str]:
+    """A mood (or the one given), a metre and a mode that suit, for what a person left open."""
     style = GENRES[genre]
-    mood = rng.choice(style.moods)
-    return mood, style.metres[0], rng.choice(MOOD_MODES[mood])
+    mood = mood or rng.choice(style.moods)
+    return mood, style.metres[0], rng.choice(MOOD_MODES.get(mood, ("major",)))

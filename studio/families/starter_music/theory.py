@@ -178,7 +178,8 @@ def _chords() -> dict[str, Chord]:
 #: or minor, `+` added ninth, `s` suspended, `p` power chord; `b` before it flattens the root.
 CHORDS: Mapping[str, Chord] = MappingProxyType(_chords())
 _FOREIGN = {
-    "major": {"5M"},
+    # The flat sixth and seventh are known, but with them nobody would call the piece major.
+    "major": {"5M", "b6", "b7"},
     "minor": {"4m", "b7", "b6", "2D", "6D", "3D"},
 }
 _BORROWED = {"5M", "4m", "b7", "b6", "1D", "2D", "3D", "5D", "6D"}

@@ -96,7 +96,7 @@ class Spectrum:
     def power(self) -> Floats:
         """Power per bin, limited so that the picture's own lines do not drown the mark's points."""
         power = np.square(self.values.real) + np.square(self.values.imag)
-        return np.minimum(power, np.float32(_POWER_LIMIT))
+        return np.asarray(np.minimum(power, _POWER_LIMIT), np.float32)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Lattice:
         return template
 
     def _shift_filters(self) -> Floats:
-        """One filter per shift within a period: shape (2 × pilots, _SHIFTS²), real and imaginary."""
+        """One filter per shift in a period, shape (2 × pilots, _SHIFTS²): real, then imaginary."""
         y, x = np.divmod(np.arange(_SHIFTS**2), _SHIFTS)
         u, v = self.points[self.pilots].T
         phase = 2 * np.pi / _SHIFTS * (np.outer(u, x) + np.outer(v, y))

@@ -1,0 +1,108 @@
+"""Take pictures of the pages as they are: `python -m scripts.screenshots FOLDER`.
+
+Starts a studio with an empty home, makes a picture and verifies it, on a desk and on a phone, in
+light and in dark. The README's picture is `desk-light.png`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
+
+#: A browser that talks to nobody but the studio.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENS: dict[str, ViewportSize] = {
+    "desk": {"width": 1280, "height": 900},
+    "phone": {"width": 390, "height": 844},
+}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+#: What is made, and how many of it.
+ORDERS = {"a big yellow star, purple background": 4, "a red circle above a blue square": 1}
+
+
+def chromium() -> str | None:
+    """Where the system's Chromium is, if it has one."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+
+def main() -> None:
+    """Take every picture."""
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    with _studio() as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        for screen, size in SCREENS.items():
+            for scheme in SCHEMES:
+                _visit(browser, url, size, scheme, out / f"{screen}-{scheme}")
+        browser.close()
+
+
+def _visit(
+    browser: Browser, url: str, size: ViewportSize, scheme: Literal["light", "dark"], out: Path
+) -> None:
+    context = browser.new_context(viewport=size, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    page.goto(url)
+    page.wait_for_selector("#make")
+    page.wait_for_selector("#work :is(.empty, .card)")
+    page.screenshot(path=f"{out}-first.png")
+    for prompt, count in ORDERS.items():
+        made = page.locator("#work-finished .card").count()
+        page.fill("#field-prompt textarea", prompt)
+        page.fill("#field-count input[type=number]", str(count))
+        page.click("#make")
+        if count > 1:
+            page.wait_for_selector("canvas[data-rgb]")
+            page.screenshot(path=f"{out}-making.png")
+        page.wait_for_function(
+            "made => document.querySelectorAll('#work-finished .card').length > made", arg=made
+        )
+    # Those further down are loaded when somebody scrolls there.
+    page.wait_for_function("document.querySelector('.output img').complete")
+    page.locator("button[data-action=verify]").first.click()
+    page.wait_for_selector(".verdict")
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=f"{out}.png")
+    page.screenshot(path=f"{out}-whole.png", full_page=True)
+    page.goto(f"{url}/verify")
+    page.wait_for_selector("#verify-found .empty")
+    page.screenshot(path=f"{out}-verify.png")
+    context.close()
+
+
+@contextmanager
+def _studio() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "STUDIO_HOME": f"{folder}/home", "STUDIO_PORT": "0"}
+        command = [sys.executable, "-m", "studio", "up"]
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True
+        ) as studio:
+            assert studio.stdout is not None
+            try:
+                yield studio.stdout.readline().split()[-1]
+            finally:
+                studio.send_signal(signal.SIGINT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Train the starter picture model from nothing: one command, stage after stage, on a CPU or a CUDA
+machine.
+
+    python scripts/train_starter/pictures.py --preset h200 --out training/pictures
+
+Stages: judge → tokenizer → autoencoder → text tower → denoiser → upscaler → measurement. A stage
+that is done is not run again; an interrupted one goes on from its last checkpoint. The finished
+model lies in OUT/pictures, beside it a log, a contact sheet and the figures for every stage. The
+first three gates stop the run before the long stage, unless `--ignore-gates` is given: a model
+cannot be better than the judge that measures it and the decoder that draws it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import vocabulary
+from recipe import PRESETS, Run
+from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler
+from supply import Order, Supply
+from world import words
+
+
+class GateClosed(RuntimeError):
+    """A stage did not reach what the next one needs."""
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every weight file under a folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.safetensors"))
+    }
+
+
+def stage(run: Run, name: str, work: Callable[[], Any]) -> Any:
+    """Do a stage once; its result and its time are kept in `done.json`."""
+    record = run.folder / name / "done.json"
+    if record.exists():
+        return json.loads(record.read_text(encoding="utf-8"))["result"]
+    began = time.perf_counter()
+    result = work()
+    record.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "result": result,
+        "seconds": round(time.perf_counter() - began, 1),
+        "torch": torch.__version__,
+        "device": str(run.device),
+        "weights": hashes(run.folder),
+    }
+    record.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def gate(
+    name: str, measures: dict[str, dict[str, float]], wanted: dict[str, float], ignore: bool
+) -> None:
+    """Stop unless every wanted measure is reached."""
+    short = {
+        key: measures[key]["share"]
+        for key, least in wanted.items()
+        if measures[key]["share"] < least
+    }
+    if short:
+        message = f"{name}: below its gate: {short} (wanted {wanted})"
+        if not ignore:
+            raise GateClosed(message)
+        print(message, flush=True)
+
+
+def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
+    """All stages; returns what the measured ones reported."""
+    run.pipeline.mkdir(parents=True, exist_ok=True)
+
+    def supply(order: Order) -> Supply:
+        return Supply(order, run.recipe.workers)
+
+    seen = stage(run, "judge", lambda: judging.train(run, supply))
+    asked = ("background", "count", "object", "colour", "style")
+    gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
+    stage(run, "tokenizer", lambda: tokenizer.train(run))
+    again = stage(run, "autoencoder", lambda: autoencoder.train(run, supply))
+    gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
+    found = stage(run, "text", lambda: text.train(run, supply))
+    stage(run, "denoiser", lambda: denoiser.train(run, supply))
+    gain = stage(run, "upscaler", lambda: upscaler.train(run, supply))
+    known = vocabulary.document(words.vocabulary())
+    (run.pipeline / "vocabulary.json").write_text(known, encoding="utf-8")
+    return {
+        "judge": seen,
+        "autoencoder": again,
+        "clip_top_1_of_100": found,
+        "upscaler_gain_db": gain,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads for the networks")
+    parser.add_argument("--ignore-gates", action="store_true")
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    if options.device == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+    run = Run(options.out, torch.device(options.device), PRESETS[options.preset], options.seed)
+    report = train(run, options.ignore_gates)
+    (options.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""`studio models`: what is in the catalogue, what is installed, and how to get the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from studio.cards import Card, Catalog, Embedded, Hub
+from studio.settings import Settings
+from studio.tasks import TASKS
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """List the models, show one, get one, remove one."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_models, as_json=as_json)
+
+
+@models.command("list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """List the catalogue; the starter models are always installed."""
+    catalog = Catalog.open(Settings.load())
+    if as_json:
+        click.echo(json.dumps([_summary(catalog, card) for card in catalog], ensure_ascii=False))
+        return
+    for card in catalog:
+        state = "installed" if catalog.installed(card) else "-"
+        tasks = ", ".join(card.studio.tasks)
+        click.echo(f"{card.name:28} {state:10} {card.licence:24} {tasks}")
+
+
+@models.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show one model: what it can do, what it takes, its licence, and what to mind."""
+    catalog = Catalog.open(Settings.load())
+    card = catalog[name]
+    if as_json:
+        click.echo(json.dumps(_details(catalog, card), ensure_ascii=False))
+        return
+    block = card.studio
+    state = "installed" if catalog.installed(card) else f"get it with `studio models get {name}`"
+    click.echo(f"{block.title} ({state})")
+    if block.notice:
+        click.echo(block.notice)
+    click.echo(f"licence: {card.licence}")
+    if isinstance(block.source, Hub):
+        size = f", {block.source.bytes / 1e9:.1f} GB" if block.source.bytes else ""
+        gate = ", which wants its licence accepted first" if block.source.gated else ""
+        click.echo(f"from: {block.source.repo} at {block.source.revision}{size}{gate}")
+    click.echo(
+        f"memory: {block.memory.weights:g} MB of weights, {block.memory.working:g} MB at work"
+    )
+    for task in block.tasks:
+        click.echo(f"{task}:")
+        for spec in card.fields(TASKS[task]):
+            limits = "" if spec.minimum is None else f" ({spec.minimum} to {spec.maximum})"
+            default = "" if spec.default is None else f" = {spec.default}"
+            click.echo(f"  {spec.name}{default}{limits}")
+    for doubt in block.unchecked:
+        click.echo(f"unchecked: {doubt}")
+    click.echo(f"\n{card.prose}")
+
+
+@models.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Accept the licence and the size without being asked.")
+@json_option
+def get(name: str, yes: bool, as_json: bool) -> None:
+    """Fetch a model's weights, after showing its licence and size."""
+    # Late, since only this command needs the hub's library.
+    from studio import hub
+
+    settings = Settings.load()
+    catalog = Catalog.open(settings)
+    card = catalog[name]
+
+    def confirm(offer: hub.Offer) -> bool:
+        click.echo(
+            f"{card.studio.title}: {len(offer.files)} files, {offer.size / 1e9:.2f} GB, licence "
+            f"{card.licence}\nfrom {_source(card)['repo']} at {offer.revision}",
+            err=True,
+        )
+        return yes or click.confirm("Fetch it and accept the licence?", err=True)
+
+    with tqdm(unit="B", unit_scale=True, file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        lock = hub.get(card, catalog.weights, confirm=confirm, progress=progress)
+    if as_json:
+        click.echo(json.dumps(_summary(catalog, card), ensure_ascii=False))
+    else:
+        click.echo(f"{card.studio.title} is installed, at {lock.revision}.")
+
+
+@models.command()
+@click.argument("name")
+@json_option
+def remove(name: str, as_json: bool) -> None:
+    """Delete a model's weights from this machine; its card stays."""
+    from studio import hub
+
+    catalog = Catalog.open(Settings.load())
+    card = catalog[name]
+    hub.remove(card, catalog.weights)
+    if as_json:
+        click.echo(json.dumps(_summary(catalog, card), ensure_ascii=False))
+    else:
+        click.echo(f"{card.studio.title} is removed.")
+
+
+def _summary(catalog: Catalog, card: Card) -> dict[str, Any]:
+    installed = catalog.installed(card)
+    return {
+        "name": card.name,
+        "title": card.studio.title,
+        "tasks": list(card.studio.tasks),
+        "family": card.studio.family,
+        "licence": card.licence,
+        "installed": installed,
+        "revision": catalog.revision(card) if installed else None,
+        "source": _source(card),
+        "notice": card.studio.notice,
+    }
+
+
+def _details(catalog: Catalog, card: Card) -> dict[str, Any]:
+    return _summary(catalog, card) | {
+        "memory": card.studio.memory.model_dump(),
+        "defaults": dict(card.studio.defaults),
+        "limits": {
+            name: limit.model_dump(exclude_defaults=True)
+            for name, limit in card.studio.limits.items()
+        },
+        "dtype": card.studio.dtype,
+        "unchecked": list(card.studio.unchecked),
+        "prose": card.prose,
+    }
+
+
+def _source(card: Card) -> dict[str, Any]:
+    source = card.studio.source
+    kind = "embedded" if isinstance(source, Embedded) else "hub"
+    return {"kind": kind, **source.model_dump()}

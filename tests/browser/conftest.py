@@ -1,0 +1,83 @@
+"""The page as a person meets it: the real studio, its starter model, and headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from scripts.screenshots import FLAGS, chromium
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium; where it is missing the tests are skipped, unless they were asked for."""
+    executable = chromium()
+    if executable is None:
+        if os.environ.get("STUDIO_TEST_BROWSER") == "1":
+            pytest.fail("Chromium is not installed, and the browser tests were asked for")
+        pytest.skip("Chromium is not installed; `./scripts/test --with-browser` installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `studio up` with an empty home."""
+    home = tmp_path_factory.mktemp("studio") / "home"
+    environment = {**os.environ, "STUDIO_HOME": str(home), "STUDIO_PORT": "0"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "studio", "up"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as studio:
+        assert studio.stdout is not None
+        try:
+            yield studio.stdout.readline().removeprefix("Colophon is at ").strip()
+        finally:
+            studio.send_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A fresh visitor on the page. Nothing may be asked of any other server, and no script fail."""
+    requests: list[str] = []
+    errors: list[str] = []
+    context = browser.new_context(accept_downloads=True)
+    context.set_default_timeout(60_000)
+    context.on("request", lambda request: requests.append(request.url))
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector("#make")
+    yield page
+    context.close()
+    assert requests
+    assert [one for one in requests if not one.startswith((url, "data:", "blob:"))] == []
+    assert errors == []
+
+
+@pytest.fixture(scope="package")
+def made(browser: Browser, url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture, made and downloaded through the page."""
+    page = browser.new_page(accept_downloads=True)
+    page.set_default_timeout(60_000)
+    page.goto(url)
+    page.fill("#field-prompt textarea", "a blue circle")
+    page.click("#make")
+    with page.expect_download() as download:
+        page.locator(".card", has_text="a blue circle").get_by_text("Download").click()
+    path = tmp_path_factory.mktemp("made") / download.value.suggested_filename
+    download.value.save_as(path)
+    page.close()
+    return path

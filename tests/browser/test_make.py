@@ -1,0 +1,143 @@
+"""Making something in the page: from a prompt to a signed picture, and everything in between."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+#: Notes every stage and every distinct preview that the page shows, from now on.
+RECORD = """() => {
+  window.seen = { stages: new Set(), previews: new Set() };
+  const look = () => {
+    for (const one of document.querySelectorAll(".stage")) seen.stages.add(one.textContent);
+    for (const one of document.querySelectorAll("canvas")) seen.previews.add(one.dataset.rgb);
+  };
+  new MutationObserver(look).observe(document, {
+    subtree: true, childList: true, attributes: true, characterData: true,
+  });
+}"""
+#: Whether what is painted on the first canvas has more than one colour.
+PAINTED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return canvas.width <= 128 && new Set(data).size > 3;
+}"""
+
+
+def order(page: Page, prompt: str, *, count: int = 1, steps: int = 12) -> Locator:
+    """Fill in the form and press Make; the job's card."""
+    page.fill("#field-prompt textarea", prompt)
+    page.fill("#field-count input[type=number]", str(count))
+    if not page.locator("#field-steps").is_visible():
+        page.click("#advanced button")
+    page.fill("#field-steps input[type=number]", str(steps))
+    page.click("#make")
+    return page.locator(".card", has_text=prompt).first
+
+
+def state(card: Locator, wanted: str) -> None:
+    expect(card).to_have_attribute("data-state", wanted, timeout=60_000)
+
+
+def test_a_prompt_becomes_a_picture_with_progress_preview_and_receipt(page: Page) -> None:
+    page.evaluate(RECORD)
+    card = order(page, "a red circle above a blue square", count=2, steps=40)
+    canvas = card.locator("canvas").first
+    expect(canvas).to_be_visible(timeout=60_000)
+    assert canvas.evaluate(PAINTED)
+    expect(card.locator("figcaption").first).to_have_text("Preview")
+    state(card, "done")
+    assert page.evaluate("[...seen.stages].some(stage => /[Ss]tep \\d+ of 40/.test(stage))")
+    assert page.evaluate("seen.previews.size") >= 3
+
+    pictures = card.locator("img")
+    expect(pictures).to_have_count(2)
+    pictures.first.scroll_into_view_if_needed()
+    expect(pictures.first).to_have_js_property("naturalWidth", 512)
+    expect(pictures.first).to_have_attribute(
+        "alt", "AI-generated: a red circle above a blue square (1 of 2)"
+    )
+    receipt = card.locator(".receipt").first
+    for part in ("small-world starter model", "512 × 512 px", "a signed manifest"):
+        expect(receipt).to_contain_text(part)
+    expect(card.locator("canvas")).to_have_count(0)
+
+
+def test_an_empty_seed_is_random_and_a_given_one_is_kept(page: Page, url: str) -> None:
+    for _ in range(2):
+        state(order(page, "a green ring"), "done")
+    page.fill("#field-seed textarea, #field-seed input", "7")
+    state(order(page, "a green cross"), "done")
+    seeds = {
+        job["id"]: (job["request"]["prompt"], job["request"]["seed"])
+        for job in httpx.get(f"{url}/api/v1/jobs").json()
+    }
+    rings = [seed for prompt, seed in seeds.values() if prompt == "a green ring"]
+    assert len(set(rings)) == 2
+    assert 0 not in rings
+    assert ("a green cross", 7) in seeds.values()
+
+
+def test_stop_ends_a_run_within_a_step(page: Page) -> None:
+    card = order(page, "a black heart", count=64, steps=50)
+    expect(card.locator(".stage")).to_contain_text(re.compile("[Ss]tep"), timeout=60_000)
+    card.get_by_role("button", name="Stop").click()
+    expect(card).to_have_attribute("data-state", "cancelled", timeout=10_000)
+    expect(card).to_contain_text("Stopped")
+    state(order(page, "a white square"), "done")
+
+
+def test_a_reloaded_page_finds_its_running_job_and_its_result(page: Page) -> None:
+    order(page, "an orange diamond", count=6, steps=50)
+    card = page.locator(".card", has_text="an orange diamond").first
+    expect(card.locator(".stage")).to_contain_text(re.compile("[Ss]tep"), timeout=60_000)
+    page.reload()
+    expect(card.locator(".stage")).to_contain_text(re.compile("[Ss]tep"), timeout=60_000)
+    page.goto("about:blank")
+    page.go_back()
+    state(card, "done")
+    expect(card.locator("img")).to_have_count(6)
+
+
+def test_what_is_wrong_with_an_order_is_said_beside_it(page: Page) -> None:
+    page.click("#make")
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text("prompt")
+    page.fill("#field-prompt textarea", "safe\u202eevil")
+    page.click("#make")
+    expect(problem).to_contain_text("U+202E")
+    page.fill("#field-prompt textarea", "a yellow star")
+    page.fill("#field-seed textarea, #field-seed input", "seven")
+    page.click("#make")
+    expect(problem).to_contain_text("'seven' is not a whole number")
+    expect(page.locator("#work")).not_to_contain_text("safe")
+
+
+def test_a_prompt_is_shown_and_never_run(page: Page) -> None:
+    prompt = "<img src=x onerror=window.ran=1> {{value}} ${window.ran=1} a red star"
+    card = order(page, prompt)
+    state(card, "done")
+    expect(card.locator(".subject")).to_have_text(prompt)
+    assert page.evaluate("window.ran") is None
+
+
+def test_the_page_fits_a_phone_and_every_control_has_a_name(page: Page, url: str) -> None:
+    state(order(page, "a purple triangle"), "done")
+    page.set_viewport_size({"width": 390, "height": 844})
+    for place in ("/", "/verify"):
+        page.goto(url + place)
+        page.wait_for_selector("#make, #verify-files button")
+        page.wait_for_selector(".card, .empty")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        # In Gradio's own file field the input behind the named button has no name.
+        names = page.locator(
+            "button:visible, a:visible, textarea:visible, input:visible"
+        ).evaluate_all(
+            "all => all.filter(one => !(one.ariaLabel || one.labels?.length || one.innerText"
+            " || one.title || one.querySelector('img[alt]'))).map(one => one.outerHTML)"
+        )
+        assert names == []

@@ -1,0 +1,118 @@
+"""The training runs from the first stage to the last: twenty steps of each, which learn nothing but
+prove the path.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from judge import scenes as judge
+from loop import Budget, Loop
+from pictures import GateClosed, gate, train
+from recipe import PRESETS, Run
+from stages import autoencoder, upscaler
+from supply import Order, Supply, make
+
+pytestmark = pytest.mark.starter
+
+
+def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> None:
+    from diffusers import AutoencoderTiny, StableDiffusionPipeline
+
+    run = Run(tmp_path, torch.device("cpu"), PRESETS["smoke"])
+    train(run, ignore_gates=True)
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        run.pipeline, dtype=torch.float32, use_safetensors=True
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    picture = pipeline("a red cat", num_inference_steps=2, output_type="pt").images
+    assert picture.shape == (1, 3, 128, 128)
+    larger = AutoencoderTiny.from_pretrained(run.pipeline / "upscaler", dtype=torch.float32)
+    assert upscaler.upscale(larger, picture).shape == (1, 3, 512, 512)
+    assert "cat" in json.loads((run.pipeline / "vocabulary.json").read_text())["groups"]["objects"]
+    record = json.loads((tmp_path / "denoiser" / "done.json").read_text())
+    assert record["weights"]
+    before = (tmp_path / "denoiser" / "log.jsonl").read_text()
+    train(run, ignore_gates=True)
+    assert (tmp_path / "denoiser" / "log.jsonl").read_text() == before, "a finished stage ran again"
+
+
+def test_an_interrupted_loop_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:
+    def weights_after(folder: Path, stop_at: int | None) -> torch.Tensor:
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 1)
+        inputs = torch.randn(40, 8, 4, generator=torch.Generator().manual_seed(1))
+
+        def step(number: int) -> torch.Tensor:
+            if number == stop_at:
+                raise KeyboardInterrupt
+            return model(inputs[number]).pow(2).mean()
+
+        Loop("toy", folder, Budget(40, 8, 1e-2, 4), [model], checkpoint_every=10).run(step)
+        return model.weight.detach()
+
+    straight = weights_after(tmp_path / "straight", None)
+    with pytest.raises(KeyboardInterrupt):
+        weights_after(tmp_path / "broken", 25)
+    assert torch.equal(weights_after(tmp_path / "broken", None), straight)
+
+
+def test_a_diverging_loop_says_so(tmp_path: Path) -> None:
+    model = torch.nn.Linear(1, 1)
+    loop = Loop("toy", tmp_path, Budget(1, 1, 1e-2, 1), [model])
+    with pytest.raises(FloatingPointError, match="toy"):
+        loop.run(lambda _: model.weight.sum() * float("nan"))
+
+
+def test_the_encoder_is_a_projection_that_a_linear_decoder_inverts_well(tmp_path: Path) -> None:
+    """The computed encoder keeps what 16 principal components of 8 × 8 patches keep: over 25 dB."""
+    run = Run(tmp_path, torch.device("cpu"), PRESETS["smoke"])
+    vae = autoencoder.build(run)
+    values = autoencoder.as_values(torch.from_numpy(make(Order(128, 24, 5), 0)[2]))
+    with torch.no_grad():
+        latents = vae.encode(values).latents
+    assert latents.shape == (24, 16, 16, 16)
+    known = (
+        torch.cat([latents, torch.ones_like(latents[:, :1])], dim=1)
+        .permute(0, 2, 3, 1)
+        .reshape(-1, 17)
+    )
+    patches = values.reshape(24, 3, 16, 8, 16, 8).permute(0, 2, 4, 1, 3, 5).reshape(-1, 192)
+    fitted = known @ torch.linalg.lstsq(known, patches).solution
+    error = ((fitted - patches) / 2).pow(2).mean()
+    assert -10 * torch.log10(error) > 25
+
+
+def test_the_judge_scores_a_perfect_reading_as_perfect() -> None:
+    picked, _, _ = make(Order(32, 200, 9), 0)
+    for scene in picked:
+        found = tuple(
+            judge.Found(group.kind, group.colour, thing.x, thing.y, 1.0)
+            for group in scene.groups
+            for thing in group.things
+        )
+        reading = judge.Reading(
+            found, scene.style, judge.setting_of(scene), scene.time, scene.weather
+        )
+        assert judge.score(scene, reading)["all"] == [True]
+        wrong = judge.Reading((), scene.style, judge.setting_of(scene), scene.time, scene.weather)
+        assert judge.score(scene, wrong)["object"] == [False] * len(scene.groups)
+
+
+def test_a_gate_stops_the_run() -> None:
+    measures = {"colour": {"share": 0.97}}
+    gate("autoencoder", measures, {"colour": 0.95}, ignore=False)
+    with pytest.raises(GateClosed, match="colour"):
+        gate("autoencoder", measures, {"colour": 0.98}, ignore=False)
+
+
+def test_worker_processes_supply_the_same_pictures_as_none() -> None:
+    order = Order(32, 2, 11)
+    with Supply(order, workers=1) as apart, Supply(order, workers=0) as here:
+        for _ in range(2):
+            (_, first, pictures), (_, second, same) = next(apart), next(here)
+            assert first == second
+            assert (pictures == same).all()
