@@ -30,6 +30,7 @@ from scipy import signal
 from studio.provenance.marks.audio import SoundMark
 
 Attack = Callable[[np.ndarray, int], tuple[np.ndarray, int]]
+Clip = tuple[str, str, np.ndarray, int]
 
 
 def through(codec: str, container: str, bits: int, rate: int | None = None) -> Attack:
@@ -192,43 +193,57 @@ def interval(hits: int, count: int) -> tuple[float, float]:
     )
 
 
-def measure(clips: Iterable[tuple[str, str, np.ndarray, int]], names: list[str]) -> dict:
-    """Mark, attack and read every clip; a record that `show` understands."""
+def measure(
+    clips: Iterable[Clip], names: list[str], unmarked: bool, keep: Callable[[dict], None]
+) -> dict:
+    """Mark, attack and read every clip; `keep` gets the record so far after each."""
     mark = SoundMark({"bench": b"a secret for measuring only".ljust(32, b".")})
-    hits: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    wrong, false, ratios, misses, weak = 0, 0, defaultdict(list), [], []
-    seconds: dict[str, list[float]] = defaultdict(list)
+    hits: dict[str, dict[str, list[int]]] = {attack: defaultdict(list) for attack in names}
+    ratios: dict[str, list[float]] = defaultdict(list)
+    times: dict[str, list[float]] = defaultdict(list)
+    record = {
+        "attacks": hits,
+        "wrong": 0,
+        "false": 0,
+        "noise_to_mask": ratios,
+        "misses": [],
+        "marked": {},
+        "cpu_seconds": times,
+    }
 
-    def timed(what: str, call: Callable):
+    def read(samples: np.ndarray, rate: int, what: str) -> int | None:
         begin = time.process_time()
-        result = call()
-        seconds[what].append(time.process_time() - begin)
-        return result
+        found = mark.detect(np.asarray(samples, np.float32), rate)
+        times[what if found is None else found.path].append(time.process_time() - begin)
+        return None if found is None else found.payload
 
     for kind, name, samples, rate in clips:
         payload = zlib.crc32(name.encode()) << 16 | 0xC0F0
-        marked = timed("embed", lambda: mark.embed(samples, rate, payload))
+        begin = time.process_time()
+        marked = mark.embed(samples, rate, payload)
+        times["embed"].append(time.process_time() - begin)
         ratios[kind].append(noise_to_mask(samples, marked.samples, rate))
-        weak += [name] if marked.weak else []
-        false += timed("search, unmarked", lambda: mark.detect(samples, rate)) is not None
+        record["marked"][name] = [marked.strength_db, marked.margin, marked.weak]
+        if unmarked:
+            record["false"] += read(samples, rate, "nothing") is not None
         for attack in names:
-            harmed, new_rate = ATTACKS[attack](marked.samples, rate)
-            harmed = np.asarray(harmed, np.float32)
-            found = timed("read", lambda: mark.detect(harmed, new_rate))
-            wrong += found is not None and found.payload != payload
-            right = found is not None and found.payload == payload
-            hits[attack][kind].append(int(right))
-            if not right:
-                misses.append([attack, kind, name, marked.strength_db, marked.margin])
-    return {
-        "attacks": {attack: dict(kinds) for attack, kinds in hits.items()},
-        "wrong": wrong,
-        "false": false,
-        "noise_to_mask": dict(ratios),
-        "misses": misses,
-        "weak": weak,
-        "cpu_seconds": {what: [float(np.mean(v)), float(np.max(v))] for what, v in seconds.items()},
-    }
+            found = read(*ATTACKS[attack](marked.samples, rate), "missed")
+            hits[attack][kind].append(int(found == payload))
+            record["wrong"] += found not in (None, payload)
+            if found != payload:
+                record["misses"].append([attack, kind, name])
+        keep(record)
+    return record
+
+
+def false_positives(clips: Iterable[Clip], keys: int) -> tuple[int, int]:
+    """Read unmarked clips with many made-up keys: (readings, marks found, which should be none)."""
+    readings = found = 0
+    for number, (_, _, samples, rate) in enumerate(clips):
+        made_up = {f"{n}": f"{number}/{n}".encode().ljust(32, b".") for n in range(keys)}
+        found += SoundMark(made_up).detect(samples, rate, thorough=False) is not None
+        readings += keys
+    return readings, found
 
 
 def show(title: str, record: dict) -> None:
@@ -251,7 +266,13 @@ def show(title: str, record: dict) -> None:
     every = np.concatenate(list(ratios.values()))
     print(f"noise to mask, dB: all {every.mean():.2f}; {means}")
     print(f"wrong numbers {record['wrong']}; marks in unmarked clips {record['false']}")
-    print(f"weak: {len(record['weak'])}; cpu seconds (mean, worst): {record['cpu_seconds']}")
+    print(f"recorded as weak: {sum(weak for _, _, weak in record['marked'].values())}")
+    times = record["cpu_seconds"].items()
+    print(
+        "cpu seconds: " + ", ".join(f"{k} {np.mean(v):.2f} (worst {max(v):.2f})" for k, v in times)
+    )
+    for miss in record["misses"]:
+        print("missed:", *miss, *record["marked"][miss[2]])
 
 
 def main() -> None:
@@ -261,6 +282,8 @@ def main() -> None:
     parser.add_argument("--final", type=Path, help="a set for one run of a frozen design")
     parser.add_argument("--goals", action="store_true", help="only the attacks that goals name")
     parser.add_argument("--most", type=int, default=10_000, help="clips per set")
+    parser.add_argument("--marked-only", action="store_true", help="don't read unmarked clips")
+    parser.add_argument("--keys", type=int, help="only read the unmarked clips, with N keys each")
     parser.add_argument("--json", type=Path, help="where to write all results")
     arguments = parser.parse_args()
     names = list(GOALS) if arguments.goals else list(ATTACKS)
@@ -269,11 +292,18 @@ def main() -> None:
         sets["final"] = read_clips(arguments.final)
     records = {}
     for title, clips in (sets or {"made": made_clips(6)}).items():
+        if arguments.keys:
+            readings, found = false_positives(clips, arguments.keys)
+            print(f"{title}: {readings} unmarked readings, {found} marks found")
+            continue
         chosen = (clip for number, clip in enumerate(clips) if number < arguments.most)
-        records[title] = measure(chosen, names)
-        show(title, records[title])
-    if arguments.json:
-        arguments.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+
+        def keep(record: dict, title: str = title) -> None:
+            records[title] = record
+            if arguments.json:
+                arguments.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+
+        show(title, measure(chosen, names, not arguments.marked_only, keep))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
     apt-get download PACKAGE… ; dpkg-deb -x FILE.deb EXTRACTED/PACKAGE    # for each in SOURCES
     python scripts/audio_clips.py EXTRACTED CLIPS
 
-writes CLIPS/development/CLASS/*.wav and CLIPS/final/CLASS/*.wav. The two sets share no package, so
-no composer, speaker or recording. `joined` sources are short recordings of one speaker or kind, laid
-end to end. `spoken` are synthetic voices, spoken by espeak-ng and flite where these are installed.
+writes CLIPS/development/CLASS/*.wav and CLIPS/final/CLASS/*.wav. The two sets share no package and
+no synthetic voice. `joined` sources are short recordings of one speaker or kind, laid end to end;
+`VOICES` are spoken by espeak-ng and flite, which have to be installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import subprocess
 import zlib
 from collections.abc import Iterator
@@ -140,8 +141,6 @@ def _recorded(source: Source, root: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 def decode(data: bytes) -> np.ndarray:
     """Any audio file's bytes as float32 (samples, 2) at `RATE`; empty when it can't be read."""
-    import io
-
     kind = None if data[:4] in (b"OggS", b"RIFF", b"fLaC") else "g722"
     try:
         with av.open(io.BytesIO(data), format=kind) as container:

@@ -47,7 +47,7 @@ def main() -> None:
     """Take every picture."""
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
-    with _studio() as url, sync_playwright() as playwright:
+    with studio() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         for screen, size in SCREENS.items():
             for scheme in SCHEMES:
@@ -85,23 +85,30 @@ def _visit(
     page.screenshot(path=f"{out}-whole.png", full_page=True)
     page.goto(f"{url}/verify")
     page.wait_for_selector("#verify-found .empty")
+    page.wait_for_selector("#verify-files input", state="attached")
     page.screenshot(path=f"{out}-verify.png")
     context.close()
 
 
 @contextmanager
-def _studio() -> Iterator[str]:
+def studio(**settings: str) -> Iterator[str]:
+    """`studio up` with an empty home and these `STUDIO_*` settings: its address."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "STUDIO_HOME": f"{folder}/home", "STUDIO_PORT": "0"}
+        given = {"HOME": f"{folder}/home", "PORT": "0", **settings}
+        environment = os.environ | {f"STUDIO_{name}": value for name, value in given.items()}
         command = [sys.executable, "-m", "studio", "up"]
         with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, text=True
-        ) as studio:
-            assert studio.stdout is not None
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
             try:
-                yield studio.stdout.readline().split()[-1]
+                yield process.stdout.readline().removeprefix("Colophon is at ").strip()
             finally:
-                studio.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

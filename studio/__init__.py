@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -15,7 +16,5 @@ __all__ = ["Studio", "__version__"]
 def __getattr__(name: str) -> Any:
     # Lazily, so that `import studio.errors` in a worker or a bot costs nothing else.
     if name == "Studio":
-        from studio.client import Studio
-
-        return Studio
+        return import_module("studio.client").Studio
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,7 +52,7 @@ class Commands(click.Group):
             explain(error)
         except KeyboardInterrupt:
             explain(Cancelled("Stopped."))
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception:
             broken = Broken()

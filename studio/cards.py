@@ -268,14 +268,14 @@ class Catalog:
         if request.model is not None:
             card = self[request.model]
             if task.id not in card.studio.tasks:
-                able = ", ".join(c.name for c in self.for_task(task))
+                names = ", ".join(other.name for other in self.for_task(task))
                 raise NotFound(
-                    f"{card.studio.title} cannot do {task.id}.", hint=f"These can: {able}."
+                    f"{card.studio.title} cannot do {task.id}.", hint=f"These can: {names}."
                 )
         else:
-            able = [card for card in self.for_task(task) if self.installed(card)]
-            if not able:
-                names = ", ".join(card.name for card in self.for_task(task)) or "none"
+            able = self.for_task(task)
+            if not able or not self.installed(able[0]):
+                names = ", ".join(other.name for other in able) or "none"
                 raise Unavailable(
                     f"No model for {task.id} is installed.",
                     hint=f"Get one of these with `studio models get NAME`: {names}.",

@@ -55,7 +55,8 @@ class Settings(BaseSettings):
         30, description="How long a worker may be silent before it is killed."
     )
     stall_seconds: Annotated[float, Field(gt=0)] = Field(
-        900, description="How long a worker that is alive may take over one step before it is killed."
+        900,
+        description="How long a worker that is alive may take over one step before it is killed.",
     )
     max_pixels: Annotated[int, Field(gt=0)] = Field(
         64_000_000, description="The largest picture that is decoded, in pixels."
@@ -80,7 +81,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the file."""
         return init_settings, env_settings, _File(settings_cls)

@@ -40,6 +40,9 @@ class FakeLane(Lane):
         self._errors = iter(errors)
         self._unwanted: set[str] = set()
         self._resident: tuple[str, ...] = ()
+        #: Cleared, it keeps every batch at its beginning.
+        self.go = asyncio.Event()
+        self.go.set()
         #: Every batch that was begun, in order.
         self.batches: list[tuple[Order, ...]] = []
 
@@ -65,6 +68,7 @@ class FakeLane(Lane):
         self.batches.append(tuple(orders))
         for order in orders:
             tell(order.job, Loading(card.name))
+        await self.go.wait()
         for step in range(1, self._steps + 1):
             await asyncio.sleep(self._seconds)
             if all(order.job in self._unwanted for order in orders):

@@ -56,4 +56,4 @@ def _page() -> str:
         tag("style", style),
     )
     body = tag("body", form, tag("script", script))
-    return "<!doctype html>" + tag("html", head, body, lang="en")
+    return Markup("<!doctype html>") + tag("html", head, body, lang="en")

@@ -165,11 +165,10 @@ def _outputs(view: View, job: Job) -> Markup | None:
     outputs = view.outputs(job)
     if not outputs:
         return None
-    return tag(
-        "div",
-        *(_output(view, job, artifact) for artifact in outputs),
-        class_="outputs" if len(outputs) > 1 else "outputs single",
-    )
+    if len(outputs) == 1:
+        return tag("div", _output(view, job, outputs[0]), class_="outputs single")
+    grid = tag("div", *(_output(view, job, output) for output in outputs), class_="outputs")
+    return grid + _receipt(_shared(view, job, outputs[-1]))
 
 
 def _output(view: View, job: Job, artifact: Artifact) -> Markup:
@@ -204,7 +203,7 @@ def _output(view: View, job: Job, artifact: Artifact) -> Markup:
             ),
             class_="row",
         ),
-        _receipt(view, job, artifact),
+        _receipt(_own(artifact) if count > 1 else _own(artifact) | _shared(view, job, artifact)),
         _verdict_of(view, artifact),
         class_="output",
         data_artifact=artifact.id,
@@ -230,22 +229,34 @@ def _media(artifact: Artifact, file: str, alt: str) -> Markup:
             return tag("a", say("result.open"), href=file, target="_blank")
 
 
-def _receipt(view: View, job: Job, artifact: Artifact) -> Markup:
+def _own(artifact: Artifact) -> dict[str, str]:
+    """What the receipt says of this output alone."""
+    note = artifact.note
+    pixels = say("receipt.pixels", **note.request) if artifact.kind == "image" else ""
+    return {
+        "receipt.seed": str(note.seed),
+        "receipt.file": f"{pixels}{artifact.media_type}, {_size(artifact.size)}",
+    }
+
+
+def _shared(view: View, job: Job, artifact: Artifact) -> dict[str, str]:
+    """What the receipt says of all outputs of the job, of which `artifact` is the last."""
     note = artifact.note
     model = view.models.get(note.card)
     notice = model.card.studio.notice if model else ""
-    pixels = say("receipt.pixels", **note.request) if artifact.kind == "image" else ""
     marks = [
         say("receipt.mark.image") if name == "image" else say("receipt.mark.other", name=name)
         for name in note.marks
     ]
-    rows = {
+    carried = ", ".join([*marks, say("receipt.manifest")])
+    return {
         "receipt.model": " · ".join(filter(None, [_model(view, note.card), notice])),
-        "receipt.seed": str(note.seed),
-        "receipt.file": f"{pixels}{artifact.media_type}, {_size(artifact.size)}",
         "receipt.time": say("receipt.seconds", seconds=f"{note.created - job.created:.1f}"),
-        "receipt.marks": f"{', '.join([*marks, say('receipt.manifest')])}. {say('receipt.says')}",
+        "receipt.marks": say("receipt.says", marks=carried),
     }
+
+
+def _receipt(rows: dict[str, str]) -> Markup:
     parts = (tag("dt", say(key)) + tag("dd", text) for key, text in rows.items())
     return tag("dl", *parts, class_="receipt")
 

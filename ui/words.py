@@ -64,8 +64,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "receipt.mark.image": "an invisible mark",
         "receipt.mark.other": "a mark ({name})",
         "receipt.manifest": "a signed manifest",
-        "receipt.says": "They say that it was made with AI, by this studio and with which model. "
-        "They do not hold the prompt or your name.",
+        "receipt.says": "{marks}. They say that it was made with AI, by this studio and with which "
+        "model. They do not hold the prompt or your name.",
         "verify.page": "Verify",
         "verify.title": "Where does this file come from?",
         "verify.how": "Drop a file to see what it carries. It is opened in a sealed-off process, "

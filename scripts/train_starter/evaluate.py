@@ -22,30 +22,44 @@ from typing import Any
 import numpy as np
 import torch
 from judge import flat
+from judge import scenes as whole
 from measures import summarise
-from world import first
+from world import captions, first, layout
 from world.drawing import Picture
+from world.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "studio" / "starter" / "pictures"
 SEED = 20_000
 QUICK = 100
+SOURCES = {
+    "first": "flat shapes, fresh draws from the training distribution",
+    "full": "scenes whose every pair of colour and object was withheld from training",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """One prompt with what a right picture shows, and the seed of its noise."""
 
-    sample: first.Sample
+    prompt: str
+    scene: first.FlatScene | Scene
     seed: int
 
 
-def questions(count: int, seed: int = SEED) -> list[Question]:
+def _ask(world: str, seed: int) -> Question:
+    rng = random.Random(seed)
+    if world == "full":
+        scene = layout.sample_scene(rng, withheld=True)
+        return Question(captions.caption(scene, rng), scene, seed)
+    sample = first.flat_sample(rng)
+    assert sample.scene is not None
+    return Question(sample.caption, sample.scene, seed)
+
+
+def questions(count: int, seed: int = SEED, world: str = "first") -> list[Question]:
     """The first `count` prompts of the evaluation with this seed."""
-    return [
-        Question(first.flat_sample(random.Random(seed + number)), seed + number)
-        for number in range(count)
-    ]
+    return [_ask(world, seed + number) for number in range(count)]
 
 
 def load(folder: Path) -> Any:
@@ -66,7 +80,7 @@ def pictures(
     for start in range(0, len(asked), batch):
         group = asked[start : start + batch]
         drawn = pipeline(
-            prompt=[question.sample.caption for question in group],
+            prompt=[question.prompt for question in group],
             generator=[torch.Generator().manual_seed(question.seed) for question in group],
             num_inference_steps=steps,
             guidance_scale=guidance,
@@ -75,12 +89,18 @@ def pictures(
         yield from np.rint(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
 
 
-def judge(asked: list[Question], drawn: list[Picture]) -> list[dict[str, list[bool]]]:
-    """The verdict on each picture."""
+def judge(
+    asked: list[Question], drawn: list[Picture], network: whole.SceneJudge | None = None
+) -> list[dict[str, list[bool]]]:
+    """The verdict on each picture; whole scenes need the trained judge."""
     verdicts = []
     for question, picture in zip(asked, drawn, strict=True):
-        assert question.sample.scene is not None
-        verdicts.append(flat.score(question.sample.scene, flat.read(picture)))
+        if isinstance(question.scene, first.FlatScene):
+            verdicts.append(flat.score(question.scene, flat.read(picture)))
+        else:
+            assert network is not None
+            (reading,) = whole.read(network, torch.from_numpy(picture[None]))
+            verdicts.append(whole.score(question.scene, reading))
     return verdicts
 
 
@@ -97,6 +117,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--world", choices=tuple(SOURCES), default="first")
+    parser.add_argument("--judge", type=Path, help="the trained judge's weights, for --world full")
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--steps", type=int, default=12)
@@ -107,14 +129,16 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     pipeline = load(options.model)
-    asked = questions(options.prompts, options.seed)
+    network = whole.load(options.judge) if options.judge else None
+    asked = questions(options.prompts, options.seed, options.world)
     began = time.perf_counter()
     drawn = list(pictures(pipeline, asked, options.steps, options.guidance))
     seconds = time.perf_counter() - began
-    verdicts = judge(asked, drawn)
+    verdicts = judge(asked, drawn, network)
     report = {
         "prompts": options.prompts,
-        "prompt_source": "flat shapes, fresh draws from the training distribution",
+        "world": options.world,
+        "prompt_source": SOURCES[options.world],
         "seed": options.seed,
         "best_of": 1,
         "steps": options.steps,

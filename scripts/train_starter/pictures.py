@@ -20,9 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import evaluate
 import torch
 import vocabulary
-from recipe import PRESETS, Run
+from judge import scenes
+from recipe import PRESETS, SIZE, Run
 from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler
 from supply import Order, Supply
 from world import words
@@ -75,22 +77,37 @@ def gate(
         print(message, flush=True)
 
 
+def measure(run: Run) -> dict[str, dict[str, float]]:
+    """What the finished model does with withheld prompts, one picture each."""
+    count = run.recipe.gate_pictures // 2
+    asked = evaluate.questions(count, world="full")
+    pipeline = evaluate.load(run.pipeline).to(run.device)
+    pipeline.set_progress_bar_config(disable=True)
+    drawn = list(evaluate.pictures(pipeline, asked, run.recipe.sample_steps, run.recipe.guidance))
+    network = scenes.load(run.folder / "judge" / "judge.safetensors")
+    return evaluate.summarise(evaluate.judge(asked, drawn, network))
+
+
 def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     """All stages; returns what the measured ones reported."""
     run.pipeline.mkdir(parents=True, exist_ok=True)
 
-    def supply(order: Order) -> Supply:
-        return Supply(order, run.recipe.workers)
+    recipe = run.recipe
 
-    seen = stage(run, "judge", lambda: judging.train(run, supply))
-    asked = ("background", "count", "object", "colour", "style")
-    gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
-    stage(run, "tokenizer", lambda: tokenizer.train(run))
-    again = stage(run, "autoencoder", lambda: autoencoder.train(run, supply))
-    gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
-    found = stage(run, "text", lambda: text.train(run, supply))
-    stage(run, "denoiser", lambda: denoiser.train(run, supply))
+    def supply(order: Order) -> Supply:
+        return Supply(order, recipe.workers, recipe.pool * SIZE**2 // order.size**2)
+
+    with supply(Order(SIZE, run.seed + 100)) as data:
+        seen = stage(run, "judge", lambda: judging.train(run, data))
+        asked = ("background", "count", "object", "colour", "style")
+        gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
+        stage(run, "tokenizer", lambda: tokenizer.train(run))
+        again = stage(run, "autoencoder", lambda: autoencoder.train(run, data))
+        gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
+        found = stage(run, "text", lambda: text.train(run, data))
+        stage(run, "denoiser", lambda: denoiser.train(run, data, supply))
     gain = stage(run, "upscaler", lambda: upscaler.train(run, supply))
+    prompts = stage(run, "measurement", lambda: measure(run))
     known = vocabulary.document(words.vocabulary())
     (run.pipeline / "vocabulary.json").write_text(known, encoding="utf-8")
     return {
@@ -98,6 +115,7 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
         "autoencoder": again,
         "clip_top_1_of_100": found,
         "upscaler_gain_db": gain,
+        "prompts": prompts,
     }
 
 

@@ -44,6 +44,7 @@ class Recipe:
     denoiser: Budget
     upscaler: Budget
     workers: int
+    pool: int
     bank: int
     fresh_per_step: int
     bfloat16: bool
@@ -78,8 +79,9 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             denoiser=Budget(6_000, 768, 1.2e-3, 200, decay_from=0.3),
             upscaler=Budget(1_500, 48, 2e-3, 100, average=0.99),
             workers=15,
+            pool=200_000,
             bank=400_000,
-            fresh_per_step=128,
+            fresh_per_step=192,
             bfloat16=True,
         ),
         # Any CUDA machine with time: the same, three times as long.
@@ -91,6 +93,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             denoiser=Budget(30_000, 768, 1.2e-3, 500, decay_from=0.3),
             upscaler=Budget(4_000, 48, 2e-3),
             workers=7,
+            pool=200_000,
             bank=400_000,
             fresh_per_step=64,
             bfloat16=True,
@@ -110,6 +113,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             denoiser=Budget(30_000, 64, 6e-4, 500, decay_from=0.4),
             upscaler=Budget(4_000, 8, 2e-3),
             workers=0,
+            pool=0,
             bank=40_000,
             fresh_per_step=24,
             bfloat16=False,
@@ -132,6 +136,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             denoiser=Budget(20, 4, 1e-3, 2),
             upscaler=Budget(20, 1, 1e-3, 2),
             workers=0,
+            pool=0,
             bank=64,
             fresh_per_step=2,
             bfloat16=False,

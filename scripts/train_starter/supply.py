@@ -1,14 +1,17 @@
-"""Training data without end: scenes, captions and renders, made by worker processes or on the spot.
+"""Training data without end: scenes, captions and renders, made on the spot or by worker processes.
 
-Item number n of a supply depends on the supply's seed and on n alone when there are no workers;
-with workers the order in which they finish is theirs, and only the set of seeds is fixed.
+Without workers every draw is new, and draw number n depends on the order's seed and on n alone.
+With workers, what they deliver goes into a pool from which draws are random: the accelerator never
+waits for a renderer, and a picture may be seen several times before newer ones push it out. Then
+only the set of seeds is fixed, not the order.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import queue
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from types import TracebackType
@@ -23,22 +26,24 @@ from world.scene import Scene, holds_out
 
 Picked = tuple[list[Scene], list[str], np.ndarray]
 
+_DELIVERY = 32
+_PATIENCE = 120.0  # seconds without a delivery after which the workers must be dead
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to supply: how large, how hard, how many at once, from which seed."""
+    """What to supply: pictures of which size, from which seed, how hard."""
 
     size: int
-    batch: int
     seed: int
     mixture: Mixture = layout.FULL
 
 
-def make(order: Order, number: int) -> Picked:
-    """Batch `number` of an order: scenes, captions, and (batch, size, size, 3) bytes."""
+def make(order: Order, count: int, number: int = 0) -> Picked:
+    """Draw `number` of an order: scenes, captions, and (count, size, size, 3) bytes."""
     rng = random.Random(order.seed * 1_000_003 + number)
     scenes: list[Scene] = []
-    while len(scenes) < order.batch:
+    while len(scenes) < count:
         scene = layout.sample_scene(rng, order.mixture)
         if not holds_out(scene):
             scenes.append(scene)
@@ -50,35 +55,74 @@ def _work(order: Order, first: int, stride: int, out: Queue[Picked]) -> None:
     cv2.setNumThreads(1)
     number = first
     while True:
-        out.put(make(order, number))
+        out.put(make(order, _DELIVERY, number))
         number += stride
 
 
 class Supply:
-    """An endless iterator of batches; a context manager, so that its workers end with it."""
+    """Draws of training data; a context manager, so that its workers end with it."""
 
-    def __init__(self, order: Order, workers: int, start: int = 0) -> None:
+    def __init__(
+        self, order: Order, workers: int = 0, capacity: int = 0, least: int = 4096
+    ) -> None:
         self._order = order
-        self._next = start
+        self._drawn = 0
+        self._least = min(least, capacity)
+        self._capacity = capacity
+        self._scenes: list[Scene] = []
+        self._captions: list[str] = []
+        self._pictures = np.empty((capacity if workers else 0, order.size, order.size, 3), np.uint8)
+        self._end = 0
+        self._rng = np.random.default_rng(order.seed)
         self._processes: list[multiprocessing.process.BaseProcess] = []
         self._queue: Queue[Picked] | None = None
         if workers:
             context = multiprocessing.get_context("spawn")
             self._queue = context.Queue(maxsize=4 * workers)
             for worker in range(workers):
-                arguments = (order, start + worker, workers, self._queue)
+                arguments = (order, worker, workers, self._queue)
                 process = context.Process(target=_work, args=arguments, daemon=True)
                 process.start()
                 self._processes.append(process)
 
-    def __iter__(self) -> Iterator[Picked]:
-        return self
+    def draw(self, count: int) -> Picked:
+        """`count` scenes with their captions and pictures."""
+        if self._queue is None:
+            self._drawn += 1
+            return make(self._order, count, self._drawn - 1)
+        self._receive(self._queue)
+        chosen = self._rng.integers(0, len(self._scenes), count)
+        return (
+            [self._scenes[number] for number in chosen],
+            [self._captions[number] for number in chosen],
+            self._pictures[chosen],
+        )
 
-    def __next__(self) -> Picked:
-        if self._queue is not None:
-            return self._queue.get()
-        self._next += 1
-        return make(self._order, self._next - 1)
+    def _receive(self, deliveries: Queue[Picked]) -> None:
+        """Take what has been delivered; wait only while the pool is too small to draw from."""
+        for _ in range(8 * len(self._processes)):
+            short = len(self._scenes) < self._least
+            try:
+                picked = deliveries.get(timeout=_PATIENCE) if short else deliveries.get_nowait()
+            except queue.Empty:
+                if short:
+                    raise RuntimeError(
+                        "the workers that render training data have stopped"
+                    ) from None
+                return
+            self._put(picked)
+        while len(self._scenes) < self._least:
+            self._put(deliveries.get(timeout=_PATIENCE))
+
+    def _put(self, picked: Picked) -> None:
+        for scene, caption, picture in zip(*picked, strict=True):
+            if len(self._scenes) < self._capacity:
+                self._scenes.append(scene)
+                self._captions.append(caption)
+            else:
+                self._scenes[self._end], self._captions[self._end] = scene, caption
+            self._pictures[self._end] = picture
+            self._end = (self._end + 1) % self._capacity
 
     def __enter__(self) -> Supply:
         return self

@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from world import first
+from world import first, words
 
 
 def document(groups: dict[str, list[str]]) -> str:
@@ -23,8 +23,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--world", choices=("first", "full"), default="first")
     options = parser.parse_args()
-    options.out.write_text(document(first.vocabulary()), encoding="utf-8")
+    vocabulary = words.vocabulary if options.world == "full" else first.vocabulary
+    options.out.write_text(document(vocabulary()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import webbrowser
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ import click
 import uvicorn
 
 from studio.api import create_app
+from studio.cards import Embedded
 from studio.commands.log import keep_log
-from studio.errors import Unavailable
+from studio.errors import StudioError, Unavailable
 from studio.host import Host
 from studio.settings import Settings
+from studio.tasks import TASKS
 from ui.app import mount
 
 
@@ -48,15 +51,32 @@ async def _serve(settings: Settings, listening: socket.socket, url: str, open_pa
                 timeout_graceful_shutdown=3,
             )
         )
+        # uvicorn ends on these, and then sends itself the signal again, which would end the
+        # process before the host has closed.
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(ending, lambda: None)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.02)
         host.listens(url)
+        warming = asyncio.create_task(_warm(host))
         click.echo(f"Colophon is at {url}")
         click.echo("Ctrl-C ends it; jobs that are not done go on at the next start.", err=True)
         if open_page:
             webbrowser.open(url)
         await serving
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
+
+
+async def _warm(host: Host) -> None:
+    """Load what a newcomer will ask for first, before they have asked."""
+    catalog = host.catalog
+    with contextlib.suppress(StudioError):
+        card = catalog.for_task(next(iter(TASKS.values())))[0]
+        # Large models are loaded when somebody wants them.
+        if isinstance(card.studio.source, Embedded):
+            await host.lane.warm(card, catalog.folder(card), catalog.revision(card))
 
 
 @contextlib.contextmanager

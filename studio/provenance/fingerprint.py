@@ -1,13 +1,15 @@
 """Fingerprints: 256 bits that stay nearly the same when a picture is recompressed or resized.
 
-A perceptual hash (DCT, 16 × 16) by ImageHash. Measured on unmarked pictures: different pictures
+A perceptual hash: which of the 16 × 16 lowest frequencies of the picture's cosine transform are
+above their median (pHash; Zauner 2010, "Implementation and Benchmarking of Perceptual Image Hash
+Functions"). ImageHash computes the same kind, by way of SciPy, which is large. Measured on unmarked pictures: different pictures
 differ in 110 bits and more, re-encoded ones in at most `NEAR`; any crop, turn or mirror image
 breaks it, which is where the mark is strong.
 """
 
 from __future__ import annotations
 
-import imagehash
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,6 +18,8 @@ from PIL import Image
 NEAR = 40
 #: Bytes of a fingerprint.
 LENGTH = 32
+#: Side of the picture that is transformed, and of the square of frequencies that are kept.
+_SIDE, _LOW = 64, 16
 
 
 def fingerprint(pixels: NDArray[np.uint8]) -> bytes:
@@ -23,7 +27,9 @@ def fingerprint(pixels: NDArray[np.uint8]) -> bytes:
     picture = Image.fromarray(pixels)
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.packbits(imagehash.phash(picture.convert("L"), hash_size=16).hash).tobytes()
+    small = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    low = cv2.dct(np.asarray(small, np.float32))[:_LOW, :_LOW]
+    return np.packbits(low > np.median(low)).tobytes()
 
 
 def distance(one: bytes, other: bytes) -> int:

@@ -71,9 +71,9 @@ class Sealer:
             SealFailed: if anything else went wrong. The output is withheld, nothing is left behind.
         """
         identity = artifact_id(job.id, draft.index)
-        with contextlib.suppress(NotFound):
-            return self.store.get(identity)
         with _failing_closed():
+            with contextlib.suppress(NotFound):
+                return self.store.get(identity)
             if draft.kind not in self.marks:
                 raise SealFailed(f"There is no mark for {draft.kind} yet.", hint="")
             mark = self.marks[draft.kind]

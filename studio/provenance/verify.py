@@ -46,20 +46,21 @@ class Verifier:
 
         Raises:
             NotFound: if there is no such file.
-            InvalidRequest: if it cannot be opened as a picture.
+            InvalidRequest: if it cannot be opened as a picture, and has no manifest either.
         """
         with decoding(
             path, self.settings, anchors=self.keys.anchors(), short_side=_SHORT_SIDE
         ) as decoded:
-            manifest = decoded.manifest
-            draft = Draft("image", 0, 0, {"pixels": decoded.pixels})
-            valid = manifest.state in ("trusted", "valid")
-            found = self.marks["image"].detect(draft, thorough=not valid)
-            print_ = fingerprint(decoded.pixels)
+            manifest, found, print_ = decoded.manifest, None, b""
+            if (pixels := decoded.pixels) is not None:
+                valid = manifest.state in ("trusted", "valid")
+                draft = Draft("image", 0, 0, {"pixels": pixels})
+                found = self.marks["image"].detect(draft, thorough=not valid)
+                print_ = fingerprint(pixels)
             sha256 = _sha256(path)
             marked = self.ledger.by_mark(f"{found.payload:012x}") if found else None
             exact = self.ledger.by_sha256(sha256)
-            nearest = self.ledger.nearest(print_)
+            nearest = self.ledger.nearest(print_) if print_ else None
             evidence = _Evidence(decoded, found, marked, exact, nearest, print_)
         outcome, sentence = evidence.judge()
         layers = (
@@ -81,6 +82,7 @@ class _Evidence:
     marked: Entry | None
     exact: Entry | None
     nearest: tuple[Entry, int] | None
+    #: The picture's own fingerprint; empty if its pixels are damaged.
     print_: bytes
 
     @property
@@ -168,6 +170,8 @@ class _Evidence:
 
     def mark_layer(self, alg: str) -> Layer:
         found = self.found
+        if self.decoded.damage:
+            return Layer("mark", "absent", self.decoded.damage, {"alg": alg, "searched": False})
         if found is None:
             searched = self.manifest.state in ("invalid", "absent")
             summary = (
@@ -191,7 +195,8 @@ class _Evidence:
             details["distance"] = far
         state = "weak" if self.marked and self.marked.mark_weak else "found"
         summary = (
-            f"Mark {number} was read; by chance that happens at most {found.chance:.0e} of times."
+            f"Mark {number} was read; an unmarked picture reads like this at most once in "
+            f"{1 / found.chance:,.0f} times."
         )
         bound = self.manifest.soft_bindings.get(alg)
         if bound not in (None, number):
@@ -199,6 +204,8 @@ class _Evidence:
         return Layer("mark", state, summary, details)
 
     def fingerprint_layer(self) -> Layer:
+        if self.decoded.damage:
+            return Layer("fingerprint", "absent", self.decoded.damage, {})
         if self.nearest is None:
             return Layer("fingerprint", "absent", "There is nothing to compare with yet.", {})
         entry, bits = self.nearest
@@ -228,6 +235,7 @@ class _Evidence:
             "sha256": sha256,
             "by": "sha256" if self.exact else "mark",
             "artifact": entry.artifact,
+            "draft_sha256": entry.draft_sha256,
             "task": entry.task,
             "card": entry.card,
             "revision": entry.revision,

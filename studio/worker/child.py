@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from studio import __version__
 from studio.errors import Broken, Cancelled, ErrorRecord, StudioError
 from studio.families import Model, find_family
 from studio.job import Event, Loading, Preview, Step, TextDelta
@@ -75,7 +74,7 @@ class Child:
             return
         residency: Residency[Model] = Residency(device.room)
         versions = {name: found for name in _LIBRARIES if (found := _version(name))}
-        versions |= {"studio": __version__, "device": device.title}
+        versions |= {"studio": version("colophon"), "device": device.title}
         self.send(Ready(device.name, versions, network, _memory(device, residency)))
         while True:
             self._run(self._runs.get(), device, residency)

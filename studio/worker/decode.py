@@ -3,7 +3,7 @@
 `python -m studio.worker.decode` reads one JSON order from stdin, writes one JSON answer to stdout
 and ends. It has no network, no way to start processes, little memory and a few seconds; it imports
 neither torch nor the host. What it finds is told in JSON; pixels go, as a raw array, into the
-folder that the order names. `studio.worker.decode_client` is the side that asks.
+file that the order names. `studio.worker.decode_client` is the side that asks.
 """
 
 from __future__ import annotations
@@ -61,12 +61,13 @@ def main() -> None:
 def decode(order: Mapping[str, Any]) -> dict[str, Any]:
     """What is in the file `order["path"]`.
 
-    The order also has `folder` (for the pixels), `anchors` (PEM roots), `max_pixels`, and
+    The order also has `pixels` (the file for them), `anchors` (PEM roots), `max_pixels`, and
     `short_side`: pictures more than twice as large are reduced by a whole factor; 0 keeps all.
 
     Raises:
         NotFound: if there is no such file.
-        InvalidRequest: if it is no whole picture of a known format and an allowed size.
+        InvalidRequest: if it is no picture of a known format and an allowed size, or is damaged
+            and has no manifest that could say more.
     """
     path = Path(order["path"])
     try:
@@ -81,8 +82,14 @@ def decode(order: Mapping[str, Any]) -> dict[str, Any]:
             else:
                 with path.open("rb") as again:
                     manifest = read(again, media_type, order["anchors"]).record()
-            place = Path(order["folder"]) / "pixels.npy"
-            _spool(_upright(picture, order["short_side"]), place)
+            damage = ""
+            try:
+                _spool(_upright(picture, order["short_side"]), Path(order["pixels"]))
+            except InvalidRequest as error:
+                if not manifest.get("manifests"):
+                    raise
+                # That its manifest no longer fits is evidence, whatever became of the pixels.
+                damage = error.message
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound("There is no such file.", hint="Check the name.") from None
     except IsADirectoryError:
@@ -95,7 +102,7 @@ def decode(order: Mapping[str, Any]) -> dict[str, Any]:
         "media_type": media_type,
         "width": width,
         "height": height,
-        "pixels": str(place),
+        "damage": damage,
         "manifest": manifest,
     }
 

@@ -34,8 +34,11 @@ class Decoded:
     width: int
     height: int
     manifest: Report
-    #: uint8 (height, width, 3 or 4); mapped from a file that is gone when the context ends.
-    pixels: NDArray[np.uint8]
+    #: uint8 (height, width, 3 or 4); mapped from a file that is gone when the context ends. None
+    #: if they are damaged, which only a file with a manifest may be.
+    pixels: NDArray[np.uint8] | None
+    #: What is wrong with the pixels, if anything is.
+    damage: str
 
 
 @contextlib.contextmanager
@@ -49,13 +52,15 @@ def decoding(
 
     Raises:
         NotFound: if there is no such file.
-        InvalidRequest: if it is not a whole picture, too large, or takes too much to open.
+        InvalidRequest: if it is no picture, damaged without a manifest, too large, or takes too
+            much to open.
     """
     _check_size(path, settings.max_upload_bytes)
     with tempfile.TemporaryDirectory(prefix="colophon-decode-") as folder:
+        pixels = Path(folder) / "pixels.npy"
         order = {
             "path": str(path.absolute()),
-            "folder": folder,
+            "pixels": str(pixels),
             "anchors": anchors,
             "max_pixels": settings.max_pixels,
             "short_side": short_side,
@@ -69,7 +74,9 @@ def decoding(
             width=found["width"],
             height=found["height"],
             manifest=Report.from_record(found["manifest"]),
-            pixels=np.load(found["pixels"], mmap_mode="r", allow_pickle=False),
+            # The path is the host's own, whatever the child says.
+            pixels=None if found["damage"] else np.load(pixels, mmap_mode="r", allow_pickle=False),
+            damage=found["damage"],
         )
 
 

@@ -170,26 +170,26 @@ class Lane:
         try:
             async with self._turn:
                 child = await self._ready()
-                batch.orders = batch.wanted()
-                if orders and not batch.orders:
-                    raise Cancelled
-                place.mkdir(mode=0o700)
-                batch.child = child
-                child.send(_run(batch, card, folder, revision, place))
                 try:
+                    batch.orders = batch.wanted()
+                    if orders and not batch.orders:
+                        raise Cancelled
+                    place.mkdir(mode=0o700)
+                    batch.child = child
+                    child.send(_run(batch, card, folder, revision, place))
                     async for made in self._follow(batch, child, place, tell, begun):
                         yield made
                 finally:
                     self._rest(batch, child)
-                    for number in range(len(batch.orders)):
-                        if number not in batch.handed_over:
-                            self.discard(place / f"{number:05d}" / "draft")
+                    self._sweep(batch, place)
         finally:
             self._batches.remove(batch)
 
     def cancel(self, job_id: str) -> None:
         """Stop making this job's outputs: within one step, or before they are begun."""
         for batch in self._batches:
+            if job_id not in {order.job for order in batch.orders}:
+                continue
             batch.cancelled.add(job_id)
             if batch.child is not None:
                 batch.child.send(Stop(batch.number, job_id))
@@ -317,6 +317,14 @@ class Lane:
         ending = asyncio.create_task(child.close())
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
+
+    def _sweep(self, batch: _Batch, place: Path) -> None:
+        """Delete what the batch left in the spool and nobody was given."""
+        for number in range(len(batch.orders)):
+            if number not in batch.handed_over:
+                shutil.rmtree(place / f"{number:05d}", ignore_errors=True)
+        with suppress(OSError):
+            place.rmdir()
 
     def _empty_spool(self) -> None:
         # Errors are those of a thread that discards its draft at the same moment.

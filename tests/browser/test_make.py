@@ -61,9 +61,8 @@ def test_a_prompt_becomes_a_picture_with_progress_preview_and_receipt(page: Page
     expect(pictures.first).to_have_attribute(
         "alt", "AI-generated: a red circle above a blue square (1 of 2)"
     )
-    receipt = card.locator(".receipt").first
     for part in ("small-world starter model", "512 × 512 px", "a signed manifest"):
-        expect(receipt).to_contain_text(part)
+        expect(card).to_contain_text(part)
     expect(card.locator("canvas")).to_have_count(0)
 
 
@@ -133,7 +132,6 @@ def test_the_page_fits_a_phone_and_every_control_has_a_name(page: Page, url: str
         page.wait_for_selector("#make, #verify-files button")
         page.wait_for_selector(".card, .empty")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        # In Gradio's own file field the input behind the named button has no name.
         names = page.locator(
             "button:visible, a:visible, textarea:visible, input:visible"
         ).evaluate_all(

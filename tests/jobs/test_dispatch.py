@@ -119,12 +119,14 @@ def test_the_same_key_is_the_same_job(home: Path) -> None:
 
 def test_nobody_sees_what_is_somebody_elses(home: Path) -> None:
     async def test() -> None:
-        host, _ = fake_host(home, seconds=0.05)
+        host, lane = fake_host(home)
         async with host:
             ann, bob = host.client("ann"), host.client("bob")
             done = await finished(ann, (await ann.submit("imagine", SMALL)).id)
             artifact = done.artifacts[0]
+            lane.go.clear()
             waiting = await ann.submit("imagine", SMALL)
+            await until(lambda: host.dispatcher.holds(waiting.id))
             for attempt in (
                 lambda: bob.job(done.id),
                 lambda: bob.cancel(waiting.id),
@@ -140,6 +142,7 @@ def test_nobody_sees_what_is_somebody_elses(home: Path) -> None:
             places = await bob.queue()
             assert [(place.job, place.task) for place in places] == [(None, "text-to-image")]
             assert [place.job and place.job.id for place in await ann.queue()] == [waiting.id]
+            lane.go.set()
             assert (await finished(ann, waiting.id)).state is JobState.DONE
 
     run(test)
@@ -202,15 +205,18 @@ def test_an_error_that_cannot_pass_is_not_tried_again(home: Path) -> None:
 
 def test_a_waiting_job_that_is_cancelled_never_starts(home: Path) -> None:
     async def test() -> None:
-        host, lane = fake_host(home, seconds=0.1)
+        host, lane = fake_host(home)
+        lane.go.clear()
         async with host:
             client = host.client("ann")
             first = await client.submit("imagine", SMALL)
+            await until(lambda: lane.batches)
             second = await client.submit("imagine", SMALL)
             assert (await client.cancel(second.id)).state is JobState.CANCELLED
             last = (await heard(client, second.id))[-1]
             assert isinstance(last, Failed)
             assert last.error["error"] == "Cancelled"
+            lane.go.set()
             await finished(client, first.id)
             assert [order.job for batch in lane.batches for order in batch] == [first.id]
             assert (await client.cancel(first.id)).state is JobState.DONE, "done stays done"
@@ -220,7 +226,7 @@ def test_a_waiting_job_that_is_cancelled_never_starts(home: Path) -> None:
 
 def test_a_running_job_stops_within_a_step_and_keeps_what_is_finished(home: Path) -> None:
     async def test() -> None:
-        host, lane = fake_host(home, steps=100, seconds=0.01)
+        host, lane = fake_host(home, steps=200, seconds=0.01)
         async with host:
             client = host.client("ann")
             job = await client.submit("imagine", {**SMALL, "count": 3})
@@ -228,7 +234,7 @@ def test_a_running_job_stops_within_a_step_and_keeps_what_is_finished(home: Path
                 if isinstance(event, Step) and event.index == 1:
                     await client.cancel(job.id)
                     break
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(1.5):
                 job = await finished(client, job.id)
             assert job.state is JobState.CANCELLED
             assert len(job.artifacts) == 1
@@ -263,12 +269,17 @@ def test_a_watcher_can_come_late_or_again(home: Path) -> None:
 
 def test_owners_take_turns_and_priority_goes_first(home: Path) -> None:
     async def test() -> None:
-        host, lane = fake_host(home, seconds=0.05)
+        host, lane = fake_host(home)
+        lane.go.clear()
         async with host:
             ann, bob = host.client("ann"), host.client("bob")
-            jobs = [await ann.submit("imagine", SMALL) for _ in range(3)]
+            jobs = [await ann.submit("imagine", SMALL)]
+            await until(lambda: lane.batches)
+            jobs += [await ann.submit("imagine", SMALL) for _ in range(2)]
             jobs.append(await bob.submit("imagine", SMALL))
             jobs.append(await ann.submit("imagine", SMALL, priority=1))
+            await until(lambda: len(host.dispatcher.queue()) == 5)
+            lane.go.set()
             for job in jobs:
                 await finished(ann if job.owner == "ann" else bob, job.id)
             ran = [order.job for batch in lane.batches for order in batch]
@@ -280,16 +291,20 @@ def test_owners_take_turns_and_priority_goes_first(home: Path) -> None:
 
 def test_jobs_alike_share_a_batch_if_their_card_says_so(home: Path) -> None:
     async def test() -> None:
-        host, lane = fake_host(home, seconds=0.05)
+        host, lane = fake_host(home)
+        lane.go.clear()
         async with host:
             client = host.client("ann")
             order = {**SMALL, "model": "twins"}
-            jobs = [
-                await client.submit("imagine", order),
+            jobs = [await client.submit("imagine", order)]
+            await until(lambda: lane.batches)
+            jobs += [
                 await client.submit("imagine", {**order, "count": 2}),
                 await client.submit("imagine", {**order, "width": 128}),
                 await client.submit("imagine", {**order, "prompt": "other", "count": 2}),
             ]
+            await until(lambda: len(host.dispatcher.queue()) == 4)
+            lane.go.set()
             for job in jobs:
                 assert (await finished(client, job.id)).state is JobState.DONE
             batches = [[jobs.index(client_job(jobs, o.job)) for o in b] for b in lane.batches]
@@ -432,7 +447,9 @@ def test_nobody_may_have_too_many_waiting(home: Path) -> None:
     async def test() -> None:
         settings = settings_for(home, max_waiting=2)
         write_cards(home)
-        async with Host(settings, lane=FakeLane(settings, seconds=0.2)) as host:
+        lane = FakeLane(settings)
+        lane.go.clear()
+        async with Host(settings, lane=lane) as host:
             ann, bob = host.client("ann"), host.client("bob")
             await ann.submit("imagine", SMALL)
             await ann.submit("imagine", SMALL, key="k")

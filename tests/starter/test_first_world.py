@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 
@@ -25,7 +26,7 @@ def test_the_judge_is_not_fooled_by_a_wrong_picture() -> None:
     """A picture of another scene must not be read as right: otherwise 100 % means nothing."""
     samples = [first.flat_sample(random.Random(number)) for number in range(200)]
     verdicts = []
-    for asked, drawn in zip(samples, samples[1:], strict=False):
+    for asked, drawn in itertools.pairwise(samples):
         assert asked.scene is not None
         verdicts.append(flat.score(asked.scene, flat.read(drawn.render(64))))
     measures = summarise(verdicts)

@@ -71,7 +71,7 @@ def test_the_encoder_is_a_projection_that_a_linear_decoder_inverts_well(tmp_path
     """The computed encoder keeps what 16 principal components of 8 × 8 patches keep: over 25 dB."""
     run = Run(tmp_path, torch.device("cpu"), PRESETS["smoke"])
     vae = autoencoder.build(run)
-    values = autoencoder.as_values(torch.from_numpy(make(Order(128, 24, 5), 0)[2]))
+    values = autoencoder.as_values(torch.from_numpy(make(Order(128, 5), 24)[2]))
     with torch.no_grad():
         latents = vae.encode(values).latents
     assert latents.shape == (24, 16, 16, 16)
@@ -87,7 +87,7 @@ def test_the_encoder_is_a_projection_that_a_linear_decoder_inverts_well(tmp_path
 
 
 def test_the_judge_scores_a_perfect_reading_as_perfect() -> None:
-    picked, _, _ = make(Order(32, 200, 9), 0)
+    picked, _, _ = make(Order(32, 9), 200)
     for scene in picked:
         found = tuple(
             judge.Found(group.kind, group.colour, thing.x, thing.y, 1.0)
@@ -109,10 +109,22 @@ def test_a_gate_stops_the_run() -> None:
         gate("autoencoder", measures, {"colour": 0.98}, ignore=False)
 
 
-def test_worker_processes_supply_the_same_pictures_as_none() -> None:
-    order = Order(32, 2, 11)
-    with Supply(order, workers=1) as apart, Supply(order, workers=0) as here:
-        for _ in range(2):
-            (_, first, pictures), (_, second, same) = next(apart), next(here)
-            assert first == second
-            assert (pictures == same).all()
+def test_worker_processes_supply_the_pictures_of_their_seeds() -> None:
+    order = Order(32, 11)
+    expected = {caption for number in range(6) for caption in make(order, 32, number)[1]}
+    with Supply(order, workers=1, capacity=64) as data:
+        scenes, captions, pictures = data.draw(8)
+    assert pictures.shape == (8, 32, 32, 3)
+    assert len(scenes) == len(captions) == 8
+    assert set(captions) <= expected
+
+
+def test_the_first_model_can_be_continued(tmp_path: Path) -> None:
+    import evaluate
+    from continue_first import Budgets, train
+
+    budget = Budget(2, 2, 1e-5, 1)
+    folder = train(evaluate.MODEL, tmp_path, Budgets(budget, budget, Budget(2, 4, 1e-5, 1), 20))
+    asked = evaluate.questions(2)
+    (first, _) = evaluate.pictures(evaluate.load(folder), asked, steps=2, guidance=3.0)
+    assert first.shape == (128, 128, 3)

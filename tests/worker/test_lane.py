@@ -99,13 +99,14 @@ async def test_cancel_while_the_batch_waits_for_its_turn_or_for_the_child(home: 
         with pytest.raises(Cancelled):
             await second
         assert not [event for job, event in watcher.events if job == "second"]
-    async with open_lane(home) as watcher:
+    async with open_lane(home, idle_seconds=0.3) as watcher:
         starting = asyncio.create_task(watcher.make(orders("steps 8")))
         await asyncio.sleep(0.1)
         watcher.lane.cancel("job")
         with pytest.raises(Cancelled):
             await starting
         assert watcher.begun == 0
+        await until(lambda: watcher.lane.state.pid is None)
 
 
 async def test_cancel_during_the_load_stops_before_the_first_step(home: Path) -> None:
@@ -132,6 +133,7 @@ async def test_warming_loads_and_makes_nothing(home: Path) -> None:
     async with open_lane(home) as watcher:
         await watcher.lane.warm(card(), Path("/nowhere"), "1")
         assert watcher.lane.state.resident == ("trouble",)
+        assert list((home / "spool").iterdir()) == []
         await watcher.make(orders("steps 1"))
         assert Loading("trouble") not in [event for _, event in watcher.events]
 

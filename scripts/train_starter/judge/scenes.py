@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from world.colours import COLOURS
@@ -93,6 +95,14 @@ class SceneJudge(nn.Module):
         return self.cells(self.join(everything)), self.whole(everything.mean(dim=(2, 3)))
 
 
+def load(path: Path, device: str = "cpu") -> SceneJudge:
+    """The trained judge; its width is read from its weights."""
+    weights = load_file(path, device=device)
+    network = SceneJudge(len(weights["stem.1.0.weight"])).to(device)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
 def as_input(pictures: Tensor) -> Tensor:
     """(batch, height, width, 3) bytes → what the network takes."""
     values = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -110,20 +120,28 @@ def targets(scenes: Sequence[Scene]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Heat (with a soft neighbourhood), kind and colour per cell (-100: not asked), whole-picture
     labels.
     """
-    heat = torch.zeros(len(scenes), GRID, GRID)
     kinds = torch.full((len(scenes), GRID, GRID), -100)
     colours = torch.full((len(scenes), GRID, GRID), -100)
-    rows, columns = torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="ij")
+    drawn = [
+        (number, thing.x, thing.y, KIND_NAMES.index(group.kind), COLOUR_NAMES.index(group.colour))
+        for number, scene in enumerate(scenes)
+        for group in scene.groups
+        for thing in group.things
+    ]
+    table = torch.tensor(drawn)
+    owner, kind, colour = (table[:, column].long() for column in (0, 3, 4))
+    cells = torch.arange(GRID) + 0.5
+    across = (cells[None, None, :] - table[:, 1, None, None] * GRID) ** 2
+    down = (cells[None, :, None] - table[:, 2, None, None] * GRID) ** 2
+    bumps = torch.exp(-(across + down) / 1.6)
+    heat = torch.zeros(len(scenes), GRID * GRID)
+    places = owner[:, None].expand(-1, GRID * GRID)
+    heat = heat.scatter_reduce(0, places, bumps.flatten(1), "amax").view(-1, GRID, GRID)
+    thing_number, row, column = (bumps > 0.25).nonzero(as_tuple=True)
+    kinds[owner[thing_number], row, column] = kind[thing_number]
+    colours[owner[thing_number], row, column] = colour[thing_number]
     whole = []
-    for number, scene in enumerate(scenes):
-        for group in scene.groups:
-            for thing in group.things:
-                x, y = thing.x * GRID - 0.5, thing.y * GRID - 0.5
-                bump = torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 1.6)
-                heat[number] = torch.maximum(heat[number], bump)
-                near = bump > 0.25
-                kinds[number][near] = KIND_NAMES.index(group.kind)
-                colours[number][near] = COLOUR_NAMES.index(group.colour)
+    for scene in scenes:
         answers = {
             "style": scene.style,
             "setting": setting_of(scene),

@@ -1,10 +1,11 @@
-"""Measure the starter composer: fixed held-out requests, fixed seeds, one piece each, every piece counted.
+"""Measure the starter composer: fixed held-out requests, one piece each, every piece counted.
 
-    cd scripts/train_starter && python -m music.evaluate --out ../../model_cards/starter-music.eval.json
+    cd scripts/train_starter
+    python -m music.evaluate --out ../../model_cards/starter-music.eval.json
 
-Half of the requests say what they want in fields, half in a sentence. Tempo, metre and key are read from the notes by
-`judge`, which knows nothing of the request but roughly where to look for the tempo. The same requests carried out by the
-generator give the figures that a perfect pupil would have.
+Half of the requests say what they want in fields, half in a sentence. Tempo, metre and key are read
+from the notes by `judge`, which knows nothing of the request but roughly where to look for the
+tempo. The same requests carried out by the generator show what a perfect pupil would reach.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from typing import Any
 import numpy as np
 import torch
 from measures import summarise
+
+from music import judge, sheets
+from music.generator import compose
 from studio.draft import Draft
 from studio.families import Order, Spec
 from studio.families.starter_music.arrange import arrange
@@ -31,9 +35,6 @@ from studio.families.starter_music.plan import GENRES, MOODS, fit
 from studio.families.starter_music.synthesiser import CEILING, RATE
 from studio.families.starter_music.theory import METRES, MODES, TONICS, parse_key
 from studio.job import Preview
-
-from music import judge, sheets
-from music.generator import compose
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = ROOT / "studio" / "starter" / "music"
@@ -70,7 +71,14 @@ def _question(rng: random.Random, seed: int) -> Question:
     loop = rng.random() < 0.2
     request: dict[str, Any] = {"duration": seconds, "loopable": loop}
     if rng.random() < 0.5:
-        request |= {"prompt": "music", "genre": genre, "mood": mood, "metre": metre, "key": key, "tempo": float(tempo)}
+        request |= {
+            "prompt": "music",
+            "genre": genre,
+            "mood": mood,
+            "metre": metre,
+            "key": key,
+            "tempo": float(tempo),
+        }
     else:
         request["prompt"] = f"a {mood} {genre} piece in {key}, {metre}, at {tempo} bpm"
     return Question(request, genre, mood, metre, key, tempo, seconds, loop, seed)
@@ -86,14 +94,23 @@ class Silent:
         """Nothing."""
 
 
-def compose_all(folder: Path, asked: list[Question], options: dict[str, float]) -> Iterator[tuple[Question, Draft, float]]:
+def compose_all(
+    folder: Path, asked: list[Question], options: dict[str, float]
+) -> Iterator[tuple[Question, Draft, float]]:
     """One draft per question, with the seconds it took."""
-    model = StarterMusic().load(Spec("starter-music", folder, "float32", None, options), "cpu", "full")
+    model = StarterMusic().load(
+        Spec("starter-music", folder, "float32", None, options), "cpu", "full"
+    )
     for question in asked:
         order = Order("evaluation", 0, "text-to-music", question.request, question.seed)
         began = time.perf_counter()
         draft = next(iter(model.generate([order], Silent())))
         yield question, draft, time.perf_counter() - began
+
+
+def weights_hash(folder: Path) -> str:
+    """The SHA-256 of the weights, as the training log names it."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def verdict(question: Question, draft: Draft) -> dict[str, list[bool]]:
@@ -111,7 +128,9 @@ def verdict(question: Question, draft: Draft) -> dict[str, list[bool]]:
         "key and mode": found == parse_key(question.key),
         "length": long and seconds - max(1.3, bar) <= end <= seconds + 0.01,
         "no stuck notes": not judge.stuck(score, seconds),
-        "no clipping, no offset": bool(np.abs(samples).max() <= CEILING and offset < 1e-3 and np.isfinite(samples).all()),
+        "no clipping, no offset": bool(
+            np.abs(samples).max() <= CEILING and offset < 1e-3 and np.isfinite(samples).all()
+        ),
     }
     answers["tempo, key, mode, metre and length"] = all(
         answers[name] for name in ("tempo", "key and mode", "metre", "length")
@@ -121,8 +140,18 @@ def verdict(question: Question, draft: Draft) -> dict[str, list[bool]]:
 
 def taught(question: Question) -> Score:
     """The same request carried out by the generator."""
-    plan = fit(question.genre, question.mood, question.metre, parse_key(question.key), question.tempo, question.seconds, question.loop)  # fmt: skip
-    ensemble = dict(zip(("melody", "accompaniment", "bass"), GENRES[question.genre].ensemble, strict=True))
+    plan = fit(
+        question.genre,
+        question.mood,
+        question.metre,
+        parse_key(question.key),
+        question.tempo,
+        question.seconds,
+        question.loop,
+    )
+    ensemble = dict(
+        zip(("melody", "accompaniment", "bass"), GENRES[question.genre].ensemble, strict=True)
+    )
     bars = compose(random.Random(question.seed), plan)
     return arrange(plan, bars, question.seconds, ensemble, question.seed)
 
@@ -130,21 +159,27 @@ def taught(question: Question) -> Score:
 def averages(pairs: list[tuple[Question, Score]]) -> dict[str, float]:
     """The mean of every proxy; closes only over pieces that are to close."""
     rows = [
-        asdict(judge.proxies(score, parse_key(question.key).tonic, METRES[question.metre].bar * 120))
+        asdict(
+            judge.proxies(score, parse_key(question.key).tonic, METRES[question.metre].bar * 120)
+        )
         for question, score in pairs
     ]
     means = {name: round(float(np.mean([row[name] for row in rows])), 3) for name in rows[0]}
-    closing = [row["closes"] for row, (question, _) in zip(rows, pairs, strict=True) if not question.loop]
+    closing = [
+        row["closes"] for row, (question, _) in zip(rows, pairs, strict=True) if not question.loop
+    ]
     return {**means, "closes": round(float(np.mean(closing)), 3)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--temperature", type=float, default=0.9)
-    parser.add_argument("--top-p", type=float, default=0.95)
+    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--top-p", type=float, default=0.93)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sheets", type=Path, help="a PNG with the first ten pieces")
     parser.add_argument("--out", type=Path, help="where the JSON goes; printed when absent")
@@ -160,13 +195,15 @@ def main() -> None:
         scores.append((question, score))
         paces.append(10 * seconds / question.seconds)
         if options.sheets and len(pages) < 10:
-            title = f"{question.genre}, {question.mood}, {question.key}, {question.metre}, {question.tempo} bpm{', loop' if question.loop else ''}"
+            title = f"{question.genre}, {question.mood}, {question.key}, {question.metre}"
+            title += f", {question.tempo} bpm{', loop' if question.loop else ''}"
             pages.append(sheets.sheet(score, draft.arrays["samples"], title))
     if options.sheets:
         sheets.stacked(pages).save(options.sheets)
     report = {
         "requests": options.requests,
-        "request_source": "random genre, mood, key, tempo and length; metres that the genre is played in; half in fields, half in words",
+        "request_source": "random genre, mood, key, tempo and length; metres that the genre is "
+        "played in; half in fields, half in words",
         "seed": options.seed,
         "best_of": 1,
         **chances,
@@ -176,7 +213,7 @@ def main() -> None:
             "worst": round(float(np.max(paces)), 3),
         },
         "threads": options.threads,
-        "weights_sha256": hashlib.sha256((options.model / "model.safetensors").read_bytes()).hexdigest(),
+        "weights_sha256": weights_hash(options.model),
         "torch": torch.__version__,
         "measures": summarise(verdicts),
         "first": summarise(verdicts[:QUICK]),

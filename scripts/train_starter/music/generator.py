@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from music import harmony, patterns
 from music.melody import Motif, Singer, density, motif, ornamented
-from studio.families.starter_music.notation import DRUMS, Bar, Events
+from studio.families.starter_music.notation import DRUMS, HOME, Bar, Events
 from studio.families.starter_music.plan import GENRES, LONG, MOOD_MODES, MOODS, Plan
 from studio.families.starter_music.theory import METRES, MODES, Key
 
@@ -109,6 +109,8 @@ def compose(rng: random.Random, plan: Plan) -> tuple[Bar, ...]:
             elif events and events[0][1] == "hold" and not sustained:
                 melody[index] = ((0, "rest"), *events[1:])
             sustained = bool(events) and events[-1][1] != "rest"
+        if number == 0:  # a piece begins at home
+            chords[0] = (home(chords[0]), *chords[0][1:])
         for index in range(place.of):
             final = last and index == place.of - 1
             swell = 0.4 * index / place.of + rng.uniform(-0.15, 0.15)
@@ -218,9 +220,18 @@ def _figures(
 def _ending(
     plan: Plan, chords: harmony.Chords, melody: Events, loudness: int, section: Section
 ) -> Bar:
-    chord = chords[-1] if chords[-1] in ("1", "1.7", "1+", "1p") else "1"
+    chord = home(chords[-1:])
     hit: Events = ((0, "kick"), (0, "crash")) if section.drums.get("kick") and loudness >= 2 else ()
     return Bar((chord,), loudness, (melody, ((0, "full"),), ((0, "0"),), hit))
+
+
+def home(chords: harmony.Chords) -> str:
+    """The tonic chord, in the colour of the first of `chords`."""
+    return (
+        chords[0]
+        if chords[0] in HOME
+        else next((f"1{mark}" for mark in (".7", "p") if mark in chords[0]), "1")
+    )
 
 
 def _row(row: str, names: dict[str, str]) -> Events:

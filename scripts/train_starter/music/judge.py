@@ -1,7 +1,8 @@
 """Reads a score as a listener with a keyboard would: tempo, metre and key from its notes alone.
 
-It knows nothing of tokens, bars or plans. What a score says about itself (its tempo, key, metre, number of bars) is not looked
-at, except for the length of a tick, without which a MIDI file has no times at all.
+It knows nothing of tokens, bars or plans. What a score says about itself (its tempo, key, metre,
+number of bars) is not looked at, except for the length of a tick, without which a MIDI file has no
+times at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+
 from studio.families.starter_music.notes import TICKS, Note, Score
 from studio.families.starter_music.theory import METRES, MODES, Key
 
@@ -20,9 +21,11 @@ _SEARCHED = 1.38  # a tempo is found up to its octave; this is how far from the 
 
 
 def tempo(score: Score, near: float) -> float:
-    """The strongest pulse within 38 % of `near`, in beats per minute: the one that onsets agree on best."""
+    """The strongest pulse within 38 % of `near`, in beats per minute."""
     onsets = np.array([score.seconds(note.start) for note in score.notes])
-    weights = np.array([note.velocity * (2.0 if note.part in ("bass", "drums") else 1.0) for note in score.notes])
+    weights = np.array(
+        [note.velocity * (2.0 if note.part in ("bass", "drums") else 1.0) for note in score.notes]
+    )
     candidates = near * np.geomspace(1 / _SEARCHED, _SEARCHED, 1300)
     strength = np.zeros(len(candidates))
     for multiple, share in ((1, 1.0), (2, 0.6), (3, 0.4), (4, 0.3), (6, 0.2)):
@@ -32,14 +35,16 @@ def tempo(score: Score, near: float) -> float:
 
 
 def metre(score: Score) -> str:
-    """The metre whose bar the figures repeat with; three beats are told from two by which notes are played louder."""
+    """The metre whose bar the figures repeat with; 3/4 and 6/8 differ in which notes are louder."""
     lanes: dict[tuple[str, int], dict[int, list[int]]] = {}
     for note in score.notes:
         # Down to the grid: swung notes come late, never early.
         lane = lanes.setdefault((note.part, note.pitch if note.part == "drums" else 0), {})
         lane.setdefault(note.start // _GRID, []).append(note.velocity)
     length = max(max(lane) for lane in lanes.values()) + 1
-    figures = [lane for (part, _), lane in lanes.items() if part != "melody"] or list(lanes.values())
+    figures = [lane for (part, _), lane in lanes.items() if part != "melody"] or list(
+        lanes.values()
+    )
 
     def echo(bar: int) -> float:
         alike, norm = 0.0, 0.0
@@ -49,16 +54,25 @@ def metre(score: Score) -> str:
             later, earlier = row[bar:], row[:-bar]
             alike += float(later @ earlier)
             norm += float(np.sqrt((later @ later) * (earlier @ earlier)))
-        return alike / (norm or 1.0) + 0.002 * accent(bar, (0,), range(0, bar, 4))
+        return alike / (norm or 1.0) + 0.02 * accent(bar, (0,), range(4, bar, 4))
 
     def accent(bar: int, here: Sequence[int], there: Sequence[int]) -> float:
-        """By how much notes at some places of a bar are louder than at others."""
-        gains = []
-        for lane in lanes.values():
-            loud, soft = ([v for at, struck in lane.items() if at % bar in places for v in struck] for places in (here, there))
-            if loud and soft:
-                gains.append(np.mean(loud) - np.mean(soft))
-        return float(np.mean(gains)) if gains else 0.0
+        """How much louder notes are here than there, each against its part's mean in its bar."""
+        means: dict[tuple[str, int], list[int]] = {}
+        for (part, _), lane in lanes.items():
+            for at, struck in lane.items():
+                means.setdefault((part, at // bar), []).extend(struck)
+        loud, soft = (
+            [
+                velocity - float(np.mean(means[part, at // bar]))
+                for (part, _), lane in lanes.items()
+                for at, struck in lane.items()
+                if at % bar in places
+                for velocity in struck
+            ]
+            for places in (here, there)
+        )
+        return float(np.mean(loud) - np.mean(soft)) if loud and soft else 0.0
 
     if echo(16) >= echo(12):
         return "4/4"
@@ -66,7 +80,7 @@ def metre(score: Score) -> str:
 
 
 def key(score: Score) -> Key:
-    """The key that holds the most of what sounds, its tonic being where the bass begins, ends and stays."""
+    """The key that holds most of what sounds, its tonic where the bass begins, ends and stays."""
     sounding, low = np.zeros(12), np.zeros(12)
     bass = [note for note in score.notes if note.part == "bass"]
     for note in score.notes:
@@ -83,7 +97,7 @@ def key(score: Score) -> Key:
             triad = sum(sounding[(tonic + scale[degree]) % 12] for degree in (0, 2, 4))
             fit = 1.6 * inside + 0.3 * triad + 0.3 * low[tonic]
             if bass:
-                fit += 0.25 * (bass[-1].pitch % 12 == tonic) + 0.2 * (bass[0].pitch % 12 == tonic)
+                fit += 0.25 * (bass[-1].pitch % 12 == tonic) + 0.35 * (bass[0].pitch % 12 == tonic)
             # Music that fits two modes equally is in the commoner one.
             fit += 0.03 * (mode in ("major", "minor"))
             # A raised seventh is part of the minor key, not a foreign note.
@@ -95,11 +109,12 @@ def key(score: Score) -> Key:
 
 
 def stuck(score: Score, seconds: float) -> list[Note]:
-    """Notes that are struck again while they sound, sound for more than 12 seconds, or outlast the piece."""
+    """Notes struck again while they sound, sounding over 12 seconds, or outlasting the piece."""
     wrong = [
         note
         for note in score.notes
-        if score.seconds(note.start + note.length) > seconds + 0.01 or score.seconds(note.length) > 12
+        if score.seconds(note.start + note.length) > seconds + 0.01
+        or score.seconds(note.length) > 12
     ]
     by_pitch: dict[tuple[str, int], list[Note]] = {}
     for note in score.notes:
@@ -135,19 +150,32 @@ def proxies(score: Score, tonic: int, bar_ticks: int) -> Proxies:
     sung = [note for note in score.notes if note.part == "melody"]
     played = [note for note in score.notes if note.part in ("accompaniment", "bass")]
     low = [note for note in score.notes if note.part == "bass"]
-    strong = [note for note in sung if note.start % (TICKS * 2 if bar_ticks != 1440 else TICKS * 3) == 0]
+    strong = [
+        note for note in sung if note.start % (TICKS * 2 if bar_ticks != 1440 else TICKS * 3) == 0
+    ]
     consonant = [
-        any(other.pitch % 12 == note.pitch % 12 for other in played if other.start <= note.start < other.start + max(other.length, TICKS))
+        any(
+            other.pitch % 12 == note.pitch % 12
+            for other in played
+            if other.start <= note.start < other.start + max(other.length, TICKS)
+        )
         for note in strong
-    ]  # fmt: skip
+    ]
     moves = [abs(b.pitch - a.pitch) for a, b in pairwise(sung)]
     bars: dict[int, list[tuple[int, int]]] = {}
     for note in sung:
         bars.setdefault(note.start // bar_ticks, []).append((note.start % bar_ticks, note.pitch))
-    rhythms, phrases = [tuple(p for p, _ in bar) for bar in bars.values()], [tuple(bar) for bar in bars.values()]
+    rhythms, phrases = (
+        [tuple(p for p, _ in bar) for bar in bars.values()],
+        [tuple(bar) for bar in bars.values()],
+    )
     chords: list[list[int]] = []
     for start in sorted({note.start for note in score.notes if note.part == "accompaniment"}):
-        chord = [note.pitch for note in score.notes if note.part == "accompaniment" and note.start == start]
+        chord = [
+            note.pitch
+            for note in score.notes
+            if note.part == "accompaniment" and note.start == start
+        ]
         if len(chord) >= 3 and (not chords or chord != chords[-1]):
             chords.append(chord)
     motion = [np.mean([min(abs(p - q) for q in a) for p in b]) for a, b in pairwise(chords)]
@@ -161,7 +189,11 @@ def proxies(score: Score, tonic: int, bar_ticks: int) -> Proxies:
         _returns(phrases),
         len(sung) / max(1, len(bars)),
         float(max(pitches) - min(pitches)),
-        float(bool(low and sung) and low[-1].pitch % 12 == tonic and (sung[-1].pitch - tonic) % 12 in (0, 3, 4, 7)),
+        float(
+            bool(low and sung)
+            and low[-1].pitch % 12 == tonic
+            and (sung[-1].pitch - tonic) % 12 in (0, 3, 4, 7)
+        ),
     )
 
 

@@ -89,7 +89,7 @@ class Singer:
         self.step = self._centre
 
     def sing(self, idea: Motif, chords: Chords, lift: int = 0) -> Events:
-        """The idea over these chords: strong beats on chord tones, the rest between them by step."""
+        """The idea over these chords: strong beats on chord tones, the rest between by step."""
         beat, half = self._plan.metre.beat, self._plan.metre.half
         target = self._centre + lift
         start = self.step + (1 if target > self.step + 1 else -1 if target < self.step - 1 else 0)

@@ -98,7 +98,7 @@ BASS: dict[str, dict[str, list[str]]] = {
         "classical": ["0...........", "0.......a...", "0...--------"],
         "lo-fi": ["0...........", "0.....0.4...", "0.......a..."],
         "march": ["0...--------", "0...4...4..."],
-        "waltz": ["0...--------", "0...........", "0.......a...", "l...--------"],
+        "waltz": ["0...--------", "0...........", "0.......a...", "0...----l..."],
         "rock": ["0.0.0.0.0.0.", "0.....0.4...", "0...0...4.a."],
         "electronic": ["--0.--0.--0.", "0.7.0.7.0.7.", "0.....0.0..."],
     },
@@ -200,7 +200,8 @@ FILLS: dict[int, list[dict[str, str]]] = {
     6: [{"snare": "x.x.x."}, {"snare": "x.x...", "tom": "....x."}, {"tom": "x.x.x."}],
 }
 
-#: Melodic rhythms of half a bar (a whole bar in 3/4) by density, 0 sparse to 3 busy: the grid steps of the onsets.
+#: Melodic rhythms of half a bar (a whole bar in 3/4) by density, 0 sparse to 3 busy, as the grid
+#: steps of the onsets.
 RHYTHMS: dict[str, list[list[list[int]]]] = {
     "4/4": [
         [[0], [0], [0], [], [0, 6], [0, 4]],

@@ -50,7 +50,7 @@ def window(number: int) -> list[int]:
 
 
 def batches(first: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """Padded batches, int64 (pieces, tokens), without end, each with the number of the next pool."""
+    """Padded batches, int64 (pieces, tokens), without end, and the number of the next pool."""
     pool = first
     while True:
         pieces = sorted((window(pool * POOL + index) for index in range(POOL)), key=len)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from loop import Loop
 from recipe import LATENTS, SIZE, Run
-from supply import Order, SupplyOf, make
+from supply import Order, Supply, make
 from torch import Tensor, nn
 
 from stages.judging import Measures, fresh, verdicts
@@ -96,7 +96,7 @@ def build(run: Run) -> Any:
         latent_channels=LATENTS,
         scaling_factor=1.0,
     )
-    _, _, pictures = make(Order(SIZE, min(1500, 20 * run.recipe.gate_pictures), run.seed + 200), 0)
+    _, _, pictures = make(Order(SIZE, run.seed + 200), min(1500, 20 * run.recipe.gate_pictures))
     compute_encoder(vae, torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
     for name, weight in vae.decoder.named_parameters():
         if name.endswith(("conv.4.weight", "conv.4.bias")):
@@ -134,7 +134,7 @@ def reconstruction_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return difference.abs().mean() + 0.5 * (across + down) + difference.pow(2).mean()
 
 
-def train(run: Run, supply: SupplyOf) -> Measures:
+def train(run: Run, data: Supply) -> Measures:
     """Train the decoder; measure colour, object and the rest on round trips (the gate asks for 98
     %).
     """
@@ -142,21 +142,20 @@ def train(run: Run, supply: SupplyOf) -> Measures:
     torch.manual_seed(run.seed)
     vae = build(run).to(run.device, memory_format=torch.channels_last)
     loop = Loop("autoencoder", run.folder / "autoencoder", budget, [vae], weight_decay=0.0)
-    with supply(Order(SIZE, budget.batch, run.seed + 300)) as data:
 
-        def step(_: int) -> Tensor:
-            wanted = as_values(torch.from_numpy(next(data)[2]).to(run.device))
-            with torch.no_grad():
-                latents = vae.encode(wanted).latents
-            noise = 0.15 * torch.rand(len(latents), 1, 1, 1, device=run.device)
-            latents = (latents + noise * torch.randn_like(latents)).contiguous(
-                memory_format=torch.channels_last
-            )
-            with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
-                made = vae.decode(latents).sample
-            return reconstruction_loss(made.float(), wanted)
+    def step(_: int) -> Tensor:
+        wanted = as_values(torch.from_numpy(data.draw(budget.batch)[2]).to(run.device))
+        with torch.no_grad():
+            latents = vae.encode(wanted).latents
+        noise = 0.15 * torch.rand(len(latents), 1, 1, 1, device=run.device)
+        latents = (latents + noise * torch.randn_like(latents)).contiguous(
+            memory_format=torch.channels_last
+        )
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
+            made = vae.decode(latents).sample
+        return reconstruction_loss(made.float(), wanted)
 
-        loop.run(step)
+    loop.run(step)
     vae.save_pretrained(run.pipeline / "vae")
     scenes, pictures = fresh(run.recipe.gate_pictures, run.seed + 901)
     return verdicts(load_judge(run), scenes, round_trip(vae.eval(), pictures, run.device))

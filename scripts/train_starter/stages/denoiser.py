@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from loop import Loop
 from recipe import LATENT_SIDE, LATENTS, SIZE, TOKENS, Run
-from supply import Order, Picked, SupplyOf
+from supply import Order, Picked, Supply, SupplyOf
 from torch import Tensor, nn
 from world import layout
 
@@ -128,7 +128,7 @@ class Bank:
         return self._latents[chosen].float(), self._tokens[chosen]
 
 
-def _noise_levels(count: int, device: torch.device) -> Tensor:
+def noise_levels(count: int, device: torch.device) -> Tensor:
     """Steps from a logit-normal that favours much noise (there the layout is decided), and some
     from everywhere.
     """
@@ -175,7 +175,7 @@ def grid(run: Run, pipeline: Any, path: Path) -> None:
     Image.fromarray(sheet).save(path)
 
 
-def train(run: Run, supply: SupplyOf) -> None:
+def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     """Train UNet and text tower, then write the pipeline in half precision."""
     recipe, budget = run.recipe, run.recipe.denoiser
     torch.manual_seed(run.seed)
@@ -197,31 +197,30 @@ def train(run: Run, supply: SupplyOf) -> None:
     loop = Loop(
         "denoiser", folder, budget, [unet], slow=[tower], checkpoint_every=1000, at_checkpoint=look
     )
-    with supply(Order(SIZE, _DELIVERY, run.seed + 500, layout.EASY)) as easy:
+    with supply(Order(SIZE, run.seed + 500, layout.EASY)) as easy:
         while bank.filled < recipe.bank // 8:
-            bank.put(next(easy))
-    with supply(Order(SIZE, _DELIVERY, run.seed + 600)) as data:
+            bank.put(easy.draw(_DELIVERY))
 
-        def step(number: int) -> Tensor:
-            for _ in range(
-                (number + 1) * recipe.fresh_per_step // _DELIVERY
-                - number * recipe.fresh_per_step // _DELIVERY
-            ):
-                bank.put(next(data))
-            latents, tokens = bank.draw(budget.batch)
-            tokens[torch.rand(len(tokens), device=run.device) < _UNCONDITIONAL] = empty
-            when = _noise_levels(len(latents), run.device)
-            kept = signal[when].view(-1, 1, 1, 1)
-            noise = torch.randn_like(latents)
-            noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-            velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
-            with torch.autocast(run.device.type, torch.bfloat16, enabled=recipe.bfloat16):
-                guessed = forward(
-                    noisy.contiguous(memory_format=torch.channels_last), when, tower(tokens)[0]
-                ).sample
-            return (guessed.float() - velocity).pow(2).mean()
+    def step(number: int) -> Tensor:
+        for _ in range(
+            (number + 1) * recipe.fresh_per_step // _DELIVERY
+            - number * recipe.fresh_per_step // _DELIVERY
+        ):
+            bank.put(data.draw(_DELIVERY))
+        latents, tokens = bank.draw(budget.batch)
+        tokens[torch.rand(len(tokens), device=run.device) < _UNCONDITIONAL] = empty
+        when = noise_levels(len(latents), run.device)
+        kept = signal[when].view(-1, 1, 1, 1)
+        noise = torch.randn_like(latents)
+        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+        velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+            guessed = forward(
+                noisy.contiguous(memory_format=torch.channels_last), when, tower(tokens)[0]
+            ).sample
+        return (guessed.float() - velocity).pow(2).mean()
 
-        loop.run(step)
+    loop.run(step)
     unet.eval(), tower.eval()
     pipeline = assemble(run, vae, tower, tokenizer, unet)
     grid(run, pipeline, folder / "grid.png")

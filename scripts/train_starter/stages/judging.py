@@ -7,8 +7,8 @@ from judge import scenes as judge
 from loop import Loop
 from measures import summarise
 from recipe import SIZE, Run
-from safetensors.torch import load_file, save_file
-from supply import Order, SupplyOf, make
+from safetensors.torch import save_file
+from supply import Order, Supply, make
 from torch import Tensor
 from world.scene import Scene
 
@@ -17,7 +17,7 @@ Measures = dict[str, dict[str, float]]
 
 def fresh(count: int, seed: int) -> tuple[list[Scene], Tensor]:
     """Scenes and their renders that no training has seen."""
-    scenes, _, pictures = make(Order(SIZE, count, seed), 0)
+    scenes, _, pictures = make(Order(SIZE, seed), count)
     return scenes, torch.from_numpy(pictures)
 
 
@@ -36,33 +36,28 @@ def verdicts(network: judge.SceneJudge, scenes: list[Scene], pictures: Tensor) -
 
 def load(run: Run) -> judge.SceneJudge:
     """The trained judge of this run."""
-    network = judge.SceneJudge(run.recipe.shape.judge_width).to(run.device)
-    network.load_state_dict(
-        load_file(run.folder / "judge" / "judge.safetensors", device=str(run.device))
-    )
-    return network.eval()
+    return judge.load(run.folder / "judge" / "judge.safetensors", str(run.device))
 
 
-def train(run: Run, supply: SupplyOf) -> Measures:
+def train(run: Run, data: Supply) -> Measures:
     """Train the judge and measure it on fresh renders (the gate asks for 99 % of every measure)."""
     budget = run.recipe.judge
     torch.manual_seed(run.seed)
     network = judge.SceneJudge(run.recipe.shape.judge_width).to(run.device).train()
     loop = Loop("judge", run.folder / "judge", budget, [network])
-    with supply(Order(SIZE, budget.batch, run.seed + 100)) as data:
 
-        def step(_: int) -> Tensor:
-            scenes, _, pictures = next(data)
-            wanted = tuple(each.to(run.device) for each in judge.targets(scenes))
-            values = judge.as_input(torch.from_numpy(pictures).to(run.device))
-            # Noise and blur teach it to read decoded pictures too, not only clean ones.
-            values = values + 0.12 * torch.rand(
-                len(values), 1, 1, 1, device=run.device
-            ) * torch.randn_like(values)
-            with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
-                cells, whole = network(values)
-            return judge.loss(cells, whole, wanted)  # type: ignore[arg-type]
+    def step(_: int) -> Tensor:
+        scenes, _, pictures = data.draw(budget.batch)
+        wanted = tuple(each.to(run.device) for each in judge.targets(scenes))
+        values = judge.as_input(torch.from_numpy(pictures).to(run.device))
+        # Noise and blur teach it to read decoded pictures too, not only clean ones.
+        values = values + 0.12 * torch.rand(
+            len(values), 1, 1, 1, device=run.device
+        ) * torch.randn_like(values)
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
+            cells, whole = network(values)
+        return judge.loss(cells, whole, wanted)  # type: ignore[arg-type]
 
-        loop.run(step)
+    loop.run(step)
     save_file(network.state_dict(), run.folder / "judge" / "judge.safetensors")
     return verdicts(network.eval(), *fresh(run.recipe.gate_pictures, run.seed + 900))

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from loop import Loop
 from recipe import SIZE, TOKENS, Run
-from supply import Order, SupplyOf, make
+from supply import Order, Supply, make
 from torch import Tensor
 from torch.nn import functional
 
@@ -60,30 +60,27 @@ def load(run: Run) -> Any:
     return CLIPModel.from_pretrained(run.folder / "clip", dtype=torch.float32).to(run.device).eval()
 
 
-def train(run: Run, supply: SupplyOf) -> float:
+def train(run: Run, data: Supply) -> float:
     """Train the CLIP; returns how often it finds the caption of a picture among 100."""
     budget = run.recipe.text
     torch.manual_seed(run.seed)
     tokenizer = tokenizers.load(run)
     clip = build(run, len(tokenizer)).to(run.device).train()
     loop = Loop("text", run.folder / "text", budget, [clip], weight_decay=0.05)
-    with supply(Order(SIZE, budget.batch, run.seed + 400)) as data:
 
-        def step(_: int) -> Tensor:
-            _, captions, pictures = next(data)
-            with torch.no_grad():
-                clip.logit_scale.clamp_(0, 4.6)
-            with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
-                seen = clip(
-                    input_ids=identifiers(tokenizer, captions, run.device),
-                    pixel_values=as_values(torch.from_numpy(pictures).to(run.device)),
-                ).logits_per_image.float()
-            truth = torch.arange(len(seen), device=run.device)
-            return (
-                functional.cross_entropy(seen, truth) + functional.cross_entropy(seen.T, truth)
-            ) / 2
+    def step(_: int) -> Tensor:
+        _, captions, pictures = data.draw(budget.batch)
+        with torch.no_grad():
+            clip.logit_scale.clamp_(0, 4.6)
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
+            seen = clip(
+                input_ids=identifiers(tokenizer, captions, run.device),
+                pixel_values=as_values(torch.from_numpy(pictures).to(run.device)),
+            ).logits_per_image.float()
+        truth = torch.arange(len(seen), device=run.device)
+        return (functional.cross_entropy(seen, truth) + functional.cross_entropy(seen.T, truth)) / 2
 
-        loop.run(step)
+    loop.run(step)
     clip.eval().save_pretrained(run.folder / "clip")
     return top_one(run, clip, tokenizer)
 
@@ -93,7 +90,7 @@ def top_one(run: Run, clip: Any, tokenizer: Any, rounds: int = 5) -> float:
     """The share of pictures whose own caption scores best among a hundred."""
     right = 0
     for number in range(rounds):
-        _, captions, pictures = make(Order(SIZE, 100, run.seed + 902), number)
+        _, captions, pictures = make(Order(SIZE, run.seed + 902), 100, number)
         scores = clip(
             input_ids=identifiers(tokenizer, captions, run.device),
             pixel_values=as_values(torch.from_numpy(pictures).to(run.device)),

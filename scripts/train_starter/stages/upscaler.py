@@ -52,11 +52,12 @@ def train(run: Run, supply: SupplyOf) -> float:
     upscaler = build(run).to(run.device, memory_format=torch.channels_last).train()
     loop = Loop("upscaler", run.folder / "upscaler", budget, [upscaler], weight_decay=0.0)
     crops = 4
-    order = Order(SIZE * SCALE, max(1, budget.batch // crops), run.seed + 700)
+    order = Order(SIZE * SCALE, run.seed + 700)
+    each = max(1, budget.batch // crops)
     with supply(order) as data:
 
         def pair() -> tuple[Tensor, Tensor]:
-            large = autoencoder.as_values(torch.from_numpy(next(data)[2]).to(run.device))
+            large = autoencoder.as_values(torch.from_numpy(data.draw(each)[2]).to(run.device))
             with torch.no_grad():
                 small = functional.interpolate(large, size=(SIZE, SIZE), mode="area")
                 latents = vae.encode(small).latents

@@ -16,6 +16,7 @@ from world.words import (
     POSITION_WORDS,
     RELATION_WORDS,
     SIZE_WORDS,
+    STYLE_OBJECTS,
     STYLE_WORDS,
     TIME_WORDS,
     WEATHER_WORDS,
@@ -65,6 +66,15 @@ def _where(scene: Scene, rng: random.Random) -> str:
     return rng.choice(PLACE_WORDS[scene.place])
 
 
+def _styled(text: str, style: str, loose: bool, rng: random.Random) -> str:
+    """The style as a tag, or, before a sentence that begins with its subject, as "a … of"."""
+    if not loose and rng.random() < 0.4:
+        made = rng.choice(STYLE_OBJECTS[style])
+        return f"{made} of {text}"
+    tag = rng.choice(STYLE_WORDS[style])
+    return rng.choice((f"{text}, {tag}", f"{text}, {tag}", f"{tag}, {text}"))
+
+
 def caption(scene: Scene, rng: random.Random) -> str:
     """One wording for the scene."""
     plain_tags = rng.random() < 0.12  # "red cat, night, neon": terse, as people type after a while
@@ -79,20 +89,13 @@ def caption(scene: Scene, rng: random.Random) -> str:
     circumstances = [phrase for phrase in (where, when, weather) if phrase]
     if len(circumstances) > 1 and rng.random() < 0.3:
         rng.shuffle(circumstances)
-    if circumstances and rng.random() < 0.15 and not plain_tags:
+    place_first = bool(circumstances) and not plain_tags and rng.random() < 0.15
+    if place_first:
         text = f"{_join(*circumstances)}, {subject}"
     elif plain_tags:
         text = ", ".join([subject, *circumstances])
     else:
         text = _join(subject, *circumstances)
-    style = _pick(STYLE_WORDS, scene.style, rng)
     if scene.style != "flat" or rng.random() < 0.15:
-        wordings = [f"{text}, {style}", f"{text}, {style}", f"{style}, {text}"]
-        if not plain_tags and rng.random() < 0.5:
-            wordings = [
-                f"a {style} of {text}"
-                if " " in style and not style.endswith(("lights", "art"))
-                else f"{style} of {text}"
-            ]
-        text = rng.choice(wordings)
+        text = _styled(text, scene.style, plain_tags or place_first, rng)
     return _mend(text)

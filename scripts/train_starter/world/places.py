@@ -67,7 +67,8 @@ def ground_colour(place: str, colour: str, time: str) -> RGB:
         return natural["space"]
     if place == "room":
         return natural["room"]
-    return lit(COLOURS[colour] if colour else natural[place], time)
+    named = colour and place != "mountains"  # there the colour is the rock's, not the meadow's
+    return lit(COLOURS[colour] if named else natural[place], time)
 
 
 def sky_colour(place: str, colour: str, time: str) -> RGB:

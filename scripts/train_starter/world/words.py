@@ -118,6 +118,15 @@ STYLE_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "neon": ("neon", "neon lights", "neon style"),
     }
 )
+STYLE_OBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "flat": ("a flat illustration",),
+        "outline": ("an outline", "an ink outline", "a line drawing"),
+        "watercolor": ("a watercolor", "a watercolour", "a watercolor painting"),
+        "pixel": ("pixel art",),
+        "neon": ("a neon sign",),
+    }
+)
 
 
 def _words(*phrases: str) -> list[str]:
@@ -187,6 +196,7 @@ def vocabulary() -> dict[str, list[str]]:
         TIME_WORDS,
         WEATHER_WORDS,
         STYLE_WORDS,
+        STYLE_OBJECTS,
     )
     everything = _words(
         "a an of",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 from studio.families.starter_music.notation import Bar, Events
 from studio.families.starter_music.notes import DRUM_KEYS, TICKS, Note, Score
@@ -15,6 +15,8 @@ from studio.families.starter_music.theory import CHORDS, semitones
 _GRID = TICKS // 4
 #: MIDI pitches that accompaniment and bass keep to.
 CHORD_RANGE, BASS_RANGE = (50, 74), (31, 52)
+#: A melody whose mean pitch is lower than this would be lost among the chords.
+_CLEAR = 66
 #: Parts that let go early, by timbre: the share of a note's time that it sounds.
 _DETACHED = {"square": 0.9, "pulse": 0.85, "tuba": 0.75, "horns": 0.8, "brass": 0.92}
 
@@ -43,10 +45,10 @@ def arrange(
     if not plan.loop:
         # The hall needs a moment to fall silent.
         end = max(4, int((seconds - min(0.8, 0.1 * seconds)) * tempo / 60 * 4))
-    raw = [note for part in (_melody, _chords, _bass, _drums) for note in part(plan, bars)]
+    raw = _above([note for part in (_melody, _chords, _bass, _drums) for note in part(plan, bars)])
     final = (plan.bars - 1) * plan.metre.bar
     notes = []
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - touch, not secrets
     for note in sorted(raw, key=lambda note: (note.start, note.part, note.pitch)):
         if note.start >= end:
             continue
@@ -57,11 +59,23 @@ def arrange(
     return Score(tempo, plan.metre.name, plan.key.name, plan.bars, dict(timbres), tuple(notes))
 
 
+def _above(notes: list[_Raw]) -> list[_Raw]:
+    """The same notes with a melody that lies among the chords taken up an octave."""
+    sung = [note.pitch for note in notes if note.part == "melody"]
+    if not sung or sum(sung) / len(sung) >= _CLEAR:
+        return notes
+    return [
+        replace(note, pitch=note.pitch + 12) if note.part == "melody" else note for note in notes
+    ]
+
+
 def _play(plan: Plan, note: _Raw, timbres: Mapping[str, str], rng: random.Random) -> Note:
     """The note as it is played: swung, accented, a little uneven in loudness and never in time."""
     start, stop = _swung(plan, note.start), _swung(plan, note.end)
     place = note.start % plan.metre.bar
-    accent = 10 if place == 0 else 5 if place % plan.metre.beat == 0 else -2 if place % 2 == 0 else -8
+    accent = (
+        10 if place == 0 else 5 if place % plan.metre.beat == 0 else -2 if place % 2 == 0 else -8
+    )
     balance = {"melody": 12, "accompaniment": -6, "bass": 4, "drums": 0}[note.part]
     velocity = 56 + 14 * note.loudness + accent + balance + rng.randint(-4, 4)
     length = stop - start
@@ -149,15 +163,23 @@ def voiced(plan: Plan, name: str, before: tuple[int, ...]) -> tuple[int, ...]:
     classes = [plan.key.pitch(step, change) % 12 for step, change in CHORDS[name].tones(mode)]
     options = []
     for shape in product(range(2), repeat=len(classes)):
-        pitches = sorted(low + (c - low) % 12 + 12 * up for c, up in zip(classes, shape, strict=True))
-        if pitches[-1] <= high and pitches[-1] - pitches[0] <= 16 and len({*pitches}) == len(pitches):
+        pitches = sorted(
+            low + (c - low) % 12 + 12 * up for c, up in zip(classes, shape, strict=True)
+        )
+        if (
+            pitches[-1] <= high
+            and pitches[-1] - pitches[0] <= 16
+            and len({*pitches}) == len(pitches)
+        ):
             options.append(tuple(pitches))
     middle = (low + high) / 2
 
     def effort(pitches: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
         drift = abs(sum(pitches) / len(pitches) - middle)
-        tight = sum(b - a < 3 for a, b in zip(pitches, pitches[1:], strict=False))
-        moved = sum(min(abs(pitch - other) for other in before) for pitch in pitches) if before else 0
+        tight = sum(b - a < 3 for a, b in pairwise(pitches))
+        moved = (
+            sum(min(abs(pitch - other) for other in before) for pitch in pitches) if before else 0
+        )
         return moved + 0.6 * drift + 2 * tight, pitches
 
     return min(options, key=effort)

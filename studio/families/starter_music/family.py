@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import DynamicCache, LlamaForCausalLM
+from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
-from studio.errors import InvalidRequest, Unavailable
+from studio.errors import Broken, InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.starter_music import synthesiser
 from studio.families.starter_music.arrange import arrange
@@ -34,12 +35,16 @@ from studio.families.starter_music.words import Wish, read
 
 #: Seconds of music that one order may ask for.
 SECONDS = (1.0, 180.0)
+#: Beats per minute that it may ask for.
+BEATS = (40, 220)
+#: How much cooler the model's choices are where a section comes back: a return is to be recognised.
+_RETURN = 0.55
 #: Tokens that the model was trained to look back on, and what is kept of them when they are full.
 _CONTEXT, _KEPT = 704, 384
 
 
 class StarterMusic:
-    """Loads the starter composer. The card's `options`: `temperature` and `top_p` of its choices."""
+    """Loads the starter composer. Card options: `temperature` and `top_p` of its choices."""
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
         """The composer in `spec.folder`; it is 3 MB, so every placement is `full`.
@@ -47,6 +52,7 @@ class StarterMusic:
         Raises:
             Unavailable: if the weights are missing or were trained for other tokens.
         """
+        transformers_logging.disable_progress_bar()
         try:
             vocabulary = json.loads((spec.folder / "vocabulary.json").read_text(encoding="utf-8"))
             model = LlamaForCausalLM.from_pretrained(
@@ -64,8 +70,8 @@ class StarterMusic:
             )
         return Composer(
             model.to(device).eval(),
-            temperature=float(spec.options.get("temperature", 0.9)),
-            top_p=float(spec.options.get("top_p", 0.95)),
+            temperature=float(spec.options.get("temperature", 0.8)),
+            top_p=float(spec.options.get("top_p", 0.93)),
         )
 
 
@@ -87,6 +93,7 @@ class Composer:
         Raises:
             InvalidRequest: if a request names a key, genre, mood or metre that there is not.
             Cancelled: as `progress` raised it.
+            Broken: if the weights are damaged.
         """
         wanted = [_wanted(order) for order in batch]
         total = sum(plan.bars for plan, _, _ in wanted)
@@ -116,24 +123,28 @@ class Composer:
         cache, seen = DynamicCache(), 0
         pending = list(head)
         before: Bar | None = None
+        ended: set[str] = set()
         for number, place in enumerate(plan.form()):
             if seen > _CONTEXT:  # go on from the heading and the latest bars
                 while sum(map(len, rows)) > _KEPT:
                     rows.pop(0)
                 cache, seen, pending = DynamicCache(), 0, [*head, *chain(*rows)]
             row = [NUMBERS[token] for token in opening(plan.bars - number, place)]
+            heat = self._temperature * (_RETURN if place.section in ended else 1)
             pending += row
             grammar = Grammar(plan, number, before)
             while (allowed := grammar.allowed()) is not None:
                 token = allowed[0]
                 if len(allowed) > 1:
                     seen += len(pending)
-                    token = self._choose(self._feed(pending, cache), allowed, choose)
+                    token = self._choose(self._feed(pending, cache), allowed, heat, choose)
                     pending = []
                 grammar.take(token)
                 pending.append(token)
                 row.append(token)
             rows.append(row)
+            if place.bar == place.of - 1:
+                ended.add(place.section)
             before = decode([TOKENS[token] for token in row], before)
             yield before
 
@@ -151,10 +162,16 @@ class Composer:
         return np.asarray(scores.double().cpu().numpy())
 
     def _choose(
-        self, scores: np.ndarray[Any, Any], allowed: list[int], choose: np.random.Generator
+        self,
+        scores: np.ndarray[Any, Any],
+        allowed: list[int],
+        heat: float,
+        choose: np.random.Generator,
     ) -> int:
         """Draw one of the allowed tokens from the likeliest that together reach `top_p`."""
-        few = scores[allowed] / self._temperature
+        few = scores[allowed] / heat
+        if not np.isfinite(few).all():
+            raise Broken("The composer computed values that are no numbers.")
         chances = np.exp(few - few.max())
         chances /= chances.sum()
         order = np.argsort(-chances, kind="stable")
@@ -172,7 +189,7 @@ def _wanted(order: Order) -> tuple[Plan, Wish, float]:
     """
     asked: Mapping[str, Any] = order.request
     wish = read(str(asked.get("prompt") or ""))
-    rng = random.Random(order.seed)
+    rng = random.Random(order.seed)  # noqa: S311 - taste, not secrets
     seconds = float(asked.get("duration") or 10.0)
     if not SECONDS[0] <= seconds <= SECONDS[1]:
         raise InvalidRequest(
@@ -190,13 +207,20 @@ def _wanted(order: Order) -> tuple[Plan, Wish, float]:
     if tempo is None and wish.pace is not None:
         low, high = GENRES[genre].tempo
         tempo = round(low + wish.pace * (high - low))
+    if tempo is not None and not BEATS[0] <= tempo <= BEATS[1]:
+        raise InvalidRequest(
+            f"tempo: this model plays {BEATS[0]} to {BEATS[1]} beats per minute, not {tempo:g}.",
+            hint="Leave the tempo out to get one that suits the style.",
+        )
     loop = bool(asked.get("loopable"))
     plan = fit(genre, mood, asked.get("metre") or wish.metre or metre, key, tempo, seconds, loop)
     return plan, wish, plan.bars * plan.bar_seconds if loop else seconds
 
 
 def _score(plan: Plan, bars: Sequence[Bar], wish: Wish, seconds: float, seed: int) -> Score:
-    ensemble = dict(zip(("melody", "accompaniment", "bass"), GENRES[plan.genre].ensemble, strict=True))
+    ensemble = dict(
+        zip(("melody", "accompaniment", "bass"), GENRES[plan.genre].ensemble, strict=True)
+    )
     score = arrange(plan, bars, seconds, {**ensemble, **wish.timbres}, seed)
     heard = tuple(note for note in score.notes if note.part not in wish.silent)
     return replace(score, notes=heard)

@@ -22,6 +22,8 @@ Events = tuple[tuple[int, str], ...]
 #: Lowest and highest step that a melody may use.
 MELODY_RANGE = (-4, 14)
 DRUMS = ("kick", "snare", "rim", "clap", "tom", "hat", "open", "ride", "shaker", "crash")
+#: The chords that a piece begins and closes on.
+HOME = frozenset({"1", "1.7", "1+", "1p"})
 _COUNTED = 32
 VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -136,7 +138,7 @@ def decode(row: Sequence[str], before: Bar | None) -> Bar:
             loudness = int(value)
         elif kind == "at":
             position = int(value)
-        elif token == "same" and before is not None:
+        elif kind == "same" and before is not None:
             parts[part] = list(before.parts[PARTS.index(part)])
         elif kind in parts:
             if value:
@@ -150,13 +152,15 @@ def decode(row: Sequence[str], before: Bar | None) -> Bar:
 class Grammar:
     """Which tokens may come next while one bar is written.
 
-    It keeps what the request fixes (metre, mode, number of bars, a close on the tonic) and what
+    It keeps what the request fixes (metre, mode, number of bars, a beginning and a close on
+    the tonic) and what
     makes tokens notes; which of the allowed tokens comes is the model's choice.
     """
 
     def __init__(self, plan: Plan, number: int, before: Bar | None) -> None:
         self._plan = plan
-        self._last_bar = number == plan.bars - 1
+        self._closing = number == plan.bars - 1 and not plan.loop
+        self._first = number == 0
         self._before = before
         #: Which part is being written; -2 while there are chords to choose, -1 after the loudness.
         self._part = -2
@@ -186,7 +190,9 @@ class Grammar:
             if self._part and self._before is not None and self._before.parts[self._part]:
                 moves.append("same")
         moves.append(PARTS[self._part + 1] if self._part < 3 else "end")
-        return [NUMBERS[move] for move in moves] + (values if part == "drums" and self._values else [])
+        return [NUMBERS[move] for move in moves] + (
+            values if part == "drums" and self._values else []
+        )
 
     def take(self, token: int) -> None:
         """Go on with a token that was allowed."""
@@ -218,14 +224,13 @@ class Grammar:
 
     def _harmony(self) -> list[int]:
         names = chords_of(self._plan.key.mode)
-        if self._last_bar and not self._plan.loop:
-            names = frozenset(name for name in names if name in _CLOSING)
+        if (self._first or self._closing) and self._chords == 0:
+            names &= HOME
         chords = [NUMBERS[f"chord {name}"] for name in CHORDS if name in names]
         levels = [NUMBERS[f"loudness {level}"] for level in range(4)]
         if self._chords == 0:
             return chords
-        single = self._last_bar and not self._plan.loop
-        return levels if self._chords == 2 or single else chords + levels
+        return levels if self._chords == 2 or self._closing else chords + levels
 
     def _part_values(self, part: str) -> list[int]:
         names = VALUES[part]
@@ -233,11 +238,20 @@ class Grammar:
             names = names[self._values :]
         elif part == "melody" and (self._position > 0 or not _sounding(self._before)):
             names = tuple(name for name in names if name != "hold")
+        if part == "bass" and self._first and self._position == 0:
+            names = ("0", "rest")
+        if self._closing and part in _RESTING:
+            names = tuple(name for name in names if name in _RESTING[part])
+            if self._position > 0:
+                names += ("rest",)
         return [NUMBERS[f"{part} {name}"] for name in names]
 
 
-#: The chords that a piece may close on.
-_CLOSING = frozenset({"1", "1.7", "1+", "1p"})
+#: What melody and bass may play in the bar that closes a piece.
+_RESTING = {
+    "melody": frozenset(str(step) for step in range(-7, 15) if step % 7 in (0, 2, 4)),
+    "bass": frozenset({"0"}),
+}
 
 
 def _sounding(bar: Bar | None) -> bool:

@@ -44,18 +44,61 @@ class Genre:
 
 GENRES: Mapping[str, Genre] = MappingProxyType(
     {
-        "ambient": Genre((56, 84), ("4/4", "6/8"), ("calm", "dreamy", "mysterious"), ("bells", "pad", "sub")),
-        "folk": Genre((84, 124), ("4/4", "6/8", "3/4"), ("happy", "calm", "playful"), ("flute", "guitar", "upright")),
-        "jazz": Genre((92, 168), ("4/4", "3/4"), ("playful", "calm", "sad"), ("vibraphone", "piano", "upright"), 0.3),
-        "chiptune": Genre((112, 168), ("4/4", "6/8"), ("energetic", "happy", "heroic"), ("square", "pulse", "triangle")),
-        "classical": Genre((72, 132), ("4/4", "3/4", "6/8"), ("calm", "sad", "playful"), ("strings", "piano", "cello")),
-        "lo-fi": Genre((68, 92), ("4/4", "3/4"), ("calm", "sad", "dreamy"), ("vibraphone", "electric piano", "sub"), 0.2),
-        "march": Genre((92, 124), ("4/4", "6/8"), ("heroic", "happy", "playful"), ("brass", "horns", "tuba")),
-        "waltz": Genre((90, 168), ("3/4",), ("playful", "sad", "dreamy"), ("strings", "piano", "cello")),
-        "rock": Genre((100, 152), ("4/4", "6/8"), ("energetic", "heroic", "sad"), ("lead guitar", "rock guitar", "bass guitar")),
-        "electronic": Genre((110, 140), ("4/4", "3/4"), ("energetic", "mysterious", "dreamy"), ("saw lead", "pad", "saw bass")),
+        "ambient": Genre(
+            (56, 84), ("4/4", "6/8"), ("calm", "dreamy", "mysterious"), ("bells", "pad", "sub")
+        ),
+        "folk": Genre(
+            (84, 124),
+            ("4/4", "6/8", "3/4"),
+            ("happy", "calm", "playful"),
+            ("flute", "guitar", "upright"),
+        ),
+        "jazz": Genre(
+            (92, 168),
+            ("4/4", "3/4"),
+            ("playful", "calm", "sad"),
+            ("vibraphone", "piano", "upright"),
+            0.3,
+        ),
+        "chiptune": Genre(
+            (112, 168),
+            ("4/4", "6/8"),
+            ("energetic", "happy", "heroic"),
+            ("square", "pulse", "triangle"),
+        ),
+        "classical": Genre(
+            (72, 132),
+            ("4/4", "3/4", "6/8"),
+            ("calm", "sad", "playful"),
+            ("strings", "piano", "cello"),
+        ),
+        "lo-fi": Genre(
+            (68, 92),
+            ("4/4", "3/4"),
+            ("calm", "sad", "dreamy"),
+            ("vibraphone", "electric piano", "sub"),
+            0.2,
+        ),
+        "march": Genre(
+            (92, 124), ("4/4", "6/8"), ("heroic", "happy", "playful"), ("brass", "horns", "tuba")
+        ),
+        "waltz": Genre(
+            (90, 168), ("3/4",), ("playful", "sad", "dreamy"), ("strings", "piano", "cello")
+        ),
+        "rock": Genre(
+            (100, 152),
+            ("4/4", "6/8"),
+            ("energetic", "heroic", "sad"),
+            ("lead guitar", "rock guitar", "bass guitar"),
+        ),
+        "electronic": Genre(
+            (110, 140),
+            ("4/4", "3/4"),
+            ("energetic", "mysterious", "dreamy"),
+            ("saw lead", "pad", "saw bass"),
+        ),
     }
-)  # fmt: skip
+)
 
 #: The order in which sections come back, by style of form; a long piece goes round again.
 _SONG, _TUNE = "AABBCABB", "AABAAB"

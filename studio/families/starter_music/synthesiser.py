@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def render(score: Score, seconds: float, loop: bool) -> Samples:
             line[start:stop] += sound[: stop - start] * (note.velocity / 100) ** 1.6
         line *= _BALANCE[part]
         angle = (_PANNING[part] + 1) * np.pi / 4
-        dry += np.float32([[np.cos(angle)], [np.sin(angle)]]) * line
+        dry += np.array([[np.cos(angle)], [np.sin(angle)]], np.float32) * line
         wet += line * (0.12 if part == "drums" else TIMBRES[score.timbres[part]].hall)
     for channel in range(2):
         dry[channel] += fftconvolve(wet, _hall(channel))[:room]
@@ -77,7 +78,7 @@ def _tone(name: str, pitch: int, seconds: float) -> Samples:
     timbre = TIMBRES[name]
     frequency = 440 * 2 ** ((pitch - 69) / 12 + timbre.octave)
     count = int((seconds + 4 * timbre.release) * RATE)
-    time = np.arange(count, dtype=np.float32) / RATE
+    time: Samples = np.arange(count, dtype=np.float32) / np.float32(RATE)
     sound = _struck(timbre, frequency, time) if timbre.partials else _waves(timbre, frequency, time)
     if timbre.noise:
         breath = _noise(count) * np.exp(-time / 0.03, dtype=np.float32)
@@ -119,7 +120,7 @@ def _struck(timbre: Timbre, frequency: float, time: Samples) -> Samples:
 
 
 def _table(harmonics: tuple[float, ...], frequency: float) -> Samples:
-    """One cycle of a wave with these harmonics, those above hearing left out; root mean square 0.35."""
+    """One cycle of a wave with these harmonics up to 18 kHz; its root mean square is 0.35."""
     spectrum = np.zeros(_TABLE // 2 + 1, complex)
     for number, level in enumerate(harmonics, 1):
         if number * frequency < 18000:
@@ -144,18 +145,21 @@ def _drum(key: int) -> Samples:
         return np.sin(2 * np.pi * phase, dtype=np.float32)
 
     name = next(drum for drum, number in DRUM_KEYS.items() if number == key)
-    strokes: Mapping[str, Samples] = {
+    double = np.exp(-np.abs(time - 0.012) / 0.003)
+    strokes: Mapping[str, NDArray[np.floating[Any]]] = {
         "kick": drop(170, 48, 0.03) * fall(0.16) + 0.12 * _band(noise, 1500, 5000) * fall(0.004),
-        "snare": 0.4 * drop(230, 180, 0.02) * fall(0.07) + 0.9 * _band(noise, 1200, 9000) * fall(0.085),
-        "rim": 0.5 * np.sin(2 * np.pi * 1700 * time) * fall(0.012) + 0.5 * _band(noise, 800, 4000) * fall(0.015),
-        "clap": 0.9 * _band(noise, 900, 4500) * (fall(0.09) + np.exp(-np.abs(time - 0.012) / 0.003)),
+        "snare": 0.4 * drop(230, 180, 0.02) * fall(0.07)
+        + 0.9 * _band(noise, 1200, 9000) * fall(0.085),
+        "rim": 0.5 * np.sin(2 * np.pi * 1700 * time) * fall(0.012)
+        + 0.5 * _band(noise, 800, 4000) * fall(0.015),
+        "clap": 0.9 * _band(noise, 900, 4500) * (fall(0.09) + double),
         "tom": 0.9 * drop(160, 105, 0.06) * fall(0.17) + 0.1 * _band(noise, 300, 2000) * fall(0.03),
         "hat": 0.7 * hiss * fall(0.025),
         "open": 0.7 * hiss * fall(0.14),
         "ride": 0.45 * hiss * fall(0.22) + 0.05 * np.sin(2 * np.pi * 3170 * time) * fall(0.25),
         "shaker": 0.5 * _band(noise, 4000, 10000) * fall(0.03) * np.minimum(1, time / 0.012),
         "crash": 0.8 * _band(noise, 2500, 13000) * fall(0.3),
-    }  # fmt: skip
+    }
     return np.asarray(strokes[name] * np.minimum(1, (0.9 - time) / 0.05), np.float32)
 
 

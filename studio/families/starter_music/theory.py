@@ -74,7 +74,9 @@ def parse_key(text: str) -> Key:
         InvalidRequest: saying which tonics and modes there are.
     """
     match = re.fullmatch(r"\s*([A-Ga-g])\s*(#|b|♯|♭|sharp|flat)?[\s-]*([A-Za-z]*)\s*", text)
-    mode = _MODE_NAMES.get(match[3] if match and match[3] == "m" else match[3].lower()) if match else None  # fmt: skip
+    # C M and C m differ in nothing but the case.
+    suffix = "" if match is None else "" if match[3] == "M" else match[3].lower()
+    mode = _MODE_NAMES.get(suffix)
     if match is None or mode is None:
         raise InvalidRequest(
             f"key: {text[:40]!r} is not a key.",

@@ -11,37 +11,58 @@ from studio.families.starter_music.plan import GENRES, MOODS
 from studio.families.starter_music.theory import METRES, MODES, Key, parse_key
 
 _GENRES = {name: name for name in GENRES} | {
-    "atmospheric": "ambient", "meditation": "ambient", "celtic": "folk", "acoustic": "folk", "country": "folk",
-    "swing": "jazz", "jazzy": "jazz", "8-bit": "chiptune", "8bit": "chiptune", "chip": "chiptune", "game": "chiptune",
-    "orchestral": "classical", "baroque": "classical", "lofi": "lo-fi", "chillhop": "lo-fi", "military": "march",
-    "marching": "march", "metal": "rock", "punk": "rock", "techno": "electronic", "house": "electronic",
+    "atmospheric": "ambient", "meditation": "ambient", "celtic": "folk", "acoustic": "folk",
+    "country": "folk",
+    "swing": "jazz", "jazzy": "jazz", "8-bit": "chiptune", "8bit": "chiptune", "chip": "chiptune",
+    "game": "chiptune",
+    "orchestral": "classical", "baroque": "classical", "lofi": "lo-fi", "chillhop": "lo-fi",
+    "military": "march",
+    "marching": "march", "metal": "rock", "punk": "rock", "techno": "electronic",
+    "house": "electronic",
     "edm": "electronic", "dance": "electronic",
 }  # fmt: skip
 _MOODS = {name: name for name in MOODS} | {
-    "peaceful": "calm", "relaxing": "calm", "relaxed": "calm", "gentle": "calm", "quiet": "calm", "joyful": "happy",
-    "cheerful": "happy", "bright": "happy", "melancholic": "sad", "melancholy": "sad", "gloomy": "sad",
-    "floating": "dreamy", "ethereal": "dreamy", "nostalgic": "dreamy", "dark": "mysterious", "eerie": "mysterious",
+    "peaceful": "calm", "relaxing": "calm", "relaxed": "calm", "gentle": "calm", "quiet": "calm",
+    "joyful": "happy",
+    "cheerful": "happy", "bright": "happy", "melancholic": "sad", "melancholy": "sad",
+    "gloomy": "sad",
+    "floating": "dreamy", "ethereal": "dreamy", "nostalgic": "dreamy", "dark": "mysterious",
+    "eerie": "mysterious",
     "tense": "mysterious", "energetic": "energetic", "lively": "energetic", "driving": "energetic",
-    "epic": "heroic", "triumphant": "heroic", "proud": "heroic", "funny": "playful", "bouncy": "playful",
+    "epic": "heroic", "triumphant": "heroic", "proud": "heroic", "funny": "playful",
+    "bouncy": "playful",
     "light": "playful",
 }  # fmt: skip
 #: Instruments: the part that plays it, and the timbre.
 _INSTRUMENTS = {
-    "piano": ("accompaniment", "piano"), "rhodes": ("accompaniment", "electric piano"), "guitar": ("accompaniment", "guitar"),
-    "organ": ("accompaniment", "organ"), "pad": ("accompaniment", "pad"), "horns": ("accompaniment", "horns"),
-    "flute": ("melody", "flute"), "whistle": ("melody", "flute"), "strings": ("melody", "strings"), "violin": ("melody", "strings"),
-    "brass": ("melody", "brass"), "trumpet": ("melody", "brass"), "bells": ("melody", "bells"), "vibraphone": ("melody", "vibraphone"),
-    "accordion": ("melody", "accordion"), "synth": ("melody", "saw lead"), "cello": ("bass", "cello"), "tuba": ("bass", "tuba"),
+    "piano": ("accompaniment", "piano"), "rhodes": ("accompaniment", "electric piano"),
+    "guitar": ("accompaniment", "guitar"),
+    "organ": ("accompaniment", "organ"), "pad": ("accompaniment", "pad"),
+    "horns": ("accompaniment", "horns"),
+    "flute": ("melody", "flute"), "whistle": ("melody", "flute"),
+    "strings": ("melody", "strings"), "violin": ("melody", "strings"),
+    "brass": ("melody", "brass"), "trumpet": ("melody", "brass"), "bells": ("melody", "bells"),
+    "vibraphone": ("melody", "vibraphone"),
+    "accordion": ("melody", "accordion"), "synth": ("melody", "saw lead"),
+    "cello": ("bass", "cello"), "tuba": ("bass", "tuba"),
 }  # fmt: skip
 _PACE = {"slow": 0.0, "slowly": 0.0, "moderate": 0.5, "fast": 1.0, "quick": 1.0, "upbeat": 0.8}
+#: Words that say nothing by themselves.
 _SMALL = frozenset(
-    "a an and at for from in into it like make me music of on over piece quarter play please short small solo some song soundtrack "
-    "that the theme this to track tune very with without no loop loopable background melody drums bass instrumental is beats per "
-    "minute bpm key time tempo major minor sharp flat".split()
+    re.findall(
+        r"\S+",
+        """
+        a an and at for from in into it like make me music of on over piece quarter play
+        please short small solo some song soundtrack that the theme this to track tune
+        very with without no loop loopable background melody drums bass instrumental is
+        beats per minute bpm key time tempo major minor sharp flat
+        """,
+    )
 )
 _TEMPO = re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*(?:bpm|beats per minute)\b")
 _KEY = re.compile(
-    rf"\b(?:in(?: the key of)?\s+)?([a-g](?:#|b|♯|♭|[ -]sharp|[ -]flat)?[ -]?(?:{'|'.join(MODES)}))\b"
+    r"\b(?:in(?: the key of)?\s+)?([a-g](?:#|b|♯|♭|[ -]sharp|[ -]flat)?[ -]?"
+    rf"(?:{'|'.join(MODES)}))\b"
 )
 _METRE = re.compile(rf"(?<!\d)({'|'.join(METRES)})(?!\d)")
 _SILENT = re.compile(r"\b(?:no|without)(?: any)? (drums|bass|melody)\b")
@@ -88,12 +109,12 @@ def read(prompt: str) -> Wish:
     others = [genre for genre in genres if genre != "waltz"]
     counted = metre[1] if metre else "3/4" if "waltz" in genres else None
     return Wish(
-        genre=(others or genres or [None])[0],
-        mood=(moods or [None])[0],
+        genre=next(iter(others or genres), None),
+        mood=next(iter(moods), None),
         metre=counted,
         key=parse_key(key[1].replace("-", " ")) if key else None,
         tempo=float(tempo[1]) if tempo else None,
-        pace=(paces or [None])[0],
+        pace=next(iter(paces), None),
         timbres=MappingProxyType(timbres),
         silent=silent,
         unknown=tuple(dict.fromkeys(word for word in words if word not in known)),

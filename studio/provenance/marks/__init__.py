@@ -33,7 +33,7 @@ class Marked:
     key: str
     #: Peak signal-to-noise ratio against the unmarked content, in dB; higher is less visible.
     psnr: float
-    #: What the detector reads from the weakest quarter, in its own units (see the mark's `floor`).
+    #: How strongly the weakest part reads, in the units of `Found.strength`.
     margin: float
     #: Whether the mark may not survive much: the content is too small or too busy for it.
     weak: bool

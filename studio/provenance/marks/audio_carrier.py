@@ -95,7 +95,8 @@ class Carrier:
         """One pilot block, unsigned, of a sound that is played `speed` times as fast."""
         length = int(BLOCK / speed)
         places = np.arange(length) * (speed * _FINER)
-        return np.interp(places, np.arange(len(self._drawn)), self._drawn).astype(np.float32)
+        drawn = np.interp(places, np.arange(len(self._drawn)), self._drawn)
+        return np.asarray(drawn, np.float32)
 
     def lines(self, samples: Floats, starts: NDArray[np.int64]) -> Complexes:
         """The sines of the blocks that begin at `starts`: shape (blocks, BANDS, WIDTH)."""
@@ -106,7 +107,7 @@ class Carrier:
 
 
 def _phases(words: NDArray[np.uint64]) -> Complexes:
-    return np.exp(2j * np.pi * (words / 2.0**64)).astype(np.complex64)
+    return np.asarray(np.exp(2j * np.pi * (words / 2.0**64)), np.complex64)
 
 
 def _blocks(lines: Complexes, length: int) -> Floats:

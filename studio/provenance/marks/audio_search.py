@@ -4,11 +4,11 @@ Three searches, from cheap to dear:
 
 - `fold`: the blocks follow each other as they were made. One correlation with the pilot block gives
   a peak per block; adding these up with the period's signs gives block and period at once.
-- `repeats`: played faster or slower, the mark still repeats exactly, only sooner or later. The
-  autocorrelation of the whitened sound shows that lag to the sample, and needs no key.
+- `speeds`: played faster or slower, the blocks are as evenly spaced as before, only closer. The
+  same is done for a grid of speeds, and between the steps of that grid.
 - `track`: after a change of tempo the blocks jump about. A Viterbi search (as in speech alignment)
-  follows them, for every place in the period at once. `likely_speeds` says at which speeds to try,
-  which catches a change of pitch at unchanged tempo.
+  follows them, for every place in the period at once. It is tried at the sound's own speed and at
+  the one where single blocks stand out most, as they do after a change of pitch.
 """
 
 from __future__ import annotations
@@ -22,9 +22,6 @@ from scipy import fft, ndimage, signal
 
 from studio.provenance.marks.audio_carrier import BLOCK, PERIOD, Carrier
 from studio.provenance.marks.audio_masking import (
-    RATE,
-    SIZE,
-    STEP,
     Floats,
     Masking,
     density,
@@ -32,10 +29,12 @@ from studio.provenance.marks.audio_masking import (
     spectra,
 )
 
-#: The farthest speed that is looked for, and the steps of `likely_speeds`.
+#: The farthest speed that is looked for, and the steps of the grid.
 FARTHEST, _SPEED_STEP = 0.033, 0.002
 #: Bins of a spectrum in which the mark lives, 280 Hz to 6.3 kHz.
-_USED = slice(7, 159)
+USED = slice(7, 159)
+#: Blocks that are added up at one speed of the grid.
+_GROUP = 16
 #: Samples of a correlation that `track` takes together.
 _COARSE = 4
 #: Farthest jump of a block, in coarse steps (25 ms), and what drifting or jumping costs.
@@ -63,13 +62,13 @@ def whiten(samples: Floats, masking: Masking) -> Floats:
     """
     values = spectra(samples)
     power = density(values) + np.float32(1e-16)
-    floor = np.percentile(ndimage.uniform_filter(power, 5)[:, _USED], 10)
+    floor = np.percentile(ndimage.uniform_filter(power, 5)[:, USED], 10)
     host = np.maximum(power - 3 * floor, np.float32(0.003) * power)
     hidden = masking.threshold(host)
     local = 0.3 * ndimage.uniform_filter(power, (1, 3)) + 0.7 * power + np.float32(1e-14)
     weights = np.sqrt(np.minimum(hidden / local, np.float32(0.3)) / local)
-    weights[:, : _USED.start] = 0
-    weights[:, _USED.stop :] = 0
+    weights[:, : USED.start] = 0
+    weights[:, USED.stop :] = 0
     white = from_spectra(values * weights.astype(np.float32), len(samples))
     return np.asarray(white / (white.std() + np.float32(1e-12)), np.float32)
 
@@ -88,37 +87,49 @@ class Peaks:
         found = fft.irfft(self._spectrum * np.conj(template), self._padded)[: self._length]
         return np.asarray(found / (1.4826 * np.median(np.abs(found[::7])) + 1e-12), np.float32)
 
-    def repeats(self, most: int) -> list[float]:
-        """The speeds at which a mark would repeat as this sound does, likeliest first."""
-        if self._length < 1.2 * PERIOD * BLOCK:
-            return []
-        padded = fft.next_fast_len(self._length + 2 * PERIOD * BLOCK, real=True)
-        white = fft.irfft(self._spectrum, self._padded)[: self._length]
-        # Loud moments would decide alone: every sample is limited to twice the deviation.
-        power = np.abs(fft.rfft(np.clip(white, -2, 2), padded)) ** 2
-        period = PERIOD * BLOCK
-        lags = np.arange(int(period / (1 + FARTHEST)), int(period / (1 - FARTHEST)) + 1)
-        likeness = np.abs(fft.irfft(power, padded)[lags])
-        likeness *= 1 / np.sqrt(self._length - np.minimum(lags, self._length - 1))
-        # Music repeats in broad ripples, a mark in one sharp peak.
-        likeness -= ndimage.median_filter(likeness, 65, mode="nearest")
-        speeds = []
-        for _ in range(most):
-            best = int(likeness.argmax())
-            speeds.append(period / float(lags[best]))
-            likeness[max(0, best - 12) : best + 13] = 0
-        return speeds
 
-    def likely_speeds(self, carrier: Carrier) -> list[tuple[float, float]]:
-        """How peaked the correlation is at each speed of a grid: (peakedness, speed)."""
-        grid = np.arange(1 - FARTHEST + 0.001, 1 + FARTHEST, _SPEED_STEP)
-        found = []
-        for speed in grid.tolist():
-            best = np.abs(self.at(carrier, speed))
-            blocks = len(best) // BLOCK
-            tops = best[: blocks * BLOCK].reshape(blocks, BLOCK).max(axis=1)
-            found.append((float(np.minimum(tops, 8).mean()), speed))
-        return found
+def speeds(peaks: Peaks, carrier: Carrier) -> tuple[list[tuple[float, float]], tuple[float, float]]:
+    """Speeds at which evenly spaced blocks appear, as (clarity, speed), best first; and how much
+    single blocks stand out, wherever they lie, and at which speed they do so most.
+    """
+    leaning, peaked = [], []
+    for speed in np.arange(1 - FARTHEST + 0.001, 1 + FARTHEST, _SPEED_STEP).tolist():
+        rows = peaks.at(carrier, speed)
+        coarse = _coarse(rows, 2 * _COARSE)
+        blocks = len(rows) // BLOCK
+        tops = np.abs(rows[: blocks * BLOCK]).reshape(blocks, BLOCK).max(axis=1)
+        peaked.append((float(np.minimum(tops, 8).mean()), speed))
+        leaning.append(_lean(coarse, carrier, speed))
+    return sorted(leaning, reverse=True), max(peaked)
+
+
+def _lean(coarse: Floats, carrier: Carrier, speed: float) -> tuple[float, float]:
+    """The clearest evenly spaced blocks at about `speed`: (clarity, exact speed).
+
+    Blocks are added up in groups that are short enough for any speed between two steps of the
+    grid, and then the groups, shifted against each other as each exact speed asks.
+    """
+    step = 2 * _COARSE
+    length = BLOCK / speed / step
+    groups = int(len(coarse) / length) // _GROUP
+    if groups < 1:
+        return 0.0, speed
+    reach = int(_SPEED_STEP / 2 * groups * _GROUP * length) + 2
+    every = np.arange(groups * _GROUP)
+    padded = np.pad(coarse, (reach, BLOCK + reach))
+    span = np.arange(BLOCK // step + 2 * reach)
+    seen = padded[np.rint(every * length).astype(int)[:, None] + span]
+    seen = seen.reshape(groups, _GROUP, len(span)).transpose(0, 2, 1)
+    signs = carrier.signs[(every[:, None] + np.arange(PERIOD)) % PERIOD]
+    sums = seen @ signs.reshape(groups, _GROUP, PERIOD)
+    best = (0.0, speed)
+    count = 2 * reach + 1
+    for change in np.linspace(-_SPEED_STEP / 2, _SPEED_STEP / 2, count).tolist():
+        shifts = np.rint(reach - change * np.arange(groups) * _GROUP * length).astype(int)
+        total = sum(part[at : at + BLOCK // step] for part, at in zip(sums, shifts, strict=True))
+        clarity = float(np.abs(total).max() / np.sqrt(len(every)))
+        best = max(best, (clarity, speed * (1 + change)))
+    return best
 
 
 def fold(peaks: Floats, carrier: Carrier) -> Grid:
@@ -136,11 +147,9 @@ def track(peaks: Floats, carrier: Carrier, most: int) -> list[Grid]:
     """The `most` likeliest grids whose blocks drift and jump, best first.
 
     State: how far a block lies from where it would, in coarse steps. Staying costs nothing, a step
-    `_DRIFT_COST`, a jump `_JUMP_COST`. Only upright polarity is tried: it takes most of the time.
+    `_DRIFT_COST`, a jump `_JUMP_COST`. Only upright polarity is tried: this takes most time.
     """
-    rows = peaks[: len(peaks) // _COARSE * _COARSE].reshape(-1, _COARSE)
-    strongest = rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)]
-    coarse = np.clip(strongest, -5, 5).astype(np.float32)
+    coarse = _coarse(peaks, _COARSE)
     length = BLOCK // _COARSE
     slack = int(FARTHEST * len(coarse)) + 8
     states = 2 * slack + length
@@ -170,21 +179,20 @@ def _tracks(
     scores, moves = [], []
     for block in range(blocks):
         if block:
-            best = ndimage.maximum_filter1d(score, 2 * _JUMP + 1, axis=1, mode="nearest")
-            best -= np.float32(_JUMP_COST)
-            move = np.full(score.shape, 2, np.int8)
+            jumped = ndimage.maximum_filter1d(score, 2 * _JUMP + 1, axis=1, mode="nearest")
+            jumped -= np.float32(_JUMP_COST)
+            move = 2 * (jumped > score).astype(np.int8)
+            best = np.maximum(score, jumped)
             drift = score - np.float32(_DRIFT_COST)
             for step, source, target in (
                 (1, np.s_[:, :-1], np.s_[:, 1:]),
                 (-1, np.s_[:, 1:], np.s_[:, :-1]),
             ):
-                better = drift[source] > best[target]
-                move[target][better] = step
+                move[target][drift[source] > best[target]] = step
                 np.maximum(best[target], drift[source], out=best[target])
-            move[score >= best] = 0
             scores.append(score)
             moves.append(move)
-            score = np.maximum(best, score)
+            score = best
         seen = padded[block * length : block * length + states]
         score = score + signs[(block + phases) % PERIOD][:, None] * seen
     found = []
@@ -228,10 +236,15 @@ def refine(grid: Grid, peaks: Floats, carrier: Carrier, reach: int) -> Grid:
     return Grid(grid.starts + steps[path[::-1]], grid.places, grid.clarity)
 
 
+def _coarse(peaks: Floats, step: int) -> Floats:
+    """The strongest of every `step` correlations, limited."""
+    rows = peaks[: len(peaks) // step * step].reshape(-1, step)
+    lowest, highest = rows.min(axis=1), rows.max(axis=1)
+    strongest = np.where(-lowest > highest, lowest, highest)
+    return np.asarray(np.clip(strongest, -5, 5), np.float32)
+
+
 def at_speed(samples: Floats, speed: float) -> Floats:
     """`samples` as they were before they were played `speed` times as fast."""
     ratio = Fraction(speed).limit_denominator(2000)
     return np.asarray(signal.resample_poly(samples, ratio.numerator, ratio.denominator), np.float32)
-
-
-assert RATE % STEP == 0 and SIZE % STEP == 0

@@ -1,8 +1,8 @@
 """The error-correcting code of the marks: a 48-bit number as some 300 signs, and back.
 
-The number gets a checksum (20 bits in pictures, 24 in sound) and goes through a convolutional code of rate 1/4 and constraint
-length 9 (the industry's generator polynomials, octal 463 535 733 745). Decoding is the Viterbi
-algorithm on soft values, run for many readings at once.
+The number gets a checksum (20 bits in pictures, 24 in sound) and goes through a convolutional code
+of rate 1/4 and constraint length 9 (the industry's generator polynomials, octal 463 535 733 745).
+Decoding is the Viterbi algorithm on soft values, run for many readings at once.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-Bits = NDArray[np.int8]
 
 PAYLOAD_BITS = 48
 CHECK_BITS = 20

@@ -24,7 +24,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 Floats = NDArray[np.float32]
 Complexes = NDArray[np.complex64]
@@ -65,11 +64,11 @@ class Spectrum:
     def of(residual: Floats) -> Spectrum:
         """The spectrum of a residual that was already halved, with phases seen from its centre."""
         height, width = residual.shape
-        rows, columns = (int(fft.next_fast_len(2 * n, real=True)) for n in (height, width))
+        rows, columns = (cv2.getOptimalDFTSize(2 * n) for n in (height, width))
         padded = np.zeros((rows, columns), np.float32)
         padded[:height, :width] = residual
         padded = np.roll(padded, (-(height // 2), -(width // 2)), (0, 1))
-        half = fft.rfft2(padded)
+        half = _transform(padded)[:, : columns // 2 + 1]
         down, across = HALVING * rows, HALVING * columns
         m, n = int(_BAND * down), int(_BAND * across)
         right = np.concatenate([half[-m:, : n + 1], half[: m + 1, : n + 1]])
@@ -128,7 +127,7 @@ class Lattice:
         self.pilots = everyone[::4]
         self.carriers = everyone[everyone % 4 != 0]
         self._symmetries = self._find_symmetries()
-        self._template = fft.rfft2(self._draw_template()).conj()
+        self._template = np.conj(_transform(self._draw_template()))
         self._shifts = self._shift_filters()
 
     def _find_symmetries(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -212,7 +211,10 @@ class Lattice:
         x, y = radius * np.cos(angle) / root, radius * np.sin(angle) * root
         halves = cv2.remap(power, *spectrum.places(x, y), cv2.INTER_LINEAR)
         quarter = halves[:, :_QUARTER] + halves[:, _QUARTER:]
-        score = fft.irfft2(fft.rfft2(quarter) * self._template, s=quarter.shape)
+        product = (_transform(quarter) * self._template).view(np.float32)
+        score = cv2.idft(
+            product.reshape(*quarter.shape, 2), flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
+        )
         # Row -k of the correlation is the scale exp(k × step); only these keep all points inside.
         steps = np.arange(
             int(np.ceil(np.log(SMALLEST_SCALE) / _LOG_STEP)),
@@ -245,6 +247,12 @@ class Lattice:
 def near(pose: Pose, log_scale: float, angle: float) -> Pose:
     """`pose` with its scale times exp(`log_scale`) and its angle plus `angle`."""
     return Pose(pose.scale * float(np.exp(log_scale)), pose.angle + angle, pose.stretch)
+
+
+def _transform(values: Floats) -> Complexes:
+    """The discrete Fourier transform of real values, whole; OpenCV's, since SciPy's is not small."""
+    pairs = cv2.dft(np.ascontiguousarray(values, np.float32), flags=cv2.DFT_COMPLEX_OUTPUT)
+    return np.ascontiguousarray(pairs).view(np.complex64)[..., 0]
 
 
 def as_halved(residual: Any) -> Floats:

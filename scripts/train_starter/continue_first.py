@@ -1,0 +1,239 @@
+"""Continue the shipped model of the first world from its own weights.
+
+The first world is flat shapes and simple landscapes.
+
+    python scripts/train_starter/continue_first.py --out training/first
+
+Three stages, each with a budget in steps, each resumable:
+
+1. denoiser: UNet and text tower learn on;
+2. decoder: a new decoder draws the same 16 × 16 latents at 128 pixels instead of 64;
+3. corrector: the decoder learns from the denoiser's own mistakes. Real latents are disturbed and
+   denoised again with their caption, which redraws each shape as clumsily as the model does, in
+   the place where it was; the decoder is asked for the clean picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import evaluate
+import numpy as np
+import torch
+from loop import Budget, Loop
+from stages.autoencoder import as_values, reconstruction_loss
+from stages.denoiser import noise_levels
+from torch import Tensor, nn
+from world import first
+
+SIZE = 128
+TOKENS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """How long each stage learns."""
+
+    denoiser: Budget
+    decoder: Budget
+    corrector: Budget
+    corrections: int
+
+
+DEFAULT = Budgets(
+    denoiser=Budget(6_000, 64, 6e-4, 200, decay_from=0.7),
+    decoder=Budget(6_000, 8, 2e-3, 100, decay_from=0.6, average=0.998),
+    corrector=Budget(1_500, 8, 1.2e-3, 30, decay_from=0.0, average=0.995),
+    corrections=2_000,
+)
+
+
+def draw(rng: random.Random, count: int, pairs: float = 0.5) -> list[first.Sample]:
+    """Mostly shapes; of the pairs only a part, because single shapes are what is learned last."""
+    chosen: list[first.Sample] = []
+    while len(chosen) < count:
+        sample = first.flat_sample(rng) if rng.random() < 0.87 else first.landscape_sample(rng)
+        if sample.scene is None or not sample.scene.relation or rng.random() < pairs:
+            chosen.append(sample)
+    return chosen
+
+
+def rendered(samples: list[first.Sample]) -> Tensor:
+    """The pictures as values from -1 to 1."""
+    return as_values(torch.from_numpy(np.stack([sample.render(SIZE) for sample in samples])))
+
+
+def tokens(pipeline: Any, captions: list[str]) -> Tensor:
+    """Token numbers, padded."""
+    encoded = pipeline.tokenizer(
+        captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
+    )
+    numbers: Tensor = encoded.input_ids
+    return numbers
+
+
+def _signal(pipeline: Any) -> Tensor:
+    signal: Tensor = pipeline.scheduler.alphas_cumprod.float().clone()
+    signal[-1] = 0.0
+    return signal
+
+
+def wider_decoder(old: Any) -> Any:
+    """An autoencoder with the same latents at twice the resolution.
+
+    Its encoder averages 2 × 2 pixels and then does what the old one did; its decoder is new. An old
+    one that already draws at this resolution is kept as it is.
+    """
+    from diffusers import AutoencoderTiny
+
+    if len(old.config.encoder_block_out_channels) == 4:
+        return old
+    width = old.config.encoder_block_out_channels[0]
+    vae = AutoencoderTiny(
+        encoder_block_out_channels=(width,) * 4,
+        decoder_block_out_channels=(32,) * 4,
+        num_encoder_blocks=(0, 0, 0, 0),
+        num_decoder_blocks=(4, 3, 1, 0),
+        latent_channels=old.config.latent_channels,
+        scaling_factor=1.0,
+    )
+    ours, theirs = (
+        [layer for layer in each.encoder.layers if isinstance(layer, nn.Conv2d)]
+        for each in (vae, old)
+    )
+    with torch.no_grad():
+        ours[1].weight.zero_()
+        for channel in range(3):
+            ours[1].weight[channel, channel, 1:, 1:] = 0.25
+        for mine, other in zip((ours[0], *ours[2:]), theirs, strict=True):
+            mine.load_state_dict(other.state_dict())
+    for name, weight in vae.decoder.named_parameters():
+        if name.endswith(("conv.4.weight", "conv.4.bias")):
+            nn.init.zeros_(weight)
+    return vae
+
+
+def train_denoiser(pipeline: Any, vae: Any, folder: Path, budget: Budget, seed: int) -> None:
+    """UNet and text tower, on fresh pictures only."""
+    rng, signal = random.Random(seed), _signal(pipeline)
+    unet, tower = pipeline.unet.train(), pipeline.text_encoder.train()
+    unet.to(memory_format=torch.channels_last)
+    empty = tokens(pipeline, [""])[0]
+
+    def step(_: int) -> Tensor:
+        samples = draw(rng, budget.batch)
+        with torch.no_grad():
+            latents = vae.encode(rendered(samples)).latents
+        numbers = tokens(pipeline, [sample.caption for sample in samples])
+        numbers[torch.rand(len(numbers)) < 0.1] = empty
+        when = noise_levels(len(latents), latents.device)
+        kept = signal[when].view(-1, 1, 1, 1)
+        noise = torch.randn_like(latents)
+        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+        velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        guessed: Tensor = unet(noisy, when, tower(numbers)[0]).sample
+        return (guessed - velocity).pow(2).mean()
+
+    Loop("denoiser", folder / "denoiser", budget, [unet], slow=[tower]).run(step)
+    unet.eval(), tower.eval()
+
+
+def _decoder_step(vae: Any, latents: Tensor, wanted: Tensor, disturbance: float) -> Tensor:
+    noise = disturbance * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
+    disturbed = (latents + noise).contiguous(memory_format=torch.channels_last)
+    return reconstruction_loss(vae.decode(disturbed).sample, wanted)
+
+
+def train_decoder(vae: Any, folder: Path, budget: Budget, seed: int) -> None:
+    """The decoder, on real latents with a little noise."""
+    rng = random.Random(seed)
+
+    def step(_: int) -> Tensor:
+        wanted = rendered(draw(rng, budget.batch, pairs=1.0))
+        with torch.no_grad():
+            latents = vae.encode(wanted).latents
+        return _decoder_step(vae, latents, wanted, 0.12)
+
+    Loop("decoder", folder / "decoder", budget, [vae.decoder], weight_decay=0.0).run(step)
+
+
+@torch.no_grad()
+def redrawn(pipeline: Any, vae: Any, samples: list[first.Sample], level: int) -> Tensor:
+    """The samples' latents, disturbed up to a noise level and denoised again in five steps."""
+    signal = _signal(pipeline)
+    numbers = tokens(pipeline, [sample.caption for sample in samples] + [""] * len(samples))
+    states = pipeline.text_encoder(numbers)[0]
+    latents = vae.encode(rendered(samples)).latents
+    steps = np.linspace(level, 0, 6)[:-1].round().astype(int).tolist()
+    kept = signal[level]
+    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * torch.randn_like(latents)
+    for now, after in zip(steps, [*steps[1:], None], strict=True):
+        guessed, free = pipeline.unet(torch.cat([noisy, noisy]), now, states).sample.chunk(2)
+        velocity = free + 3.0 * (guessed - free)
+        kept = signal[now]
+        clean = kept.sqrt() * noisy - (1 - kept).sqrt() * velocity
+        noise = (1 - kept).sqrt() * noisy + kept.sqrt() * velocity
+        if after is None:
+            return clean
+        noisy = signal[after].sqrt() * clean + (1 - signal[after]).sqrt() * noise
+    raise AssertionError("there is always a last step")
+
+
+def train_corrector(
+    pipeline: Any, vae: Any, folder: Path, budget: Budget, corrections: int, seed: int
+) -> None:
+    """The decoder again, three quarters of it on latents that the denoiser has redrawn."""
+    rng = random.Random(seed)
+    samples: list[first.Sample] = []
+    latents = []
+    while len(samples) < corrections:
+        group = draw(rng, 20, pairs=1.0)
+        latents.append(redrawn(pipeline, vae, group, rng.choice((450, 550, 650, 720))))
+        samples += group
+    bank = torch.cat(latents)
+
+    def step(_: int) -> Tensor:
+        chosen = [rng.randrange(len(samples)) for _ in range(budget.batch * 3 // 4)]
+        fresh = draw(rng, budget.batch - len(chosen), pairs=1.0)
+        wanted = rendered([samples[number] for number in chosen] + fresh)
+        with torch.no_grad():
+            undisturbed = vae.encode(wanted[len(chosen) :]).latents
+        return _decoder_step(vae, torch.cat([bank[chosen], undisturbed]), wanted, 0.1)
+
+    Loop("corrector", folder / "corrector", budget, [vae.decoder], weight_decay=0.0).run(step)
+
+
+def train(start: Path, folder: Path, budgets: Budgets = DEFAULT, seed: int = 1) -> Path:
+    """All three stages; returns the folder of the finished pipeline."""
+    torch.manual_seed(seed)
+    pipeline = evaluate.load(start)
+    vae = wider_decoder(pipeline.vae)
+    vae.to(memory_format=torch.channels_last).encoder.requires_grad_(False)
+    train_denoiser(pipeline, vae, folder, budgets.denoiser, seed)
+    train_decoder(vae, folder, budgets.decoder, seed + 1)
+    train_corrector(pipeline, vae, folder, budgets.corrector, budgets.corrections, seed + 2)
+    pipeline.register_modules(vae=vae)
+    pipeline.to(dtype=torch.float16).save_pretrained(folder / "pictures")
+    return folder / "pictures"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--start", type=Path, default=evaluate.MODEL)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(train(options.start, options.out, seed=options.seed))
+
+
+if __name__ == "__main__":
+    main()
