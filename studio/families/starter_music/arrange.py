@@ -9,7 +9,7 @@ from itertools import pairwise, product
 
 from studio.families.starter_music.notation import Bar, Events
 from studio.families.starter_music.notes import DRUM_KEYS, TICKS, Note, Score
-from studio.families.starter_music.plan import GENRES, Plan
+from studio.families.starter_music.plan import GENRES, Plan, sounding
 from studio.families.starter_music.theory import CHORDS, semitones
 
 _GRID = TICKS // 4
@@ -43,8 +43,7 @@ def arrange(
     tempo = plan.tempo * plan.metre.beat / 4
     end = plan.bars * plan.metre.bar
     if not plan.loop:
-        # The hall needs a moment to fall silent.
-        end = max(4, int((seconds - min(0.8, 0.1 * seconds)) * tempo / 60 * 4))
+        end = max(4, int(sounding(seconds) * tempo / 60 * 4))
     raw = _above([note for part in (_melody, _chords, _bass, _drums) for note in part(plan, bars)])
     final = (plan.bars - 1) * plan.metre.bar
     notes = []

@@ -157,6 +157,11 @@ class Plan:
         return tuple(places)
 
 
+def sounding(seconds: float) -> float:
+    """When the last notes of a piece of `seconds` end, so that the hall can fall silent."""
+    return seconds - min(0.8, 0.1 * seconds)
+
+
 def fit(
     genre: str, mood: str, metre: str, key: Key, tempo: float | None, seconds: float, loop: bool
 ) -> Plan:
@@ -178,13 +183,11 @@ def fit(
     beats = METRES[metre].beats
     low, high = GENRES[genre].tempo
     asked = tempo or (low + high) / 2
-    count = seconds * asked / 60 / beats
-    # A close may ring on for most of a bar, and must not be cut short.
-    bars = max(1, round(count if loop else count - 0.3))
+    room = seconds if loop else sounding(seconds)
+    bars = max(1, round(room * asked / 60 / beats))
     if tempo is None:
         # Only within reach of the style: a second of ambient music is not played at 240.
-        exact = (bars if loop else bars + 0.3) * beats * 60 / seconds
-        asked = min(max(exact, 0.75 * low), 1.25 * high)
+        asked = min(max(bars * beats * 60 / room, 0.75 * low), 1.25 * high)
     return Plan(genre, mood, METRES[metre], key, asked, bars, loop)
 
 

@@ -250,7 +250,7 @@ def near(pose: Pose, log_scale: float, angle: float) -> Pose:
 
 
 def _transform(values: Floats) -> Complexes:
-    """The discrete Fourier transform of real values, whole; OpenCV's, since SciPy's is not small."""
+    """The whole discrete Fourier transform of real values; OpenCV's, since SciPy is large."""
     pairs = cv2.dft(np.ascontiguousarray(values, np.float32), flags=cv2.DFT_COMPLEX_OUTPUT)
     return np.ascontiguousarray(pairs).view(np.complex64)[..., 0]
 
