@@ -4,9 +4,9 @@ A perceptual hash: which of the 16 × 16 lowest frequencies of the picture's cos
 above their median (pHash; Zauner 2010, "Implementation and Benchmarking of Perceptual Image Hash
 Functions"). ImageHash computes the same kind by way of SciPy, which is large.
 
-Measured on 40 flat drawings: JPEG at quality 30, half size and noise change at most 32 bits, and two
-drawings differ in 64 or more; two pictures of one prompt by one small model came as near as 42. A
-crop, turn or mirror image breaks the fingerprint, which is where the mark is strong.
+Measured on 40 flat drawings: JPEG at quality 30, half size and noise change at most 32 bits, and
+two drawings differ in 64 or more; two pictures of one prompt by a small model came as near as 42.
+A crop, turn or mirror image breaks the fingerprint, which is where the mark is strong.
 """
 
 from __future__ import annotations

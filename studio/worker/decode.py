@@ -173,9 +173,11 @@ def _confine() -> None:
     # Where the system forbids a name space of one's own, the libraries' settings still hold.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NETWORK)
-    in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = in_use * resource.getpagesize() + _MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if sys.platform == "linux":
+        # Other systems take no limit on address space; the time limit and the caps hold there too.
+        in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = in_use * resource.getpagesize() + _MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

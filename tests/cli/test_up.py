@@ -1,0 +1,88 @@
+"""`studio up` as a person runs it: one process that others attach to, and no torch in it."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.conftest import Shell
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running studio."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+
+@pytest.fixture(scope="module")
+def up(shell: Shell) -> Iterator[Up]:
+    """`studio up` on a free port, in the module's home."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "studio", "up", "--port", "0"],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+    assert found is not None
+    yield Up(process, found[0])
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
+    process.stdout.close()
+
+
+def draft_of(shell: Shell, record: dict[str, Any]) -> str:
+    """The draft's hash behind a finished file, as `studio verify` tells it."""
+    [verdict] = shell.run("verify", record["path"], "--json").json
+    ledger = next(layer for layer in verdict["layers"] if layer["name"] == "ledger")
+    return str(ledger["details"]["draft_sha256"])
+
+
+def test_the_page_and_the_api_answer(up: Up) -> None:
+    assert "Colophon" in httpx.get(up.url).text
+    assert httpx.get(f"{up.url}/api/v1/health").json()["status"] == "ok"
+
+
+def test_the_host_holds_no_torch(up: Up, shell: Shell) -> None:
+    shell.run("make", "imagine", "a green ring")
+    libraries = Path(f"/proc/{up.process.pid}/maps").read_text(encoding="utf-8")
+    assert "libtorch" not in libraries
+    assert "_c2pa" in libraries or "c2pa" in libraries, "this would notice a library"
+
+
+def test_a_command_attaches_and_makes_the_draft_that_a_lone_command_makes(
+    up: Up, shell: Shell, tmp_path: Path
+) -> None:
+    order = ("make", "imagine", "a blue heart", "--seed", "3", "--json")
+    [attached] = shell.run(*order).json
+    assert httpx.get(f"{up.url}/api/v1/artifacts/{attached['id']}").status_code == 200
+    alone = Shell(tmp_path / "home", tmp_path)
+    [lone] = alone.run(*order).json
+    assert draft_of(shell, attached) == draft_of(alone, lone)
+
+
+def test_a_home_has_one_host(up: Up, shell: Shell) -> None:
+    ran = shell.run("up", "--port", "0", status=69)
+    assert up.url in ran.err
+
+
+def test_a_network_address_needs_a_token(shell: Shell) -> None:
+    ran = shell.run("up", "--host", "0.0.0.0", "--port", "0", status=77)
+    assert "STUDIO_TOKEN" in ran.err
+
+
+def test_a_taken_port_is_said(up: Up, tmp_path: Path) -> None:
+    port = up.url.rpartition(":")[2]
+    ran = Shell(tmp_path / "home", tmp_path).run("up", "--port", port, status=69)
+    assert "--port" in ran.err
