@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import signal
 import socket
+import sys
 import webbrowser
 from collections.abc import Iterator
 
@@ -70,13 +72,16 @@ async def _serve(settings: Settings, listening: socket.socket, url: str, open_pa
 
 
 async def _warm(host: Host) -> None:
-    """Load what a newcomer will ask for first, before they have asked."""
+    """Load what a newcomer will ask for first, before they have asked, and settle down."""
     catalog = host.catalog
     with contextlib.suppress(StudioError):
         card = catalog.for_task(next(iter(TASKS.values())))[0]
         # Large models are loaded when somebody wants them.
         if isinstance(card.studio.source, Embedded):
             await host.lane.warm(card, catalog.folder(card), catalog.revision(card))
+    if sys.platform == "linux":
+        # What building the pages needed and nobody needs again goes back to the system.
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextlib.contextmanager
