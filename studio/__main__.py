@@ -24,6 +24,7 @@ COMMANDS = {
     "tasks": "tasks",
     "models": "models",
     "keys": "keys",
+    "audit": "audit",
     "doctor": "doctor",
 }
 

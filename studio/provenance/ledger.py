@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.errors import Broken, Unavailable
+from studio.errors import Unavailable
 from studio.provenance.fingerprint import LENGTH
 
 
@@ -157,7 +157,7 @@ class Ledger:
         """How many rows the chain has.
 
         Raises:
-            Broken: naming the first row that is not as it was written.
+            Unavailable: naming the first row that is not as it was written.
         """
         chain, count = "0" * 64, 0
         for seq, body, written, *columns in self._all():
@@ -165,7 +165,10 @@ class Ledger:
             values = json.loads(body)
             same = [values.get(name) for name in _COLUMNS] == columns
             if not same or not hmac.compare_digest(chain, written) or seq != count:
-                raise Broken(f"The ledger was changed at row {count}: its chain does not hold.")
+                raise Unavailable(
+                    f"The ledger was changed at row {count}: its chain does not hold.",
+                    hint="Put back a copy that holds; rows before that one can be relied upon.",
+                )
         return count
 
     def pseudonym(self, owner: str) -> str:

@@ -1,5 +1,8 @@
 """`studio make` and `studio verify`, from a prompt to a checked file."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +127,17 @@ def test_an_output_folder_that_cannot_be_made_is_said_before_any_work(shell: She
     (shell.folder / "taken").write_text("")
     ran = shell.run("make", "imagine", "a star", "--out", "taken/pics", status=69)
     assert "taken" in ran.err
+
+
+def test_the_ledger_holds_and_tampering_shows(
+    shell: Shell, made: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    record = shell.run("audit", "verify", "--json").json
+    assert record["rows"] >= len(made)
+    copy = Shell(tmp_path / "home", tmp_path)
+    shutil.copytree(shell.home, copy.home)
+    with closing(sqlite3.connect(copy.home / "ledger.sqlite")) as ledger, ledger:
+        for trigger in ("entries_stay", "entries_remain"):
+            ledger.execute(f"DROP TRIGGER {trigger}")
+        ledger.execute("UPDATE entries SET body = replace(body, 'starter', 'another')")
+    assert "row 1" in copy.run("audit", "verify", status=69).err
