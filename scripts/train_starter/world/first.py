@@ -1,6 +1,6 @@
 """The first world: flat shapes on plain paper, and simple landscapes.
 
-The shipped 64-pixel model was trained on exactly these scenes and sentences, so they stay as they
+The shipped model was trained on exactly these scenes and sentences, so they stay as they
 were: the figures on its card are measured on them. The richer world lives in the other modules of
 this package.
 """
