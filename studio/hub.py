@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -286,7 +285,7 @@ def _write(lock: Lock, folder: Path) -> None:
 @contextmanager
 def _explained(card: Card, source: Hub, place: Path) -> Iterator[None]:
     """Say what a hub's refusal means, and what else can be done."""
-    page = f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{source.repo}"
+    page = f"{constants.ENDPOINT}/{source.repo}"
     hand = by_hand(source, place)
     title = card.studio.title
     try:
