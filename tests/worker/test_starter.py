@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from studio.cards import Card, Catalog
@@ -52,11 +53,11 @@ async def test_the_same_seed_gives_the_same_draft_in_every_child(home: Path) -> 
         assert first.arrays["pixels"].shape == (512, 512, 3)
         assert first.digest() == again.digest()
         together = await make(watcher, home, 6, 7, 8)
-        # Its card draws one at a time, so that company changes nothing at all.
-        assert together[1].digest() == first.digest()
+        distance = np.abs(together[1].arrays["pixels"].astype(int) - first.arrays["pixels"])
+        assert distance.max() <= 2
         assert together[0].digest() != together[1].digest()
         steps = watcher.steps()
-        assert (steps[-1].done, steps[-1].total) == (36, 36)
+        assert (steps[-1].done, steps[-1].total) == (12, 12)
         assert watcher.lane.state.versions["diffusers"]
         watcher.lane._child.kill()  # type: ignore[union-attr]
     async with open_lane(home, threads=1) as watcher:
