@@ -45,21 +45,21 @@ def state(card: Locator, wanted: str) -> None:
 
 def test_a_prompt_becomes_a_picture_with_progress_preview_and_receipt(page: Page) -> None:
     page.evaluate(RECORD)
-    card = order(page, "a red circle above a blue square", count=2, steps=40)
+    card = order(page, "a red circle above a blue square", count=4, steps=50)
     canvas = card.locator("canvas").first
     expect(canvas).to_be_visible(timeout=60_000)
     assert canvas.evaluate(PAINTED)
     expect(card.locator("figcaption").first).to_have_text("Preview")
     state(card, "done")
-    assert page.evaluate("[...seen.stages].some(stage => /[Ss]tep \\d+ of 40/.test(stage))")
+    assert page.evaluate("[...seen.stages].some(stage => /[Ss]tep \\d+ of 50/.test(stage))")
     assert page.evaluate("seen.previews.size") >= 3
 
     pictures = card.locator("img")
-    expect(pictures).to_have_count(2)
+    expect(pictures).to_have_count(4)
     pictures.first.scroll_into_view_if_needed()
     expect(pictures.first).to_have_js_property("naturalWidth", 512)
     expect(pictures.first).to_have_attribute(
-        "alt", "AI-generated: a red circle above a blue square (1 of 2)"
+        "alt", "AI-generated: a red circle above a blue square (1 of 4)"
     )
     for part in ("small-world starter model", "512 × 512 px", "a signed manifest"):
         expect(card).to_contain_text(part)
