@@ -1,31 +1,37 @@
-"""The dispatcher: one device, and what runs on it next.
+"""The dispatcher: the lanes, and what runs on each of them next.
 
-A job enters by `carry_out` and leaves with its outcome. In between it stands in line, is on the
-lane for one batch, and stands in line again until all its outputs are made; each output is sealed
-in a thread of its own while the lane goes on. All state is in memory and belongs to one event
-loop: what must survive is in the job store (the order, the attempts) and in the artifact store
-(the outputs).
+A job enters by `carry_out` and leaves with its outcome. In between it stands in line, is on a lane
+for one batch, and stands in line again until all its outputs are made; each output is sealed in a
+thread of its own while the lane goes on. The line is one; every lane takes from it what it may run,
+whatever the others do. All state is in memory and belongs to one event loop: what must survive is
+in the job store (the order, its place, the attempts) and in the artifact store (the outputs).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Self
 
 import anyio
 
 from studio.artifacts import Artifact, ArtifactStore
+from studio.berths import Berth, Berths
 from studio.cards import Card, Catalog
 from studio.draft import Draft
-from studio.errors import Broken, Cancelled, StudioError
-from studio.job import Event, Job, JobState, Outcome, Paused, Queued, Sealed
-from studio.line import Entry, Line
+from studio.errors import Broken, Cancelled, NotFound, OutOfMemory, StudioError, Unavailable
+from studio.families import Order
+from studio.inputs import Inputs
+from studio.job import Event, Job, JobState, Loading, Outcome, Paused, Queued, Sealed, Standing
+from studio.line import Entry, Line, Turn
+from studio.pace import Paces
 from studio.provenance.seal import Sealer
 from studio.scheduler import Share
 from studio.settings import Settings
@@ -39,51 +45,56 @@ RETRIES = 1
 MOST_ATTEMPTS = 4
 #: How many outputs are sealed at once. The lane waits beyond that, so that the spool stays small.
 SEALERS = 2
-#: Seconds between looks at a full disk.
+#: Seconds between looks at a full disk, and before going on after something unforeseen.
 DISK_SECONDS = 5.0
 
 _LOG = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Runs jobs on one lane. Open it with `async with`; the lane is opened and closed elsewhere."""
+    """Runs jobs on lanes. Open it with `async with`; the lanes are opened and closed elsewhere."""
 
     def __init__(
         self,
         settings: Settings,
         catalog: Catalog,
-        lane: Lane,
+        lanes: Sequence[Lane],
+        paces: Paces,
         sealer: Sealer,
         store: ArtifactStore,
+        inputs: Inputs,
         *,
         count: Callable[[str, int], Awaitable[None]],
     ) -> None:
         """`count` stores how often a job was begun."""
         self._settings = settings
         self._catalog = catalog
-        self._lane = lane
+        self._paces = paces
+        self._berths = Berths(catalog, lanes, paces)
         self._sealer = sealer
         self._store = store
+        self._inputs = inputs
         self._count = count
-        # How many outputs go into one batch is the model's matter: its card says so.
-        self._most = {card.name: int(card.studio.options.get("batch", 1)) for card in catalog}
         self.watchers = Watchers()
         self._line = Line()
         #: Jobs to end that have not been handed over yet.
         self._unwanted: set[str] = set()
-        self._changed = asyncio.Event()
         self._sealers = asyncio.Semaphore(SEALERS)
         self._seals: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         """Begin to run what waits."""
-        self._work = asyncio.create_task(self._run(), name="dispatcher")
+        self._work = [
+            asyncio.create_task(self._run(berth), name="dispatcher") for berth in self._berths
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop the lane's batch and finish the seals; unfinished jobs stay in the job store."""
-        self._work.cancel()
-        await asyncio.gather(self._work, *self._seals, return_exceptions=True)
+        """Stop the batches and finish the seals; unfinished jobs stay in the job store."""
+        for work in self._work:
+            work.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        await asyncio.gather(*self._seals, return_exceptions=True)
         for entry in list(self._line):
             # That the studio was closed is not the job's fault.
             if entry.begun:
@@ -105,12 +116,16 @@ class Dispatcher:
                     "in it ends the studio."
                 )
             )
+        elif wanted and (missing := self._missing(entry)) is not None:
+            entry.end(missing)
         elif wanted:
             ahead = next(ahead for other, ahead in self._line.order() if other == job.id)
             self._tell(job.id, Queued(ahead))
-            self._changed.set()
+            self._berths.wake()
         entry.settle()
-        return await outcome
+        reached = await outcome
+        await anyio.to_thread.run_sync(self._inputs.close, job.id)
+        return reached
 
     def settled(self, job: str, outcome: Outcome) -> None:
         """The job store has the outcome: tell everyone, and forget the job."""
@@ -138,64 +153,126 @@ class Dispatcher:
         """How many of the owner's jobs are in here."""
         return self._line.count(owner)
 
-    def queue(self) -> list[tuple[Job, int]]:
-        """Every unfinished job with its place in line: first those that run, with a 0."""
-        running = [entry.view() for entry in self._line if not entry.waits]
-        waiting = [self._line[job].view() for job, _ in self._line.order()]
-        return [(job, 0) for job in running if not job.state.final] + [
-            (job, place) for place, job in enumerate(waiting, 1)
-        ]
+    def move(self, job: str, before: str | None) -> Standing:
+        """Put a waiting job in front of another of its owner's, or behind all; its new standing.
 
-    async def _run(self) -> None:
+        Raises:
+            InvalidRequest: if one of them does not wait any more.
+        """
+        standing = self._line.move(job, before)
+        for other, ahead in self._line.order():
+            self._tell(other, Queued(ahead))
+        return standing
+
+    def queue(self) -> list[Turn]:
+        """Every unfinished job with its place in line: first those that run."""
+        return self._berths.queue(self._line)
+
+    def _missing(self, entry: Entry) -> StudioError | None:
+        """Why nothing here can run the job; None if something can."""
+        try:
+            if self._berths.able(entry):
+                return None
+        except NotFound as error:
+            return error
+        return Unavailable(
+            f"No device of this studio runs {entry.job.card}.",
+            hint=f"`studio models show {entry.job.card}` says what it runs on, the setting "
+            "`devices` what this studio uses.",
+        )
+
+    async def _run(self, berth: Berth) -> None:
+        """Keep the berth busy for as long as the studio is open, whatever happens."""
         while True:
-            await self._changed.wait()
-            await self._until_there_is_room()
-            pick = self._line.pick(self._lane.state.resident, self._most)
-            if pick is None:
-                self._changed.clear()
-                continue
-            entries = [self._line[share.job] for share in pick.batch]
-            began = time.monotonic()
-            await self._make(pick.batch, entries)
-            for entry in entries:
-                self._line.serve(entry.job.owner, (time.monotonic() - began) / len(entries))
+            try:
+                await self._turn(berth)
+            except Exception as error:
+                broken = Broken()
+                _LOG.error("incident %s: a lane stumbled", broken.incident, exc_info=error)
+                self._pause(Paused("Something went wrong, and is tried again.", broken.hint))
+                await asyncio.sleep(DISK_SECONDS)
+
+    async def _turn(self, berth: Berth) -> None:
+        await berth.news.wait()
+        await self._until_there_is_room()
+        # Before looking, so that nothing that comes while the batch runs is missed.
+        berth.news.clear()
+        pick = self._line.pick(
+            berth.lane.state.resident,
+            lambda leader, alike: self._berths.most(berth, self._line[leader.job], alike),
+            partial(self._berths.may_run, berth),
+        )
+        if pick is None:
+            return
+        berth.news.set()
+        entries = [self._line[share.job] for share in pick.batch]
+        outputs = sum(share.outputs for share in pick.batch)
+        berth.began = time.monotonic()
+        berth.seconds = self._berths.expected(entries[0], outputs)
+        await self._make(berth, pick.batch, entries)
+        for entry in entries:
+            self._line.serve(entry.job.owner, (time.monotonic() - berth.began) / len(entries))
+        berth.seconds = 0.0
+
+    def _pause(self, paused: Paused) -> None:
+        for waiting in self._line.waiting():
+            self._tell(waiting.job, paused)
 
     async def _until_there_is_room(self) -> None:
         while True:
             usage = await anyio.to_thread.run_sync(shutil.disk_usage, self._settings.home)
             if usage.free >= self._settings.spare_bytes:
                 return
-            paused = Paused(
-                "The disk is nearly full, so nothing is started.",
-                f"Make room below {self._settings.home}; the job then goes on by itself.",
+            self._pause(
+                Paused(
+                    "The disk is nearly full, so nothing is started.",
+                    f"Make room below {self._settings.home}; the job then goes on by itself.",
+                )
             )
-            for waiting in self._line.waiting():
-                self._tell(waiting.job, paused)
             await asyncio.sleep(DISK_SECONDS)
 
-    async def _make(self, batch: tuple[Share, ...], entries: list[Entry]) -> None:
+    async def _make(self, berth: Berth, batch: tuple[Share, ...], entries: list[Entry]) -> None:
         """One turn of the lane."""
         for entry in entries:
-            entry.on_lane = True
+            entry.lane = berth.number
         for job, ahead in self._line.order():
             self._tell(job, Queued(ahead))
+        cold = False
+        orders: list[Order] = []
+
+        def tell(job: str, event: Event) -> None:
+            nonlocal cold
+            cold = cold or isinstance(event, Loading)
+            self._tell(job, event)
+
         try:
             card = self._catalog[entries[0].job.card]
             folder = await anyio.to_thread.run_sync(self._catalog.folder, card)
             revision = await anyio.to_thread.run_sync(self._catalog.revision, card)
             shares = zip(entries, batch, strict=True)
-            orders = [order for entry, share in shares for order in entry.orders(share.outputs)]
+            for entry, share in shares:
+                orders += await self._orders(entry, share.outputs)
             begun = partial(self._begun, entries)
             # Whoever was stopped while the lane was found has no orders; perhaps nobody has.
             if orders:
-                drafts = self._lane.generate(
-                    card, folder, revision, orders, tell=self._tell, begun=begun
-                )
+                drafts = berth.lane.generate(card, folder, revision, orders, tell=tell, begun=begun)
+                last = None
                 async with aclosing(drafts):
                     async for made in drafts:
-                        await self._made(made, card, revision)
+                        last = made
+                        await self._made(berth.lane, made, card, revision)
+                # The first batch after a load is slower than those that follow.
+                if last is not None and not cold:
+                    await self._learn(entries[0], berth, len(orders), last.seconds)
         except Cancelled:
             pass  # by `cancel`, which has set the jobs' error
+        except OutOfMemory as error:
+            alone = len(orders) == 1
+            if not alone:
+                # Too many at once: each for itself has another chance.
+                await self._learn(entries[0], berth, len(orders), math.inf)
+                error.retry = True
+            self._failed(entries, error)
         except StudioError as error:
             self._failed(entries, error)
         except Exception as error:
@@ -203,8 +280,26 @@ class Dispatcher:
             _LOG.error("incident %s: a batch failed", broken.incident, exc_info=error)
             self._failed(entries, broken)
         for entry in entries:
-            entry.on_lane = entry.begun = False
+            entry.lane, entry.begun = None, False
             entry.settle()
+        # What they still need is for any lane.
+        self._berths.wake()
+
+    async def _orders(self, entry: Entry, outputs: int) -> list[Order]:
+        """The entry's next orders with their inputs; none if an input is gone, which ends it."""
+        orders = entry.orders(outputs)
+        if not orders:
+            return []
+        try:
+            opened = await anyio.to_thread.run_sync(self._inputs.open, entry.job)
+        except StudioError as error:
+            self._failed([entry], error)
+            return []
+        return [replace(order, inputs=opened.drafts) for order in orders]
+
+    async def _learn(self, entry: Entry, berth: Berth, batch: int, seconds: float) -> None:
+        learn = partial(self._paces.learn, entry.job, berth.device, batch, seconds)
+        await anyio.to_thread.run_sync(learn)
 
     async def _begun(self, entries: list[Entry]) -> None:
         """The worker really begins the batch: count it before anything can go wrong."""
@@ -218,20 +313,20 @@ class Dispatcher:
         for entry in entries:
             if error.retry and entry.failures < RETRIES and entry.attempts < MOST_ATTEMPTS:
                 entry.failures += 1
-                self._changed.set()
+                self._berths.wake()
             else:
                 self._end(entry, error)
 
-    async def _made(self, made: Made, card: Card, revision: str) -> None:
+    async def _made(self, lane: Lane, made: Made, card: Card, revision: str) -> None:
         """Take a draft from the lane and have it sealed; waits while too many are being sealed."""
         entry = self._line[made.order.job]
         entry.made(made.order.index)
         await self._sealers.acquire()
-        seal = asyncio.create_task(self._seal(entry, made, card, revision))
+        seal = asyncio.create_task(self._seal(entry, lane, made, card, revision))
         self._seals.add(seal)
         seal.add_done_callback(self._seals.discard)
 
-    async def _seal(self, entry: Entry, made: Made, card: Card, revision: str) -> None:
+    async def _seal(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
         def seal() -> Artifact:
             try:
                 return self._sealer.seal(
@@ -239,11 +334,12 @@ class Dispatcher:
                     job=entry.job,
                     card=card,
                     revision=revision,
+                    ingredients=self._inputs.open(entry.job).ingredients,
                     batch=made.batch,
                     versions=made.versions,
                 )
             finally:
-                self._lane.discard(made.place)
+                lane.discard(made.place)
 
         try:
             artifact = await anyio.to_thread.run_sync(seal)
@@ -264,8 +360,8 @@ class Dispatcher:
 
     def _end(self, entry: Entry, error: StudioError) -> None:
         entry.end(error)
-        if entry.on_lane:
-            self._lane.cancel(entry.job.id)
+        if entry.lane is not None:
+            self._berths[entry.lane].lane.cancel(entry.job.id)
 
     def _tell(self, job: str, event: Event) -> None:
         entry = self._line.get(job)

@@ -7,8 +7,12 @@ reach it over HTTP.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
+import shutil
+import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -18,24 +22,40 @@ from filelock import FileLock, Timeout
 
 from studio import attach
 from studio.cards import Catalog
+from studio.conductor import Conductor
 from studio.dispatcher import Dispatcher
 from studio.errors import Unavailable
+from studio.inputs import Inputs
 from studio.jobs import JobStore
 from studio.local import LocalClient
+from studio.pace import Paces
+from studio.presets import Presets
 from studio.provenance import open_provenance
+from studio.recipes.store import RunStore
 from studio.settings import Settings
+from studio.shelf import Shelf
+from studio.users import Users
+from studio.worker.machine import devices_of
 from studio.worker.supervisor import Lane
+
+#: Seconds between looks for uploads that nobody uses any more.
+_SWEEP_SECONDS = 3600.0
 
 
 class Host:
     """One open home. Use it as `async with Host(settings) as host`."""
 
-    def __init__(self, settings: Settings, *, lane: Lane | None = None) -> None:
-        """A host for `settings.home`; `lane` takes the device's place in tests."""
+    def __init__(self, settings: Settings, *, lanes: Sequence[Lane] = ()) -> None:
+        """A host for `settings.home`; `lanes` take the devices' place in tests."""
         self.settings = settings
-        self.lane = lane or Lane(settings)
+        self.lanes = tuple(lanes) or tuple(
+            Lane(settings, device, number)
+            for number, device in enumerate(devices_of(settings.devices))
+        )
         #: What this machine's own commands and bots present; it may act for any owner.
         self.private_token = secrets.token_urlsafe(32)
+        #: Another one each time: pages that were open before know by it that they must begin anew.
+        self.boot = secrets.token_hex(4)
 
     async def __aenter__(self) -> Self:
         """Lock the home and open everything; jobs that were not finished go on.
@@ -49,9 +69,22 @@ class Host:
             self.catalog = await anyio.to_thread.run_sync(Catalog.open, self.settings)
             self.provenance = await anyio.to_thread.run_sync(open_provenance, self.settings)
             stack.callback(self.provenance.close)
+            kept_since = time.time() - self.settings.bin_days * 24 * 3600
+            await anyio.to_thread.run_sync(self.provenance.store.empty, kept_since)
+            self.inputs = await anyio.to_thread.run_sync(
+                Inputs, self.settings, self.provenance.store, self.provenance.verifier
+            )
+            self.shelf = Shelf(self.catalog.weights)
+            self.users = await anyio.to_thread.run_sync(Users, self.settings.home / "users.json")
+            self.presets = Presets(self.settings.home / "presets")
             self.secret = await anyio.to_thread.run_sync(_secret, self.settings.home)
-            await self.lane.start()
-            stack.push_async_callback(self.lane.close)
+            self.paces = await anyio.to_thread.run_sync(Paces, self.settings.home / "paces.sqlite")
+            # Of lanes, too, that there were before and are no more.
+            spool = self.settings.home / "spool"
+            await anyio.to_thread.run_sync(lambda: shutil.rmtree(spool, ignore_errors=True))
+            for lane in self.lanes:
+                await lane.start()
+                stack.push_async_callback(lane.close)
             # The store hands jobs over as soon as it is open; they wait until there is a worker.
             self.jobs = JobStore(
                 self.settings.jobs_url,
@@ -61,13 +94,27 @@ class Host:
             self.dispatcher = Dispatcher(
                 self.settings,
                 self.catalog,
-                self.lane,
+                self.lanes,
+                self.paces,
                 self.provenance.sealer,
                 self.provenance.store,
+                self.inputs,
                 count=self.jobs.count,
             )
             await stack.enter_async_context(self.jobs)
+            await self.jobs.forget(time.time() - self.settings.jobs_days * 24 * 3600)
             await stack.enter_async_context(self.dispatcher)
+            sweeping = asyncio.create_task(self._sweep(), name="sweep")
+            stack.callback(sweeping.cancel)
+            self.runs = await anyio.to_thread.run_sync(RunStore, self.settings.home / "runs.sqlite")
+            stack.callback(self.runs.close)
+            # Its clients need the open host; it lets go first, and what it ordered goes on.
+            self.conductor = Conductor(
+                self.runs,
+                self.client,
+                check=lambda owner, task, values: self.client(owner).check(task, values),
+            )
+            await stack.enter_async_context(self.conductor)
             self._stack = stack.pop_all()
         return self
 
@@ -82,6 +129,13 @@ class Host:
     def listens(self, url: str) -> None:
         """Let other commands on this machine attach to this host at `url`."""
         attach.announce(self.settings.home, url, self.private_token)
+
+    async def _sweep(self) -> None:
+        """Remove uploads that nobody uses any more, now and then."""
+        while True:
+            unfinished = await self.jobs.unfinished()
+            await anyio.to_thread.run_sync(self.inputs.sweep, time.time(), unfinished)
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     def _lock(self, stack: AsyncExitStack) -> None:
         home = self.settings.home

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from contextvars import Context
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -36,13 +38,16 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from studio.errors import Broken, Cancelled, NotFound, Unavailable
-from studio.job import Job, Outcome
+from studio.job import Job, Outcome, Standing
 
 #: Part of DBOS's address of a job. It never follows the code: an upgrade must not strand jobs.
 _VERSION = "1"
 _WORKFLOW = "job"
 #: DBOS stamps rows with whole seconds on SQLite, some time after the job was made.
 _STAMP_MARGIN = 2.0
+
+#: How many jobs one transaction deletes.
+_FORGOTTEN_AT_ONCE = 500
 
 #: Threads for the database. Each call is short.
 _THREADS = 8
@@ -70,6 +75,8 @@ class JobStore:
         self._run = run
         self._settled = settled
         self._running: dict[str, asyncio.Task[Any]] = {}
+        #: Unfinished jobs that were first stored by this very store.
+        self._fresh: set[str] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing = False
@@ -87,11 +94,12 @@ class JobStore:
         self._loop = asyncio.get_running_loop()
         try:
             await anyio.to_thread.run_sync(self._launch)
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.DatabaseError) as error:
             await self._release()
             place = make_url(self._url).render_as_string(hide_password=True)
+            why = error.orig if isinstance(error, DBAPIError) else error
             raise Unavailable(
-                f"The job store {place} cannot be opened: {error.orig}.",
+                f"The job store {place} cannot be opened: {why}.",
                 hint="Put back a copy of it, or move it away to start with an empty one; finished "
                 "work is kept as files and stays.",
             ) from error
@@ -109,22 +117,26 @@ class JobStore:
         await self._empty.wait()
         await self._release()
 
-    async def put(self, job: Job) -> Job:
+    async def put(self, job: Job, *, drawn: bool = False) -> Job:
         """Accept `job`: when this returns, it is stored. A job with the same id is not replaced.
 
-        Returns the stored job. Raises `Unavailable` if the database cannot take it.
+        Returns the stored job; an id that was `drawn` at random is known to be no other's. Raises
+        `Unavailable` if the database cannot take it.
         """
+        if drawn:
+            self._fresh.add(job.id)
         # In a task of its own: a caller who hangs up must not leave a stored job without a runner.
         starting = self._loop.create_task(self._start(job), context=Context())
         try:
             await asyncio.shield(starting)
         except DBAPIError as error:
+            self._fresh.discard(job.id)
             raise Unavailable(
                 f"The order could not be stored: {error.orig}.",
                 hint="Make room on the disk, then send it again.",
                 retry=True,
             ) from error
-        return await self.get(job.id)
+        return job if drawn else await self.get(job.id)
 
     async def get(self, job: str) -> Job:
         """The job with this id, as far as the store knows it.
@@ -159,6 +171,30 @@ class JobStore:
                 return jobs[:limit]
             size *= 2
 
+    async def unfinished(self) -> tuple[Job, ...]:
+        """Everybody's jobs that have no outcome yet."""
+        rows = await DBOS.list_workflows_async(
+            name=_WORKFLOW, status=["PENDING", "ENQUEUED", "DELAYED"]
+        )
+        return tuple(map(_job, rows))
+
+    async def forget(self, before: float) -> int:
+        """Delete the jobs that ended before then, in seconds since the epoch; how many there were.
+
+        Their outputs stay: they are the artifact store's.
+        """
+        forgotten = 0
+        while rows := await DBOS.list_workflows_async(
+            name=_WORKFLOW,
+            completed_before=datetime.fromtimestamp(before, UTC).isoformat(),
+            limit=_FORGOTTEN_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        ):
+            await DBOS.delete_workflows_async([row.workflow_id for row in rows])
+            forgotten += len(rows)
+        return forgotten
+
     async def count(self, job: str, attempts: int) -> None:
         """Remember that a worker has begun the job `attempts` times since its last output."""
         await self._note(job, {"attempts": attempts})
@@ -166,6 +202,10 @@ class JobStore:
     async def cancel(self, job: str) -> None:
         """Remember that the job is to end; whoever is handed it again finds it `cancelled`."""
         await self._note(job, {"cancelled": True})
+
+    async def move(self, job: str, standing: Standing) -> None:
+        """Remember where its owner has put the job."""
+        await self._note(job, {"moved": asdict(standing)})
 
     async def _note(self, job: str, attributes: dict[str, Any]) -> None:
         await DBOS.update_workflow_attributes_async(job, attributes, merge=True)
@@ -176,6 +216,9 @@ class JobStore:
         address = make_url(self._url)
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with closing(sqlite3.connect(address.database)) as file:
+                # The file remembers. One wait for the disk at each commit in place of three.
+                file.execute("PRAGMA journal_mode = WAL")
         DBOS(
             config=DBOSConfig(
                 name="colophon",
@@ -192,7 +235,7 @@ class JobStore:
         )
 
         async def keep(record: dict[str, Any]) -> dict[str, Any]:
-            return await self._keep(str(record["id"]))
+            return await self._keep(Job.from_record(record))
 
         # No limit to recoveries: DBOS counts claims, which are no fault of the job. The
         # dispatcher counts how often a worker really began it.
@@ -213,28 +256,30 @@ class JobStore:
         ):
             return await DBOS.start_workflow_async(self._workflow, job.record())
 
-    async def _keep(self, job: str) -> dict[str, Any]:
+    async def _keep(self, job: Job) -> dict[str, Any]:
         """The workflow: wait for the job's outcome. It may run on a loop of DBOS's own."""
         keeping = cast(asyncio.Task[Any], asyncio.current_task())
         # Out of the workflow's context, where every call would be recorded as a step of it.
         promise = Context().run(asyncio.run_coroutine_threadsafe, self._carry_out(job), self._loop)
         # DBOS writes the outcome in this same task, after this function has returned it.
         keeping.add_done_callback(
-            lambda task: self._loop.call_soon_threadsafe(self._kept, job, task)
+            lambda task: self._loop.call_soon_threadsafe(self._kept, job.id, task)
         )
         outcome = await asyncio.wrap_future(promise)
         return asdict(outcome)
 
-    async def _carry_out(self, job: str) -> Outcome:
+    async def _carry_out(self, job: Job) -> Outcome:
         if self._closing:
             raise asyncio.CancelledError
-        self._running[job] = cast(asyncio.Task[Any], asyncio.current_task())
+        self._running[job.id] = cast(asyncio.Task[Any], asyncio.current_task())
         self._empty.clear()
-        return await self._run(await self.get(job))
+        # What an earlier host has noted of a job stands beside its record.
+        return await self._run(job if job.id in self._fresh else await self.get(job.id))
 
     def _kept(self, job: str, keeping: asyncio.Task[Any]) -> None:
         """The workflow has ended: its outcome is stored, or the store is closing."""
         self._running.pop(job, None)
+        self._fresh.discard(job)
         if not self._running:
             self._empty.set()
         if keeping.cancelled():
@@ -256,6 +301,8 @@ def _job(status: WorkflowStatus) -> Job:
     job = Job.from_record(cast(Mapping[str, Any], status.input)["args"][0])
     notes: Mapping[str, Any] = status.attributes or {}
     job = replace(job, attempts=notes.get("attempts", 0))
+    if (moved := notes.get("moved")) is not None:
+        job = replace(job, moved=Standing(**moved))
     match status.status:
         case "SUCCESS":
             outcome = _outcome(status.output)

@@ -5,16 +5,31 @@ from __future__ import annotations
 import asyncio
 import bisect
 import time
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from studio import scheduler
-from studio.errors import ErrorRecord, StudioError
+from studio.errors import ErrorRecord, InvalidRequest, StudioError
 from studio.families import Order
 from studio.fields import fields_of
-from studio.job import Job, JobState, Outcome
+from studio.job import Job, JobState, Outcome, Standing
+from studio.pace import Kind, kind_of
 from studio.scheduler import Waiting
 from studio.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One job's place in line."""
+
+    job: Job
+    #: 0 for a job that runs; 1 for the next.
+    place: int
+    #: In how many seconds a worker begins it, as far as can be told; 0 for a job that runs.
+    starts_in: float | None
+    #: How long it will take then; of one that runs, how much of that is left.
+    seconds: float | None
 
 
 @dataclass
@@ -34,13 +49,40 @@ class Entry:
     failures: int = 0
     #: How often the job stood at the front and was passed over.
     skips: int = 0
-    #: Whether the lane has it now, and whether the worker has really begun it.
-    on_lane: bool = False
+    #: The number of the lane that has it now, and whether the worker has really begun it.
+    lane: int | None = None
     begun: bool = False
     #: How many of its outputs are being sealed.
     sealing: int = 0
     #: Why it ends before its time.
     error: ErrorRecord | None = None
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What tells how long one of its outputs takes."""
+        return kind_of(self.job)
+
+    @cached_property
+    def shape(self) -> Hashable:
+        """What orders must share to be made together: all but the words, the seed and the count."""
+        free = {"seed", "count"} | {
+            spec.name
+            for spec in fields_of(TASKS[self.job.task].request)
+            if spec.type in ("text", "model")
+        }
+        same = {name: value for name, value in self.job.request.items() if name not in free}
+        # As one string, which is quickly compared.
+        return repr((self.job.task, same))
+
+    @property
+    def exact(self) -> bool:
+        """Whether its outputs must be the very ones that the same request makes anywhere."""
+        return bool(self.job.request.get("exact"))
+
+    @property
+    def on_lane(self) -> bool:
+        """Whether a lane has it."""
+        return self.lane is not None
 
     @property
     def waits(self) -> bool:
@@ -152,22 +194,23 @@ class Line:
         """How many of the owner's jobs are in here."""
         return sum(entry.job.owner == owner for entry in self)
 
-    def waiting(self) -> list[Waiting]:
-        """Those in line, as the scheduler sees them."""
+    def waiting(self, able: Callable[[Entry], bool] = lambda _: True) -> list[Waiting]:
+        """Those in line that are `able`, as the scheduler sees them."""
         return [
             Waiting(
                 entry.job.id,
                 entry.job.owner,
                 entry.job.card,
                 # What failed in company is tried again alone, so that the culprit fails alone.
-                (_shape(entry.job), entry.job.id if entry.failures else ""),
-                entry.job.priority,
-                entry.job.created,
+                (entry.shape, entry.job.id if entry.failures or entry.exact else ""),
+                (standing := entry.job.standing).priority,
+                standing.since,
                 len(entry.wanted),
                 entry.skips,
+                standing.rank,
             )
             for entry in self
-            if entry.waits
+            if entry.waits and able(entry)
         ]
 
     def order(self) -> list[tuple[str, int]]:
@@ -176,17 +219,56 @@ class Line:
         line = scheduler.in_line(self.waiting(), time.time(), served=self._served)
         return [(job, ahead) for ahead, job in enumerate(line, busy)]
 
-    def pick(self, resident: Collection[str], most: Mapping[str, int]) -> scheduler.Pick | None:
-        """The next batch, as `scheduler.pick` chooses it, with the skip it costs noted."""
-        pick = scheduler.pick(self.waiting(), resident, time.time(), served=self._served, most=most)
+    def move(self, job: str, before: str | None) -> Standing:
+        """Put a job in front of another one of its owner's, or behind all of them.
+
+        It takes that one's claim, and so no claim that its owner did not have already: nobody
+        else's place changes.
+
+        Raises:
+            InvalidRequest: if one of them does not wait any more.
+        """
+        owner = self._entries[job].job.owner
+        line = [
+            entry
+            for other, _ in self.order()
+            if (entry := self._entries[other]).job.owner == owner and other != job
+        ]
+        place = next((n for n, entry in enumerate(line) if entry.job.id == before), len(line))
+        if not self._entries[job].waits or (before is not None and place == len(line)):
+            raise InvalidRequest(
+                "Only jobs that wait can change places.", hint="Look at the line as it is now."
+            )
+        moved = self._entries[job].job.standing
+        if line:
+            behind = line[place].job.standing if place < len(line) else None
+            ahead = line[place - 1].job.standing if place else None
+            moved = _between(ahead, behind)
+            self._entries[job].job = replace(self._entries[job].job, moved=moved)
+        return moved
+
+    def pick(
+        self,
+        resident: Collection[str],
+        most: Callable[[Waiting, int], int],
+        able: Callable[[Entry], bool],
+    ) -> scheduler.Pick | None:
+        """The next batch of those that are `able`, as `scheduler.pick` chooses it.
+
+        The skip that it costs is noted.
+        """
+        waiting = self.waiting(able)
+        pick = scheduler.pick(waiting, resident, time.time(), served=self._served, most=most)
         if pick is not None and pick.passed is not None:
             self._entries[pick.passed].skips += 1
         return pick
 
 
-def _shape(job: Job) -> Hashable:
-    """What orders must share to be made together: all but the words, the seed and the count."""
-    free = {"seed", "count"} | {
-        spec.name for spec in fields_of(TASKS[job.task].request) if spec.type in ("text", "model")
-    }
-    return job.task, *((name, repr(job.request[name])) for name in job.request if name not in free)
+def _between(ahead: Standing | None, behind: Standing | None) -> Standing:
+    """A standing after the one and before the other; at least one is there."""
+    if behind is None:
+        assert ahead is not None  # noqa: S101 - tells mypy what the caller knows
+        return replace(ahead, rank=ahead.rank + 1)
+    if ahead is not None and (ahead.priority, ahead.since) == (behind.priority, behind.since):
+        return replace(behind, rank=(ahead.rank + behind.rank) / 2)
+    return replace(behind, rank=behind.rank - 1)

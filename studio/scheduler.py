@@ -10,9 +10,8 @@ at the front is passed over at most `MOST_SKIPS` times.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 #: Seconds of waiting that lift a job by one level of priority.
 SECONDS_PER_LEVEL = 60.0
@@ -23,7 +22,7 @@ LOOK_AHEAD = 16
 MOST_SKIPS = 8
 
 
-_Place = tuple[int, float, float, str, int]
+_Place = tuple[int, float, float, float, str, int]
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,14 @@ class Waiting:
     #: What must be equal for outputs to share a batch, beside the card.
     shape: Hashable
     priority: int
-    #: When it was accepted, in seconds since the epoch.
+    #: Since when it waits, in seconds since the epoch.
     since: float
     #: How many outputs it still needs, 1 or more.
     outputs: int
     #: How often it stood at the front and was passed over.
     skips: int = 0
+    #: Decides between jobs of one owner that wait equally long; the lowest goes first.
+    rank: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,14 @@ def pick(
     now: float,
     *,
     served: Mapping[str, float],
-    most: Mapping[str, int] = MappingProxyType({}),
+    most: Callable[[Waiting, int], int] = lambda _leader, _alike: 1,
 ) -> Pick | None:
     """The next batch; None only if nothing waits.
 
     `resident` names the cards in memory, `served` how much of the device each owner has had (any
-    unit), `most` how many outputs each card makes in one go, if more than one; `now` is in seconds
-    since the epoch. Equal arguments give the equal pick.
+    unit); `most` says how many outputs to make in one go, given the job that leads and how many
+    like its own there are; `now` is in seconds since the epoch. Equal arguments give the equal
+    pick.
     """
     if not waiting:
         return None
@@ -91,7 +93,7 @@ def pick(
         near = (waiting[place] for entry_level, *_, place in ahead if entry_level == level)
         leader = next((entry for entry in near if entry.card in resident), front)
     return Pick(
-        batch=_fill(leader, line, waiting, most.get(leader.card, 1)),
+        batch=_fill(leader, line, waiting, most),
         passed=None if leader is front else front.job,
     )
 
@@ -104,6 +106,7 @@ def _places(waiting: Sequence[Waiting], now: float, served: Mapping[str, float])
             -min(top, entry.priority + int((now - entry.since) / SECONDS_PER_LEVEL)),
             served.get(entry.owner, 0.0),
             entry.since,
+            entry.rank,
             entry.job,
             index,
         )
@@ -112,23 +115,47 @@ def _places(waiting: Sequence[Waiting], now: float, served: Mapping[str, float])
 
 
 def _fill(
-    leader: Waiting, line: list[_Place], waiting: Sequence[Waiting], most: int
+    leader: Waiting,
+    line: list[_Place],
+    waiting: Sequence[Waiting],
+    most: Callable[[Waiting, int], int],
 ) -> tuple[Share, ...]:
     """The leader's outputs and, while there is room, those of others like it in line."""
-    shares = [Share(leader.job, min(leader.outputs, most))]
-    room = most - shares[0].outputs
-    if room:
-        alike = [
-            place
-            for place in line
-            if (other := waiting[place[-1]]) is not leader
-            and other.card == leader.card
-            and other.shape == leader.shape
-        ]
-        for *_, index in sorted(alike)[:room]:
-            share = Share(waiting[index].job, min(waiting[index].outputs, room))
-            shares.append(share)
-            room -= share.outputs
-            if not room:
-                break
+    alike = [
+        place
+        for place in line
+        if (other := waiting[place[-1]]).card == leader.card
+        and other.shape == leader.shape
+        and other is not leader
+    ]
+    room = most(leader, leader.outputs + sum(waiting[place[-1]].outputs for place in alike))
+    shares = [Share(leader.job, min(leader.outputs, room))]
+    room -= shares[0].outputs
+    for *_, index in heapq.nsmallest(room, alike):
+        share = Share(waiting[index].job, min(waiting[index].outputs, room))
+        shares.append(share)
+        room -= share.outputs
+        if not room:
+            break
     return tuple(shares)
+
+
+def forecast(
+    line: Sequence[tuple[float | None, Collection[int]]], free: Sequence[float | None]
+) -> list[float | None]:
+    """In how many seconds each of those in line begins; None where that cannot be told.
+
+    `line` has for each how long it takes, if known, and which lanes may run it; `free` has for each
+    lane in how many seconds it is free. Whoever is next takes the lane that is free first.
+    """
+    lanes = list(free)
+    starts: list[float | None] = []
+    for seconds, able in line:
+        known = [(when, lane) for lane in able if (when := lanes[lane]) is not None]
+        if not known:
+            starts.append(None)
+            continue
+        when, lane = min(known)
+        starts.append(when)
+        lanes[lane] = None if seconds is None else when + seconds
+    return starts

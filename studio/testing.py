@@ -21,7 +21,8 @@ from __future__ import annotations
 import gc
 import hashlib
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,9 +30,11 @@ import numpy as np
 import pytest
 
 from studio.draft import Draft
-from studio.errors import Cancelled, StudioError
+from studio.errors import Cancelled, OutOfMemory, StudioError
 from studio.families import Family, Model, Order, Spec
 from studio.job import Preview
+from studio.memory import Need, Room
+from studio.memory.plan import demand, held
 
 
 class Recorder:
@@ -53,6 +56,97 @@ class Recorder:
     def text(self, order: int, delta: str) -> None:
         """See `studio.families.Progress`."""
         self.texts[order] = self.texts.get(order, "") + delta
+
+    def make_room(self) -> bool:
+        """See `studio.families.Progress`; there is nothing to evict here."""
+        return False
+
+
+@dataclass
+class Allocation:
+    """A model of nothing but its size, in a `FakeDevice`."""
+
+    device: FakeDevice
+    placement: str
+    on_device: int
+    on_host: int
+
+    def run(self, need: Need) -> None:
+        """Take for a moment what a run takes; `OutOfMemory` if there is not as much."""
+        device, host = demand(self.placement, need)
+        self.device.take(device - self.on_device, host - self.on_host)
+        self.device.give(device - self.on_device, host - self.on_host)
+
+    def unload(self) -> None:
+        """Free everything."""
+        self.device.give(self.on_device, self.on_host)
+
+
+@dataclass
+class FakeDevice:
+    """A graphics card of numbers: for tests of what is decided, and of what happens on a bad day.
+
+    It stands in for no computation; a model on it is an `Allocation`.
+    """
+
+    #: Bytes.
+    total: int
+    #: Main memory beside it, in bytes.
+    host: int
+    #: Whether allocation number n on the device, from 1, fails although there is room.
+    fail: Callable[[int], bool] = lambda _: False
+    #: Bytes that are free and cannot be used, until `release`; asked for after every run.
+    fragments: Callable[[], int] = lambda: 0
+    #: Bytes per second; what a transfer would take is added to `seconds`.
+    speed: float = 25e9
+    #: What other programs use, in bytes; change it as they come and go.
+    others: int = 0
+    name: str = "cuda:0"
+    used: int = field(default=0, init=False)
+    host_used: int = field(default=0, init=False)
+    lost: int = field(default=0, init=False)
+    seconds: float = field(default=0.0, init=False)
+    #: How many allocations failed by injection, and how many for want of room.
+    failures: int = field(default=0, init=False)
+    refused: int = field(default=0, init=False)
+    _allocations: int = field(default=0, init=False)
+
+    def room(self) -> Room:
+        """See `studio.memory.Device`."""
+        return Room(
+            self.total, self.total - self.others - self.used - self.lost, self.host - self.host_used
+        )
+
+    def release(self) -> None:
+        """See `studio.memory.Device`."""
+        self.lost = 0
+
+    def load(self, need: Need, placement: str) -> Allocation:
+        """A model that takes what it should; `OutOfMemory` if there is not as much."""
+        parts = held(placement, need)
+        device, host = sum(part.device for part in parts), sum(part.host for part in parts)
+        self.take(device, host)
+        self.seconds += device / self.speed
+        return Allocation(self, placement, device, host)
+
+    def take(self, device: int, host: int) -> None:
+        """Allocate bytes on the device and in main memory."""
+        self._allocations += device > 0
+        if device > 0 and self.fail(self._allocations):
+            self.failures += 1
+            raise OutOfMemory("The device ran out of memory (injected).")
+        room = self.room()
+        if device > room.free or host > room.host_free:
+            self.refused += 1
+            raise OutOfMemory("The device ran out of memory.")
+        self.used += device
+        self.host_used += host
+
+    def give(self, device: int, host: int) -> None:
+        """Free bytes again; some of them may stay behind in fragments."""
+        self.used -= device
+        self.host_used -= host
+        self.lost = min(self.fragments(), self.total - self.others - self.used)
 
 
 class FamilyContract:

@@ -7,13 +7,15 @@ what to stop, a third says every moment that this process is alive and how far i
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import queue
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -21,10 +23,11 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from studio.errors import Broken, Cancelled, ErrorRecord, StudioError
-from studio.families import Model, find_family
+from studio.draft import Draft
+from studio.errors import Broken, Cancelled, ErrorRecord, OutOfMemory, StudioError
+from studio.families import Model, Order, find_family
 from studio.job import Event, Loading, Preview, Step, TextDelta
-from studio.memory import Residency
+from studio.memory import Need, Residency
 from studio.worker.cage import confine
 from studio.worker.pipe import (
     Beat,
@@ -59,6 +62,8 @@ class Child:
         #: Jobs that nobody wants any more, by batch.
         self._stopped: set[tuple[int, str]] = set()
         self._progress = 0
+        #: When the model that is at work began.
+        self._began = 0.0
 
     def serve(self, device_name: str, network: Literal["namespace", "refusal"]) -> None:
         """Make what comes in, one batch at a time, for ever."""
@@ -72,7 +77,7 @@ class Child:
         except StudioError as error:
             self.send(Failed(None, error.record(), fatal=True))
             return
-        residency: Residency[Model] = Residency(device.room)
+        residency: Residency[Model] = Residency(device)
         versions = {name: found for name in _LIBRARIES if (found := _version(name))}
         versions |= {"studio": version("colophon"), "device": device.title}
         self.send(Ready(device.name, versions, network, _memory(device, residency)))
@@ -133,7 +138,35 @@ class Child:
         self._stopped = {entry for entry in self._stopped if entry[0] > run.batch}
 
     def _make(self, run: Run, device: Device, residency: Residency[Model]) -> None:
-        progress = _Progress(self, run)
+        made = itertools.count()
+        need: Need | None = run.need.doubled() if device.name == "cpu" else run.need
+        rest, failure = run.orders, OutOfMemory()
+        while need is not None:
+            try:
+                for order, draft in self._drafts(run, need, rest, device, residency):
+                    number = next(made)
+                    rest = rest[1:]
+                    if self.wanted(run, order.job):
+                        draft.spool(run.spool / f"{number:05d}")
+                        self.send(Spooled(run.batch, number, time.monotonic() - self._began))
+                return
+            except OutOfMemory as error:
+                failure = OutOfMemory(error.message, hint=error.hint)
+            # Out here no traceback keeps the failed run's tensors in memory. What is spooled stays.
+            if not residency.make_room(need.name):
+                need = residency.slower(need)
+        raise failure
+
+    def _drafts(
+        self,
+        run: Run,
+        need: Need,
+        orders: tuple[Order, ...],
+        device: Device,
+        residency: Residency[Model],
+    ) -> Iterator[tuple[Order, Draft]]:
+        """Each of `orders` with its draft, from the model in the placement that fits `need`."""
+        progress = _Progress(self, replace(run, orders=orders), residency)
         progress.check()
 
         def load(placement: str) -> Model:
@@ -143,29 +176,24 @@ class Child:
             self.moved()
             return model
 
-        need = run.need
-        if device.name == "cpu" and run.spec.dtype == "float16":
-            # Processors compute half precision in full, whatever the card says.
-            need = replace(need, weights=2 * need.weights, working=2 * need.working)
         with residency.lease(need, run.revision, load) as model:
-            if not run.orders:
+            if not orders:
                 return
             progress.check()
-            drafts = model.generate(run.orders, progress)
-            for number, (order, draft) in enumerate(zip(run.orders, drafts, strict=True)):
+            self._began = time.monotonic()
+            for order, draft in zip(orders, model.generate(orders, progress), strict=True):
                 self.moved()
-                if self.wanted(run, order.job):
-                    draft.spool(run.spool / f"{number:05d}")
-                    self.send(Spooled(run.batch, number))
+                yield order, draft
                 progress.check()
 
 
 class _Progress:
     """What a running batch tells; see `studio.families.Progress`."""
 
-    def __init__(self, child: Child, run: Run) -> None:
+    def __init__(self, child: Child, run: Run, residency: Residency[Model]) -> None:
         self._child = child
         self._run = run
+        self._residency = residency
         #: The batch's jobs, each with its orders' places in the batch.
         self.jobs: dict[str, list[int]] = {}
         for number, order in enumerate(run.orders):
@@ -199,10 +227,25 @@ class _Progress:
         whose = self._run.orders[order]
         self.tell(whose.job, TextDelta(delta, whose.index))
 
+    def make_room(self) -> bool:
+        """Evict every other model; whether there was one."""
+        return self._residency.make_room(self._run.spec.name)
+
 
 def _memory(device: Device, residency: Residency[Model]) -> Memory:
     room = device.room()
-    return Memory(room.total, room.free, psutil.Process().memory_info().rss, residency.names)
+    # What is still idle after this lies in fragments.
+    if device.idle() > room.free / 4:
+        device.release()
+    return Memory(
+        room.total,
+        room.free,
+        psutil.Process().memory_info().rss,
+        residency.residents,
+        tuple(residency.evictions),
+        device.idle(),
+        time.monotonic(),
+    )
 
 
 def _version(name: str) -> str | None:

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from studio.errors import InvalidRequest, NotFound, StudioError
-from studio.provenance.manifest import read
+from studio.provenance.manifest import Report, read
 
 #: What may be opened as a picture, and what each is to the manifest reader.
 _MEDIA_TYPES = {
@@ -78,7 +78,7 @@ def decode(order: Mapping[str, Any]) -> dict[str, Any]:
             format_name = str(picture.format)
             media_type = _MEDIA_TYPES[format_name]
             if format_name in _WITHOUT_MANIFEST:
-                manifest: dict[str, Any] = {"state": "absent"}
+                manifest = Report("absent").record()
             else:
                 with path.open("rb") as again:
                     manifest = read(again, media_type, order["anchors"]).record()
@@ -129,6 +129,10 @@ def _upright(picture: Image.Image, short_side: int) -> Image.Image:
     """The first frame, decoded, reduced if it is much too large, and turned as its EXIF says."""
     try:
         picture.load()
+        if picture.mode.startswith("I"):
+            # Sixteen bits to a sample; converted by the library, all but the darkest were white.
+            picture = ImageOps.exif_transpose(picture)
+            picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
         factor = min(picture.size) // short_side if short_side else 1
         if factor > 1:
             if picture.mode not in ("L", "RGB", "RGBA"):

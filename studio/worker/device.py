@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from dataclasses import dataclass
 
 import psutil
@@ -26,8 +29,23 @@ class Device:
         if not self.name.startswith("cuda"):
             return Room(host.total, host.available, host.available, shared=True)
         free, total = torch.cuda.mem_get_info(self.name)
-        idle = torch.cuda.memory_reserved(self.name) - torch.cuda.memory_allocated(self.name)
-        return Room(total, free + idle, host.available)
+        return Room(total, free + self.idle(), host.available)
+
+    def idle(self) -> int:
+        """Bytes that torch holds on the device and does not use."""
+        if not self.name.startswith("cuda"):
+            return 0
+        return torch.cuda.memory_reserved(self.name) - torch.cuda.memory_allocated(self.name)
+
+    def release(self) -> None:
+        """Give back to the system what Python and torch hold and do not use."""
+        gc.collect()
+        if self.name.startswith("cuda"):
+            torch.cuda.empty_cache()
+        elif self.name == "mps":
+            torch.mps.empty_cache()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
 
     def healthy(self) -> bool:
         """Whether the device still answers. After a CUDA error it never does in this process."""
@@ -59,6 +77,6 @@ def open_device(name: str) -> Device:
     except (RuntimeError, AssertionError) as error:
         raise Unavailable(
             f"The device {name!r} cannot be used: {str(error).partition(chr(10))[0]}",
-            hint="Set STUDIO_DEVICE to auto, cpu, mps or cuda:0; `studio doctor` knows more.",
+            hint="Set STUDIO_DEVICES to auto, cpu, mps or cuda:0; `studio doctor` knows more.",
         ) from None
     return Device(name, title)

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, TypeAda
 from studio.errors import ErrorRecord
 from studio.families import Order, Spec
 from studio.job import Event, Loading, Step, TextDelta
-from studio.memory import Need
+from studio.memory import Eviction, Need, Resident
 
 #: The longest line in bytes. A preview of 128 × 128 px takes 64 kB of it.
 MAX_LINE = 1_000_000
@@ -69,8 +69,14 @@ class Memory:
     free: int
     #: The child's own main memory.
     rss: int
-    #: The cards whose models are in memory.
-    resident: tuple[str, ...]
+    #: The models in memory; when they were used is on the child's own clock.
+    residents: tuple[Resident, ...]
+    #: The last models that left, oldest first.
+    evictions: tuple[Eviction, ...]
+    #: What the device's library holds beyond what is in use.
+    idle: int
+    #: The child's clock now, in seconds.
+    clock: float
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,8 @@ class Spooled:
 
     batch: int
     order: int
+    #: How long the model had taken over the batch by then, loading it left out.
+    seconds: float
     kind: Literal["spooled"] = "spooled"
 
 

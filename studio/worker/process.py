@@ -77,11 +77,11 @@ class ChildProcess:
         self._listener = asyncio.create_task(self._listen(reader), name="device child")
 
     @classmethod
-    async def spawn(cls, settings: Settings) -> ChildProcess:
-        """Start a child for the settings' device; its first message is `Ready` or `Failed`."""
+    async def spawn(cls, settings: Settings, device: str) -> ChildProcess:
+        """Start a child for the device so called; its first message is `Ready` or `Failed`."""
         ours, theirs = socket.socketpair()
         with theirs, open_log(settings.home / "logs" / "worker.log") as log:
-            arguments = [theirs.fileno(), os.getpid(), settings.device, settings.hang_seconds / 6]
+            arguments = [theirs.fileno(), os.getpid(), device, settings.hang_seconds / 6]
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",

@@ -20,7 +20,8 @@ from studio.cards import Card
 from studio.errors import Broken, Cancelled, StudioError, Unavailable
 from studio.families import Order, Spec
 from studio.job import Event
-from studio.memory import need_of
+from studio.memory import Eviction, need_of
+from studio.pace import Speed
 from studio.settings import Settings
 from studio.worker.pipe import (
     Began,
@@ -42,6 +43,20 @@ _LOG = logging.getLogger(__name__)
 #: last had the same models: nothing else is a sure cure for a leak.
 _DRIFT_BYTES = 1_000_000_000
 _DRIFT_SHARE = 1.5
+#: And when the device's library still holds this share of what is free, and does not use it.
+_IDLE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A model in memory; bytes while nobody uses it."""
+
+    name: str
+    placement: str
+    device_bytes: int
+    host_bytes: int
+    #: How many seconds ago it was last used, as of the last batch's end.
+    unused: float
 
 
 @dataclass(frozen=True)
@@ -58,10 +73,18 @@ class LaneState:
     rss: int = 0
     #: The cards whose models are in memory.
     resident: tuple[str, ...] = ()
+    #: The same models, with what they take.
+    kept: tuple[Kept, ...] = ()
+    #: The last models that left memory, and why; oldest first.
+    evictions: tuple[Eviction, ...] = ()
+    #: What the device's library holds beyond what is in use.
+    idle: int = 0
     #: What would make the next draft: studio, torch, diffusers, device …
     versions: Mapping[str, str] = field(default_factory=dict)
     #: What keeps the child off the network: `namespace` (the kernel) or `refusal` (Python only).
     network: str | None = None
+    #: What was measured on such a device, by model, request and size of batch.
+    speeds: tuple[Speed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,8 @@ class Made:
     versions: Mapping[str, str]
     #: How many orders ran in its batch.
     batch: int
+    #: How long the model had taken over the batch by then.
+    seconds: float
 
 
 @dataclass
@@ -93,16 +118,21 @@ class _Batch:
 class Lane:
     """One device. It belongs to one event loop; `discard` alone may be called from any thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    #: How many batches it takes at a time.
+    at_once = 1
+
+    def __init__(self, settings: Settings, device: str = "auto", number: int = 0) -> None:
+        """A lane for the device called `device`; no two of a host have the same `number`."""
         self._settings = settings
-        self._spool = settings.home / "spool"
+        self._device = device
+        self._spool = settings.home / "spool" / str(number)
         self._turn = asyncio.Lock()
         self._numbers = itertools.count(1)
         self._batches: list[_Batch] = []
         self._child: ChildProcess | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._state = LaneState(settings.device)
+        self._state = LaneState(device)
         #: The child's main memory when it was last smallest, by the models it had.
         self._smallest: dict[tuple[str, ...], int] = {}
 
@@ -217,7 +247,7 @@ class Lane:
                 case Told(job=job, event=event):
                     if job in {order.job for order in batch.wanted()}:
                         tell(job, event)
-                case Spooled(order=number) if number in awaited:
+                case Spooled(order=number, seconds=seconds) if number in awaited:
                     awaited.remove(number)
                     # The path is ours, whatever the child says: it may only choose a number.
                     order = batch.orders[number]
@@ -226,7 +256,9 @@ class Lane:
                         self.discard(draft)
                     else:
                         batch.handed_over.add(number)
-                        yield Made(order, draft, self._state.versions, len(batch.orders))
+                        yield Made(
+                            order, draft, self._state.versions, len(batch.orders), seconds
+                        )
                 case Finished(memory=memory):
                     batch.child = None
                     self._heard(memory)
@@ -261,7 +293,7 @@ class Lane:
         how = ""
         # Once more, since a child may be killed while it starts; not for ever.
         for _ in range(2):
-            child = self._child = await ChildProcess.spawn(self._settings)
+            child = self._child = await ChildProcess.spawn(self._settings, self._device)
             first: FromChild | Gone | None = None
             try:
                 first = await child.messages.get()
@@ -300,14 +332,21 @@ class Lane:
             total=memory.total,
             free=memory.free,
             rss=memory.rss,
-            resident=memory.resident,
+            resident=tuple(resident.name for resident in memory.residents),
+            kept=tuple(
+                Kept(r.name, r.placement, r.device, r.host, memory.clock - r.used)
+                for r in memory.residents
+            ),
+            evictions=memory.evictions,
+            idle=memory.idle,
         )
 
     def _drifted(self) -> bool:
-        """Whether the child has grown without reason."""
+        """Whether the child has grown without reason, or its device is in fragments."""
         resident, rss = self._state.resident, self._state.rss
         smallest = self._smallest[resident] = min(rss, self._smallest.get(resident, rss))
-        return rss > max(smallest + _DRIFT_BYTES, smallest * _DRIFT_SHARE)
+        grown = rss > max(smallest + _DRIFT_BYTES, smallest * _DRIFT_SHARE)
+        return grown or self._state.idle > _IDLE_SHARE * max(self._state.free, _DRIFT_BYTES)
 
     def _dismiss(self, child: ChildProcess) -> None:
         """Give the child no more work, and see to it that it ends."""
@@ -329,6 +368,8 @@ class Lane:
     def _empty_spool(self) -> None:
         # Errors are those of a thread that discards its draft at the same moment.
         shutil.rmtree(self._spool, ignore_errors=True)
+        with suppress(OSError):
+            self._spool.parent.rmdir()
 
 
 def _run(batch: _Batch, card: Card, folder: Path, revision: str, place: Path) -> Run:

@@ -152,6 +152,23 @@ def test_the_list_is_the_owners_newest_first_and_pages_meet(tmp_path: Path) -> N
     run(test)
 
 
+def test_what_ended_long_ago_is_forgotten(tmp_path: Path) -> None:
+    async def test() -> None:
+        runner = Runner()
+        async with runner.store(tmp_path) as store:
+            old, waiting = new_job(), new_job()
+            for job in (old, waiting):
+                await store.put(job)
+            await until(lambda: len(runner.outcomes) == 2)
+            runner.outcomes[old.id].set_result(DONE)
+            await until(lambda: runner.settled)
+            assert await store.forget(time.time() - 60) == 0
+            assert await store.forget(time.time() + 60) == 1
+            assert await store.list("ann", limit=9) == [waiting]
+
+    run(test)
+
+
 def test_an_outcome_tells_why(tmp_path: Path) -> None:
     async def test() -> None:
         runner = Runner()

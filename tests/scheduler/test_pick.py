@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.scheduler import LOOK_AHEAD, MOST_SKIPS, Waiting, in_line, pick
+from studio.scheduler import LOOK_AHEAD, MOST_SKIPS, Waiting, forecast, in_line, pick
 
 CARDS = ("sd15", "sdxl", "music")
 NOW = 10_000.0
@@ -18,6 +19,11 @@ NOW = 10_000.0
 def waiting(job: str, **values: object) -> Waiting:
     plain = Waiting(job, "ann", "sd15", "512", priority=0, since=NOW, outputs=1)
     return replace(plain, **values)
+
+
+def up_to(batch: int) -> Callable[[Waiting, int], int]:
+    """Batches as large as there is work for, and no larger than `batch`."""
+    return lambda _leader, alike: min(batch, alike)
 
 
 entries = st.lists(
@@ -43,7 +49,7 @@ shares = st.dictionaries(st.sampled_from(("ann", "bob", "cid")), st.floats(0, 10
 def test_a_pick_is_whole(
     line: list[Waiting], resident: frozenset[str], served: dict[str, float], batch: int
 ) -> None:
-    chosen = pick(line, resident, NOW, served=served, most=dict.fromkeys(CARDS, batch))
+    chosen = pick(line, resident, NOW, served=served, most=up_to(batch))
     if chosen is None:
         assert not line
         return
@@ -69,8 +75,8 @@ def test_a_pick_depends_on_nothing_else(
 ) -> None:
     mixed = list(line)
     chance.shuffle(mixed)  # type: ignore[attr-defined]
-    assert pick(line, resident, NOW, served=served, most=dict.fromkeys(CARDS, batch)) == pick(
-        mixed, resident, NOW, served=served, most=dict.fromkeys(CARDS, batch)
+    assert pick(line, resident, NOW, served=served, most=up_to(batch)) == pick(
+        mixed, resident, NOW, served=served, most=up_to(batch)
     )
 
 
@@ -124,7 +130,11 @@ def test_a_whole_history_ends_and_nobody_is_passed_over_too_often(
         coming = coming[2:]
         now += 1
         chosen = pick(
-            list(line.values()), resident, now, served=served, most=dict.fromkeys(CARDS, batch)
+            list(line.values()),
+            resident,
+            now,
+            served=served,
+            most=up_to(batch),
         )
         assert chosen is not None
         if chosen.passed:
@@ -175,6 +185,32 @@ def test_a_thousand_waiting_are_chosen_from_quickly() -> None:
     ]
     began = time.thread_time()
     for _ in range(100):
-        pick(line, {"sdxl"}, NOW, served={"o1": 3.0}, most={"sdxl": 4})
+        pick(line, {"sdxl"}, NOW, served={"o1": 3.0}, most=up_to(4))
     # 2,000 a second are wanted; the limit leaves room for a slow and busy machine.
     assert 100 / (time.thread_time() - began) > 1000
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.floats(0, 100), st.sets(st.integers(0, 2), min_size=1).map(sorted)
+        ),
+        max_size=20,
+    ),
+    st.lists(st.none() | st.floats(0, 100), min_size=3, max_size=3),
+)
+def test_a_forecast_keeps_the_line(
+    line: list[tuple[float | None, list[int]]], free: list[float | None]
+) -> None:
+    starts = forecast(line, free)
+    assert len(starts) == len(line)
+    last: dict[tuple[int, ...], float] = {}
+    for start, (_, lanes) in zip(starts, line, strict=True):
+        if start is not None:
+            assert start >= last.get(tuple(lanes), 0.0), "nobody overtakes on the same lanes"
+            last[tuple(lanes)] = start
+
+
+def test_a_forecast_adds_up() -> None:
+    line = [(10.0, [0]), (5.0, [0, 1]), (None, [1]), (1.0, [1]), (1.0, [0])]
+    assert forecast(line, [2.0, 3.0]) == [2.0, 3.0, 8.0, None, 12.0]

@@ -75,11 +75,13 @@ class Watcher:
 
 
 @asynccontextmanager
-async def open_lane(home: Path, **settings: Any) -> AsyncIterator[Watcher]:
+async def open_lane(
+    home: Path, device: str = "cpu", **settings: Any
+) -> AsyncIterator[Watcher]:
     """A lane that is closed again, and whose child then is gone."""
     home.mkdir(exist_ok=True)
-    given = {"device": "cpu", "idle_seconds": 60, "hang_seconds": 30} | settings
-    lane = Lane(Settings(home=home, **given))
+    given = {"idle_seconds": 60, "hang_seconds": 30} | settings
+    lane = Lane(Settings(home=home, **given), device)
     await lane.start()
     try:
         yield Watcher(lane)

@@ -40,11 +40,11 @@ async def test_a_batch_comes_back_in_order_with_its_events(home: Path) -> None:
 
 
 async def test_the_spool_is_private_and_leaves_nothing(home: Path) -> None:
-    leftover = home / "spool" / "7" / "00000"
+    leftover = home / "spool" / "0" / "7" / "00000"
     leftover.mkdir(parents=True)
     async with open_lane(home) as watcher:
         assert not leftover.exists()
-        spool = home / "spool"
+        spool = home / "spool" / "0"
         assert stat.S_IMODE(spool.stat().st_mode) == 0o700
         made = await watcher.make(orders("", ""))
         for path in made[0].place.rglob("*"):
@@ -85,7 +85,7 @@ async def test_cancelling_one_job_of_a_batch_leaves_the_others(home: Path) -> No
         assert [one.order.job for one in made] == ["wanted"]
         told = [job for job, event in watcher.events if isinstance(event, Step)]
         assert told.count("unwanted") < told.count("wanted")
-        assert not list((home / "spool").rglob("00000/00000/draft.json"))
+        assert not list((home / "spool" / "0").rglob("00000/00000/draft.json"))
 
 
 async def test_cancel_while_the_batch_waits_for_its_turn_or_for_the_child(home: Path) -> None:
@@ -129,11 +129,39 @@ async def test_what_does_not_fit_is_refused_before_it_is_loaded(home: Path) -> N
         assert watcher.events == []
 
 
+async def test_what_runs_out_of_memory_is_tried_again_without_the_other_models(home: Path) -> None:
+    async with open_lane(home) as watcher:
+        await watcher.make(orders("calm"), card("other"))
+        made = await watcher.make(orders("calm", "starve", "calm"))
+        assert [one.order.index for one in made] == [0, 1, 2], "each once, and in order"
+        assert len({one.place for one in made}) == 3
+        state = watcher.lane.state
+        assert state.resident == ("trouble",)
+        (kept,) = state.kept
+        assert (kept.name, kept.placement, kept.host_bytes) == ("trouble", "full", 0)
+        assert kept.device_bytes == 1_000_000
+        assert 0 <= kept.unused < 20
+        assert [(gone.name, gone.why) for gone in state.evictions] == [
+            ("other", "made room for trouble")
+        ]
+
+
+async def test_out_of_memory_with_nothing_to_evict_is_said_and_the_child_lives_on(
+    home: Path,
+) -> None:
+    async with open_lane(home) as watcher:
+        with pytest.raises(OutOfMemory, match="no memory left"):
+            await watcher.make(orders("starve"))
+        pid = watcher.lane.state.pid
+        assert len(await watcher.make(orders("calm"))) == 1
+        assert watcher.lane.state.pid == pid
+
+
 async def test_warming_loads_and_makes_nothing(home: Path) -> None:
     async with open_lane(home) as watcher:
         await watcher.lane.warm(card(), Path("/nowhere"), "1")
         assert watcher.lane.state.resident == ("trouble",)
-        assert list((home / "spool").iterdir()) == []
+        assert list((home / "spool" / "0").iterdir()) == []
         await watcher.make(orders("steps 1"))
         assert Loading("trouble") not in [event for _, event in watcher.events]
 

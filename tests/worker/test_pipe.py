@@ -9,7 +9,7 @@ import pytest
 from studio.errors import Broken
 from studio.families import Order, Spec
 from studio.job import Preview, Step, TextDelta
-from studio.memory import Need
+from studio.memory import Eviction, Held, Need, Part, Resident, Stage
 from studio.worker import process
 from studio.worker.pipe import (
     MAX_LINE,
@@ -30,14 +30,29 @@ from studio.worker.pipe import (
     to_line,
 )
 
-MEMORY = Memory(total=8, free=4, rss=2, resident=("a", "b"))
+MEMORY = Memory(
+    total=8,
+    free=4,
+    rss=2,
+    residents=(Resident("a", "full", (Held("a/denoise", 3, 0),), used=1.5),),
+    evictions=(Eviction("b", "made room for a", 3, 0),),
+    idle=1,
+    clock=2.5,
+)
 DOWN: list[ToChild] = [
     Run(
         1,
         "diffusers",
         Spec("a", Path("/models/a"), "float16", None, {"upscale": 8, "arguments": {"x": 0.1}}),
         "abc",
-        Need("a", 2**40, 3),
+        Need(
+            "a",
+            (Part("a/denoise", 1 << 40, 3, 2),),
+            (Stage("denoise", ("a/denoise",), 5),),
+            fastest="model-offload",
+            quantisable=True,
+            half=True,
+        ),
         (Order("job", 0, "text-to-image", {"prompt": "é\n\u2028", "guidance": 7.1}, 2**53 - 1),),
         Path("/spool/1"),
     ),
@@ -49,7 +64,7 @@ UP: list[FromChild] = [
     Began(1),
     Told(1, "job", Step(1, 2, 0, Preview(1, 1, bytes([0, 255, 10])))),
     Told(1, "job", TextDelta("line\nline")),
-    Spooled(1, 0),
+    Spooled(1, 0, 0.5),
     Finished(1, MEMORY),
     Failed(None, Broken().record(), fatal=True),
 ]

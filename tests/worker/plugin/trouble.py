@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.draft import Draft
+from studio.errors import OutOfMemory
 from studio.families import Order, Progress, Spec
 from studio.job import Preview
 
@@ -27,6 +28,8 @@ class Trouble:
 
 
 class Model:
+    starved = False
+
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
         for number, order in enumerate(batch):
             trouble, _, how = order.request["prompt"].partition(" ")
@@ -53,6 +56,9 @@ class Model:
                     with socket.socket(fileno=os.dup(int(sys.argv[1]))) as host:
                         host.sendall(how.encode() + b"\n")
                     time.sleep(1000)
+                case "starve" if not self.starved:
+                    self.starved = True
+                    raise OutOfMemory("There is no memory left.")
                 case "tell":
                     progress.text(number, json.dumps(confidences()))
             pixels = np.full((2, 2, 3), order.seed % 256, dtype=np.uint8)

@@ -1,0 +1,170 @@
+"""The sizes that memory is planned with, all in bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from studio.cards import Card
+
+
+@dataclass(frozen=True)
+class Part:
+    """One component of a model: a text encoder, a denoiser, a decoder."""
+
+    #: Which weights, in which precision. Parts of equal keys are in memory once.
+    key: str
+    weights: int
+    #: The most of it that group offload has on the device at a time.
+    block: int
+    #: The weights in the placement `quantised`.
+    quantised: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a run. Stages follow each other, so a run takes the most of any, not the sum."""
+
+    #: `encode`, `denoise` or `decode`.
+    name: str
+    #: Keys of the parts that compute in it.
+    parts: tuple[str, ...]
+    #: Activations beside the weights, for the batch in hand.
+    working: int
+
+
+@dataclass(frozen=True)
+class Need:
+    """What running a model takes."""
+
+    #: The card's name.
+    name: str
+    parts: tuple[Part, ...]
+    stages: tuple[Stage, ...]
+    #: The fastest placement worth trying; slower ones were learned the hard way.
+    fastest: str = "full"
+    #: Whether the weights may be stored in 8 bits, which changes the output a little.
+    quantisable: bool = False
+    #: Whether the weights are in half precision, which processors compute in full.
+    half: bool = False
+
+    @property
+    def weights(self) -> int:
+        """All weights."""
+        return sum(part.weights for part in self.parts)
+
+    @property
+    def working(self) -> int:
+        """The activations of the stage that has the most."""
+        return max((stage.working for stage in self.stages), default=0)
+
+    def doubled(self) -> Need:
+        """The same in full precision, if it is in half."""
+        if not self.half:
+            return self
+        return replace(
+            self,
+            half=False,
+            parts=tuple(
+                replace(part, weights=2 * part.weights, block=2 * part.block) for part in self.parts
+            ),
+            stages=tuple(replace(stage, working=2 * stage.working) for stage in self.stages),
+        )
+
+
+@dataclass(frozen=True)
+class Room:
+    """The memory there is."""
+
+    total: int
+    #: Free on the device now, with the residents in place.
+    free: int
+    #: Free in main memory now. The same as `free` where the device has no memory of its own.
+    host_free: int
+    #: Whether the device computes in main memory: a processor, or an integrated GPU.
+    shared: bool = False
+
+
+class Device(Protocol):
+    """A processor or an accelerator, as far as memory goes."""
+
+    @property
+    def name(self) -> str:
+        """What torch calls it: `cpu`, `mps`, `cuda:0`."""
+
+    def room(self) -> Room:
+        """The memory there is now; what the library holds and does not use counts as free."""
+
+    def release(self) -> None:
+        """Give back to the system what the library holds and does not use."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What one part of a resident model takes while nobody uses it."""
+
+    key: str
+    device: int
+    host: int
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A model in memory; `used` is when, on any clock that only grows."""
+
+    name: str
+    placement: str
+    parts: tuple[Held, ...]
+    used: float
+    #: A busy model is never evicted.
+    busy: bool = False
+
+    @property
+    def device(self) -> int:
+        """Bytes on the device."""
+        return sum(part.device for part in self.parts)
+
+    @property
+    def host(self) -> int:
+        """Bytes in main memory beside it."""
+        return sum(part.host for part in self.parts)
+
+
+#: How a latent diffusion model's weights divide, for want of a look at its files: the denoiser is
+#: three quarters, and no block of it more than a tenth of all.
+_SHARES = {"encode": 0.2, "denoise": 0.75, "decode": 0.05}
+_BLOCK = 0.1
+
+
+def need_of(card: Card, requests: Sequence[Mapping[str, Any]]) -> Need:
+    """What running a batch of `requests` on `card` takes, by the card's own figures.
+
+    A card's working memory is for one output of its default size; activations grow with the
+    pixels of the largest request, and with how many the card's family makes at once.
+    """
+    block = card.studio
+    sides = ("width", "height")
+    pixels = math.prod(float(str(block.defaults.get(side, 1))) for side in sides)
+    largest = max(
+        (math.prod(request.get(side) or 1 for side in sides) for request in requests), default=1
+    )
+    together = min(len(requests) or 1, int(block.options.get("batch", 1)))
+    scale = together * (max(1.0, largest / pixels) if pixels > 1 else 1.0)
+    weights, working = block.memory.weights * 1e6, int(block.memory.working * 1e6 * scale)
+    parts, stages = [], []
+    for stage, share in _SHARES.items():
+        key = f"{card.name}/{stage}"
+        size = int(weights * share)
+        # Only the denoiser is ever stored in 8 bits.
+        small = size // 2 if stage == "denoise" else size
+        parts.append(Part(key, size, min(size, int(weights * _BLOCK)), small))
+        stages.append(Stage(stage, (key,), working))
+    return Need(
+        card.name,
+        tuple(parts),
+        tuple(stages),
+        quantisable=bool(block.options.get("quantised", False)),
+        half=block.dtype == "float16",
+    )

@@ -1,0 +1,202 @@
+"""The line: whose turn it is, what shares a batch, changing places, and how long it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.errors import InvalidRequest, NotFound, OutOfMemory
+from studio.job import JobState
+from studio.pace import kind_of
+from tests.hosts import SMALL, fake_host, finished, run, until
+
+
+def test_owners_take_turns_and_priority_goes_first(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        lane.go.clear()
+        async with host:
+            ann, bob = host.client("ann"), host.client("bob")
+            jobs = [await ann.submit("imagine", SMALL)]
+            await until(lambda: lane.batches)
+            jobs += [await ann.submit("imagine", SMALL) for _ in range(2)]
+            jobs.append(await bob.submit("imagine", SMALL))
+            jobs.append(await ann.submit("imagine", SMALL, priority=1))
+            await until(lambda: len(host.dispatcher.queue()) == 5)
+            lane.go.set()
+            for job in jobs:
+                await finished(ann if job.owner == "ann" else bob, job.id)
+            ran = [order.job for batch in lane.batches for order in batch]
+            a1, a2, a3, b1, urgent = (job.id for job in jobs)
+            assert ran == [a1, urgent, b1, a2, a3]
+
+    run(test)
+
+
+def test_jobs_alike_share_a_batch_once_it_has_proved_faster(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        lane.go.clear()
+        async with host:
+            client = host.client("ann")
+            order = {**SMALL, "model": "twins"}
+            jobs = [await client.submit("imagine", order)]
+            await until(lambda: lane.batches)
+            jobs += [
+                await client.submit("imagine", {**order, "count": 2}),
+                await client.submit("imagine", {**order, "width": 128}),
+                await client.submit("imagine", {**order, "prompt": "other", "count": 2}),
+            ]
+            for size in (1, 1, 2, 2, 3, 3):
+                host.paces.learn(jobs[0], "none", size, 1.0)
+            await until(lambda: len(host.dispatcher.queue()) == 4)
+            lane.go.set()
+            for job in jobs:
+                assert (await finished(client, job.id)).state is JobState.DONE
+            batches = [[jobs.index(client_job(jobs, o.job)) for o in b] for b in lane.batches]
+            assert batches == [[0], [1, 1, 3], [2], [3]]
+            notes = [(await client.artifact(a.id)).note.batch for a in await client.artifacts()]
+            assert sorted(notes) == [1, 1, 1, 3, 3, 3]
+
+    def client_job(jobs: list, job: str) -> object:  # type: ignore[type-arg]
+        return next(one for one in jobs if one.id == job)
+
+    run(test)
+
+
+def test_a_job_can_change_places_with_ones_own(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        lane.go.clear()
+        async with host:
+            ann, bob = host.client("ann"), host.client("bob")
+            first, *own = [(await ann.submit("imagine", SMALL)).id for _ in range(5)]
+            his = (await bob.submit("imagine", SMALL)).id
+            await until(lambda: len(host.dispatcher.queue()) == 6)
+            before = [turn.job.id for turn in host.dispatcher.queue()].index(his)
+
+            async def line() -> list[str]:
+                turns = host.dispatcher.queue()
+                assert [turn.job.id for turn in turns].index(his) == before, "nobody else moves"
+                return [turn.job.id for turn in turns if turn.job.id in own]
+
+            a, b, c, d = own
+            await ann.move(d, a)
+            assert await line() == [d, a, b, c]
+            await ann.move(c, a)
+            assert await line() == [d, c, a, b]
+            await ann.move(b, a)
+            assert await line() == [d, c, b, a]
+            await ann.move(d)
+            assert await line() == [c, b, a, d]
+            for job, ahead in ((a, first), (first, a), (a, his)):
+                with pytest.raises((InvalidRequest, NotFound)):
+                    await ann.move(job, ahead)
+        host, lane = fake_host(home)
+        lane.go.clear()
+        async with host:
+            await until(lambda: len(host.dispatcher.queue()) == 6)
+            # The lane takes whichever it is handed first; all others stand as they did.
+            waiting = [turn.job.id for turn in host.dispatcher.queue() if turn.place]
+            order = [job for job in (c, b, a, d) if job in waiting]
+            assert [job for job in waiting if job in own] == order, "it outlasts the host"
+            lane.go.set()
+            for job in own:
+                await finished(host.client("ann"), job)
+
+    run(test)
+
+
+def test_what_failed_or_was_stopped_can_be_ordered_again(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home, errors=[OutOfMemory()])
+        async with host:
+            ann = host.client("ann")
+            failed = await finished(ann, (await ann.submit("imagine", SMALL)).id)
+            assert failed.state is JobState.FAILED
+            lane.go.clear()
+            again = await ann.retry(failed.id)
+            assert (again.request, again.task) == (failed.request, failed.task)
+            assert (await ann.retry(failed.id)).id == again.id, "pressed twice"
+            with pytest.raises(InvalidRequest):
+                await ann.retry(again.id)
+            with pytest.raises(NotFound):
+                await host.client("bob").retry(failed.id)
+            await ann.cancel(again.id)
+            lane.go.set()
+            await finished(ann, again.id)
+            third = await finished(ann, (await ann.retry(failed.id)).id)
+            assert third.state is JobState.DONE
+            assert (await ann.artifact(third.artifacts[0])).note.seed == failed.request["seed"]
+
+    run(test)
+
+
+def test_whoever_waits_is_told_how_long(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        lane.go.clear()
+        async with host:
+            ann, bob = host.client("ann"), host.client("bob")
+            jobs = [await ann.submit("imagine", {**SMALL, "count": 2}) for _ in range(3)]
+            await until(lambda: len(host.dispatcher.queue()) == 3)
+            assert [place.starts_in for place in await bob.queue()] == [0.0, None, None]
+            lane.go.set()
+            for job in jobs:
+                await finished(ann, job.id)
+            lane.go.clear()
+            host.paces.learn(jobs[0], "none", 1, 10.0)
+            host.paces.learn(jobs[0], "none", 1, 10.0)
+            seconds = host.paces.seconds(kind_of(jobs[0]), "none", 1)
+            assert seconds is not None
+            jobs = [await ann.submit("imagine", {**SMALL, "count": 2}) for _ in range(3)]
+            await until(lambda: len(host.dispatcher.queue()) == 3)
+            places = await bob.queue()
+            assert [place.seconds for place in places[1:]] == [2 * seconds] * 2
+            assert places[1].starts_in == pytest.approx(seconds, abs=1)
+            assert places[2].starts_in == pytest.approx(3 * seconds, abs=1)
+            lane.go.set()
+            for job in jobs:
+                await finished(ann, job.id)
+
+    run(test)
+
+
+def test_an_exact_job_is_made_alone(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        lane.go.clear()
+        async with host:
+            client = host.client("ann")
+            order = {**SMALL, "model": "twins", "exact": True, "count": 2}
+            jobs = [await client.submit("imagine", order) for _ in range(2)]
+            for size in (1, 1, 3, 3):
+                host.paces.learn(jobs[0], "none", size, 1.0)
+            await until(lambda: len(host.dispatcher.queue()) == 2)
+            lane.go.set()
+            for job in jobs:
+                await finished(client, job.id)
+            assert [len(batch) for batch in lane.batches] == [1] * 4
+            notes = [(await client.artifact(a.id)).note.batch for a in await client.artifacts()]
+            assert notes == [1] * 4
+
+    run(test)
+
+
+def test_a_batch_that_does_not_fit_is_tried_one_by_one_and_not_again(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home, errors=[None, None, None, OutOfMemory()])
+        async with host:
+            client = host.client("ann")
+            order = {**SMALL, "model": "twins", "count": 1}
+            jobs = [await client.submit("imagine", order) for _ in range(3)]
+            for job in jobs:
+                await finished(client, job.id)
+            many = await finished(
+                client, (await client.submit("imagine", {**order, "count": 6})).id
+            )
+            assert many.state is JobState.DONE
+            assert [len(batch) for batch in lane.batches] == [1] * 3 + [2] + [1] * 6
+
+    run(test)

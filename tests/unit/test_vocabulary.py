@@ -1,0 +1,51 @@
+"""What a small model says about words that it does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.cards import Catalog
+from studio.job import Job, JobState, Remark
+from studio.settings import Settings
+from studio.vocabulary import read_vocabulary, remarks_on
+
+GROUPS = {"colours": ("red", "purple"), "things": ("circle", "cross"), "small": ("a", "and")}
+
+
+def test_every_unknown_word_is_named_once_with_those_like_it() -> None:
+    assert remarks_on("A red circle and 2 purpel Snowmen, purpel!", GROUPS) == (
+        Remark("purpel", ("purple",)),
+        Remark("snowmen"),
+    )
+    assert "Did you mean purple?" in Remark("purpel", ("purple",)).sentence
+
+
+def test_known_words_pass_in_any_case_and_number() -> None:
+    assert remarks_on("RED circles, crosses", GROUPS) == ()
+    assert remarks_on("", GROUPS) == ()
+
+
+def test_a_model_without_a_list_says_nothing(tmp_path: Path) -> None:
+    assert read_vocabulary(tmp_path) == {}
+    assert remarks_on("anything at all", {}) == ()
+
+
+def test_the_starter_knows_the_words_of_its_own_examples(home: Path) -> None:
+    catalog = Catalog.open(Settings(home=home))
+    card = catalog["starter-pictures"]
+    groups = read_vocabulary(catalog.folder(card))
+    assert "yellow" in groups["colours"]
+    examples = [one["text"] for one in card.metadata["widget"]]
+    assert examples
+    assert [remarks_on(text, groups) for text in examples] == [()] * len(examples)
+
+
+def test_remarks_travel_with_the_job() -> None:
+    job = Job(
+        "1" * 32, "ann", "text-to-image", "x", {}, 0, 0.0, remarks=(Remark("purpel", ("purple",)),)
+    )
+    assert Job.from_record(job.record()) == job
+    # Jobs that were stored before there were remarks.
+    record = {key: value for key, value in job.record().items() if key != "remarks"}
+    assert Job.from_record(record).remarks == ()
+    assert Job.from_record(record).state == JobState.WAITING
