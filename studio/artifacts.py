@@ -1,7 +1,8 @@
 """Artifacts: finished, signed outputs, kept by id.
 
 Media lie in `home/artifacts/<first two characters>/<id>.<extension>`, each beside its private
-note, `<id>.note.json`. The files are the truth: the index can be rebuilt from them.
+note, `<id>.note.json`, and, where there is something to say, what its owner did with it since,
+`<id>.keeping.json`. The files are the truth: the index is rebuilt from them whenever it is lost.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from studio.errors import NotFound
+from studio.collection import Collections, short_name
+from studio.errors import InvalidRequest, NotFound
+from studio.files import replacing, sync_folder
+from studio.gallery import Contents, Filter, Lineage
+from studio.index import Index
 from studio.tasks.request import Kind
 
 
@@ -55,6 +59,18 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """What an artifact's owner did with it since it was made. Nothing of this is ever signed."""
+
+    starred: bool = False
+    tags: tuple[str, ...] = ()
+    #: Ids of the collections it is in.
+    collections: tuple[str, ...] = ()
+    #: When it was thrown into the bin, in seconds since the epoch.
+    deleted: float | None = None
+
+
+@dataclass(frozen=True)
 class Artifact:
     """One published output."""
 
@@ -69,9 +85,10 @@ class Artifact:
     #: SHA-256 of the file.
     sha256: str
     note: Note
+    keeping: Keeping = Keeping()
 
     def record(self) -> dict[str, Any]:
-        """The artifact as plain JSON, as its private note file holds it."""
+        """The artifact as plain JSON."""
         return asdict(self)
 
     @staticmethod
@@ -79,7 +96,10 @@ class Artifact:
         """The artifact that `record` describes."""
         note = dict(record["note"])
         note["parents"] = tuple(note["parents"])
-        return Artifact(**{**record, "note": Note(**note)})
+        keeping = dict(record.get("keeping", {}))
+        for name in keeping.keys() & {"tags", "collections"}:
+            keeping[name] = tuple(keeping[name])
+        return Artifact(**{**record, "note": Note(**note), "keeping": Keeping(**keeping)})
 
 
 #: The extension that files of each media type are published under.
@@ -93,15 +113,10 @@ def artifact_id(job_id: str, index: int) -> str:
     return hashlib.sha256(f"artifact:{job_id}:{index}".encode()).hexdigest()[:32]
 
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS artifacts (
-    id TEXT PRIMARY KEY, job TEXT NOT NULL, place INTEGER NOT NULL, owner TEXT NOT NULL,
-    created REAL NOT NULL, record TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS artifacts_job ON artifacts (job, place);
-CREATE INDEX IF NOT EXISTS artifacts_newest ON artifacts (created, id);
-CREATE INDEX IF NOT EXISTS artifacts_owner ON artifacts (owner, created, id);
-"""
+#: How far up and down a family is told, and how many children of each.
+_GENERATIONS = 4
+_CHILDREN = 24
+_MAX_TAGS = 32
 
 
 class ArtifactStore:
@@ -109,7 +124,8 @@ class ArtifactStore:
 
     An artifact is published when its media file is in place, and not before: the note goes first,
     the media second, both by renaming whole files, and the index follows them. So a crash leaves
-    temporary files or a note without media, which nobody sees, and never half an output.
+    temporary files or a note without media, which nobody sees, and never half an output. The bin
+    is no place but a word in the keeping: throwing away and restoring are one small file each.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -117,43 +133,35 @@ class ArtifactStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.RLock()
         path = folder / "index.sqlite"
-        fresh = not path.exists()
         try:
-            self._index = _open_index(path)
+            self._index = Index(path)
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise
             # The index holds nothing that the files do not say.
             for remnant in folder.glob("index.sqlite*"):
                 remnant.unlink()
-            self._index, fresh = _open_index(path), True
-        if fresh:
+            self._index = Index(path)
+        self.collections = Collections(folder / "collections", self._index)
+        if not self._index.current:
             self.rebuild()
 
     def close(self) -> None:
         """Close the index; the store is not used again."""
         self._index.close()
 
-    def get(self, identity: str) -> Artifact:
-        """The artifact with this id.
+    def get(self, identity: str, *, binned: bool = False) -> Artifact:
+        """The artifact with this id; with `binned` also from the bin.
 
         Raises:
             NotFound: if there is none; also for texts that could not be an id.
         """
-        with self._lock:
-            row = self._index.execute(
-                "SELECT record FROM artifacts WHERE id = ?", (identity,)
-            ).fetchone()
-        if row is not None:
-            return Artifact.from_record(json.loads(row[0]))
-        # A crash can come between the rename and the index.
-        artifact = self._read(identity)
-        if artifact is None:
+        artifact = self._look(identity)
+        if artifact is None or (artifact.keeping.deleted is not None and not binned):
             raise NotFound(
                 f"There is no artifact {identity[:40]!r}.",
                 hint="The gallery lists what there is.",
             )
-        self._enter([artifact])
         return artifact
 
     def path(self, identity: str) -> Path:
@@ -161,33 +169,47 @@ class ArtifactStore:
         return self._media(self.get(identity))
 
     def of_job(self, job: str) -> dict[int, str]:
-        """The published outputs of a job: index to id."""
-        with self._lock:
-            rows = self._index.execute(
-                "SELECT place, id FROM artifacts WHERE job = ? ORDER BY place", (job,)
-            ).fetchall()
-        return dict(rows)
+        """The published outputs of a job, those in the bin too: index to id."""
+        return self._index.of_job(job)
 
     def list(
-        self, owner: str | None = None, *, limit: int, before: str | None = None
+        self, owner: str, where: Filter | None = None, *, limit: int, before: str | None = None
     ) -> list[Artifact]:
-        """At most `limit` artifacts, newest first, of one owner or of all.
+        """At most `limit` of an owner's artifacts, newest first.
 
         `before` is the id of the last artifact of the page before; an unknown id is `NotFound`.
         """
-        query = "SELECT record FROM artifacts WHERE TRUE"
-        values: tuple[str | float, ...] = ()
-        if owner is not None:
-            query += " AND owner = ?"
-            values += (owner,)
-        if before is not None:
-            query += " AND (created, id) < (?, ?)"
-            values += (self.get(before).note.created, before)
-        with self._lock:
-            rows = self._index.execute(
-                f"{query} ORDER BY created DESC, id DESC LIMIT ?", (*values, limit)
-            ).fetchall()
-        return [Artifact.from_record(json.loads(row[0])) for row in rows]
+        try:
+            found = self._index.find(owner, where or Filter(), limit=limit, before=before)
+        except LookupError:
+            raise NotFound(
+                f"There is no artifact {str(before)[:40]!r}.", hint="Begin again with the newest."
+            ) from None
+        return [Artifact.from_record(record) for record in found]
+
+    def contents(self, owner: str) -> Contents:
+        """How much an owner has of what."""
+        sizes = self._index.sizes(owner)
+        by_facet: dict[str, dict[str, int]] = {}
+        for (facet, value), size in sorted(sizes.items()):
+            by_facet.setdefault(facet, {})[value] = size
+        return Contents(
+            total=sizes.get(("all", ""), 0),
+            starred=sizes.get(("starred", ""), 0),
+            binned=sizes.get(("bin", ""), 0),
+            kinds=by_facet.get("kind", {}),
+            tasks=by_facet.get("task", {}),
+            cards=by_facet.get("card", {}),
+            tags=by_facet.get("tag", {}),
+            collections=self.collections.of(owner),
+        )
+
+    def lineage(self, identity: str) -> Lineage:
+        """The family of an artifact, as far as it belongs to the artifact's owner."""
+        artifact = self.get(identity)
+        up = self._ancestors(artifact, _GENERATIONS)
+        down = self._descendants(artifact, _GENERATIONS)
+        return Lineage(artifact, up.parents, down.children, up.more or down.more)
 
     def publish(self, artifact: Artifact, media: bytes) -> Artifact:
         """Make an output visible as a whole, or not at all; one that already is, wins.
@@ -195,105 +217,142 @@ class ArtifactStore:
         Only `studio.provenance.seal` calls this: `media` is marked and signed.
         """
         with self._lock:
-            with contextlib.suppress(NotFound):
-                return self.get(artifact.id)
+            if (there := self._look(artifact.id)) is not None:
+                return there
             target = self._media(artifact)
             target.parent.mkdir(mode=0o700, exist_ok=True)
-            note = json.dumps(artifact.record(), indent=1).encode()
+            record = artifact.record()
+            del record["keeping"]
+            note = json.dumps(record, indent=1).encode()
             with (
-                _replacing(self._note(artifact.id), note) as place_note,
-                _replacing(target, media) as place_media,
+                replacing(self._beside(artifact.id, _NOTE), note) as place_note,
+                replacing(target, media) as place_media,
             ):
                 place_note()
                 place_media()
-            _sync_folder(target.parent)
-            self._enter([artifact])
+            sync_folder(target.parent)
+            self._index.put(artifact.record())
         return artifact
 
-    def delete(self, identity: str) -> None:
-        """Remove an artifact and its note; `NotFound` if there is none."""
+    def preview(self, identity: str, make: Callable[[Path], bytes]) -> Path:
+        """The small copy of an artifact, which `make` makes of its media the first time."""
         artifact = self.get(identity)
-        with self._lock:
-            self._media(artifact).unlink(missing_ok=True)
-            self._note(identity).unlink(missing_ok=True)
-            with self._index:
-                self._index.execute("DELETE FROM artifacts WHERE id = ?", (identity,))
+        preview = self._beside(identity, _PREVIEW)
+        if not preview.exists():
+            with replacing(preview, make(self._media(artifact))) as place:
+                place()
+        return preview
 
-    def rebuild(self) -> None:
-        """Make the index anew from the files, and sweep what crashes have left behind."""
+    def keep(self, identity: str, **changes: Any) -> Artifact:
+        """Change what is said of an artifact, in the bin or out of it; see `Keeping`."""
+        with self._lock:
+            artifact = self.get(identity, binned=True)
+            artifact = replace(artifact, keeping=replace(artifact.keeping, **changes))
+            keeping = json.dumps(asdict(artifact.keeping)).encode()
+            with replacing(self._beside(identity, _KEEPING), keeping) as place:
+                place()
+            self._index.put(artifact.record())
+        return artifact
+
+    def tag(self, identity: str, tags: Sequence[str]) -> Artifact:
+        """Give an artifact these tags; `InvalidRequest` for too many, or one that cannot be."""
+        names = tuple(dict.fromkeys(short_name(tag) for tag in tags))
+        if len(names) > _MAX_TAGS:
+            raise InvalidRequest(
+                f"{len(names)} tags are too many; {_MAX_TAGS} are allowed.",
+                hint="A collection holds as many as you like.",
+            )
+        return self.keep(identity, tags=names)
+
+    def empty(self, before: float) -> int:
+        """Remove for ever what went into the bin before then, everybody's; returns how many."""
+        gone = 0
+        with self._lock:
+            for record in self._index.binned():
+                artifact = Artifact.from_record(record)
+                if artifact.keeping.deleted is None or artifact.keeping.deleted > before:
+                    continue
+                self._media(artifact).unlink(missing_ok=True)
+                for name in (_NOTE, _KEEPING, _PREVIEW):
+                    self._beside(artifact.id, name).unlink(missing_ok=True)
+                self._index.remove(artifact.id)
+                gone += 1
+        return gone
+
+    def rebuild(self) -> int:
+        """Make the index anew from the files, and sweep what crashes have left behind.
+
+        Returns how many artifacts there are, in the bin and out of it.
+        """
         with self._lock:
             found = []
             for path in self.folder.glob("??/*"):
                 if path.name.startswith("."):
-                    path.unlink()
+                    path.unlink(missing_ok=True)
                 elif path.name.endswith(_NOTE):
                     artifact = self._read(path.name.removesuffix(_NOTE))
-                    found += [artifact] if artifact else []
-            with self._index:
-                self._index.execute("DELETE FROM artifacts")
-            self._enter(found)
+                    found += [artifact.record()] if artifact else []
+            self._index.fill(found, self.collections.read())
+        return len(found)
 
-    def _enter(self, artifacts: Sequence[Artifact]) -> None:
-        rows = [
-            (a.id, a.note.job, a.note.index, a.owner, a.note.created, json.dumps(a.record()))
-            for a in artifacts
-        ]
-        with self._lock, self._index:
-            self._index.executemany("INSERT OR REPLACE INTO artifacts VALUES (?,?,?,?,?,?)", rows)
+    def _look(self, identity: str) -> Artifact | None:
+        """The artifact wherever it is, in the bin too."""
+        record = self._index.get(identity)
+        if record is not None:
+            return Artifact.from_record(record)
+        # A crash can come between the rename and the index.
+        artifact = self._read(identity)
+        if artifact is not None:
+            self._index.put(artifact.record())
+        return artifact
 
     def _read(self, identity: str) -> Artifact | None:
         """The artifact as its files tell it, if both are there."""
         if len(identity) != 32 or not identity.isalnum():
             return None
         try:
-            record = json.loads(self._note(identity).read_text(encoding="utf-8"))
+            record = json.loads(self._beside(identity, _NOTE).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        with contextlib.suppress(FileNotFoundError):
+            keeping = self._beside(identity, _KEEPING).read_text(encoding="utf-8")
+            record["keeping"] = json.loads(keeping)
         artifact = Artifact.from_record(record)
         return artifact if self._media(artifact).is_file() else None
 
-    def _media(self, artifact: Artifact) -> Path:
-        name = f"{artifact.id}.{EXTENSIONS[artifact.media_type]}"
-        return self.folder / artifact.id[:2] / name
+    def _ancestors(self, artifact: Artifact, generations: int) -> Lineage:
+        if generations == 0:
+            return Lineage(artifact, more=bool(artifact.note.parents))
+        found = map(self._look, artifact.note.parents)
+        return Lineage(
+            artifact,
+            parents=tuple(
+                self._ancestors(parent, generations - 1)
+                if parent and parent.owner == artifact.owner and parent.keeping.deleted is None
+                else Lineage(None)
+                for parent in found
+            ),
+        )
 
-    def _note(self, identity: str) -> Path:
-        return self.folder / identity[:2] / f"{identity}{_NOTE}"
+    def _descendants(self, artifact: Artifact, generations: int) -> Lineage:
+        most = _CHILDREN if generations else 0
+        found = self._index.children(artifact.owner, artifact.id, limit=most + 1)
+        return Lineage(
+            artifact,
+            children=tuple(
+                self._descendants(Artifact.from_record(record), generations - 1)
+                for record in found[:most]
+            ),
+            more=len(found) > most,
+        )
+
+    def _media(self, artifact: Artifact) -> Path:
+        return self._beside(artifact.id, f".{EXTENSIONS[artifact.media_type]}")
+
+    def _beside(self, identity: str, ending: str) -> Path:
+        return self.folder / identity[:2] / f"{identity}{ending}"
 
 
 _NOTE = ".note.json"
-
-
-def _open_index(path: Path) -> sqlite3.Connection:
-    index = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    try:
-        path.chmod(0o600)
-        index.execute("PRAGMA journal_mode = WAL")
-        index.execute("PRAGMA synchronous = NORMAL")
-        index.executescript(_SCHEMA)
-    except sqlite3.DatabaseError:
-        index.close()
-        raise
-    return index
-
-
-@contextlib.contextmanager
-def _replacing(target: Path, content: bytes) -> Iterator[Callable[[], None]]:
-    """A function that puts `content`, already safe on the disk, in `target`'s place in one go."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield lambda: os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+_KEEPING = ".keeping.json"
+_PREVIEW = ".preview.webp"
