@@ -1,0 +1,116 @@
+"""`studio recipe`: chains of jobs across media."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import click
+
+from studio.client import Studio
+from studio.commands.batch import carry_out, parse_settings, report
+from studio.commands.tasks import limits
+from studio.errors import InvalidRequest
+from studio.export import Export
+from studio.fields import Value
+from studio.origin import written
+from studio.recipes import shipped
+from studio.recipes.document import Recipe
+from studio.recipes.rows import Row, read
+from studio.runs import Plan
+
+
+@click.group()
+def recipe() -> None:
+    """Run chains of jobs across media; list them, show them, make one from an output."""
+
+
+@recipe.command("list")
+def list_recipes() -> None:
+    """List the recipes that ship with the studio."""
+    for name in shipped.names():
+        found = shipped.recipe(name)
+        click.echo(f"{name:<16} {found.title}: {found.description}")
+
+
+@recipe.command()
+@click.argument("name", metavar="NAME|FILE")
+def show(name: str) -> None:
+    """Print a recipe with its inputs; the text is a file to copy and change."""
+    click.echo(shipped.text(name), nl=False)
+    click.echo("# inputs:")
+    for spec in shipped.recipe(name).specs():
+        click.echo(f"#   {spec.name}: {spec.description or spec.title} {limits(spec)}".rstrip())
+
+
+@recipe.command()
+@click.argument("name", metavar="NAME|FILE")
+@click.option("--set", "settings", metavar="INPUT=VALUE", multiple=True, help="An input's value.")
+@click.option(
+    "--rows", type=click.Path(path_type=Path), help="A table: the recipe is run once per row."
+)
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to."
+)
+@click.option("--retry-failed", is_flag=True, help="Order anew what failed before.")
+@click.option("--dry-run", is_flag=True, help="Check everything, and make nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def run(
+    name: str,
+    settings: tuple[str, ...],
+    rows: Path | None,
+    out: Path,
+    retry_failed: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Carry out a recipe; killed or stopped, the same command goes on where it was."""
+    found = shipped.recipe(name)
+    given = parse_settings(settings, found.specs())
+    table = [Row(1, given)] if rows is None else (_over(row, given) for row in read(rows))
+    with Studio() as studio:
+        files = (_uploaded(studio, found, row) for row in table)
+        plan = Plan(found.name, recipe=found, dry=dry_run)
+        key = None if dry_run else _key(found, given, rows, out)
+        began = studio.begin(plan, files, key=key)
+        if dry_run:
+            click.echo(f"{began.run.total} times {len(found.steps)} steps. Nothing was made.")
+            return
+        ended = carry_out(
+            studio, began.run, Export(out, began.run, "{row}-{step}-{index}"), retry_failed
+        )
+    report(ended, out, as_json)
+
+
+@recipe.command("from")
+@click.argument("artifact")
+def from_artifact(artifact: str) -> None:
+    """Print the recipe that makes ARTIFACT again from its own beginnings, prompts as inputs."""
+    with Studio() as studio:
+        click.echo(written(studio.origin(artifact)), nl=False)
+
+
+def _over(row: Row, given: dict[str, Value]) -> Row:
+    return Row(row.line, {**given, **{k: v for k, v in row.cells.items() if v not in (None, "")}})
+
+
+def _uploaded(studio: Studio, found: Recipe, row: Row) -> Row:
+    """The row, files among its media inputs handed to the studio and replaced by their ids."""
+    cells = dict(row.cells)
+    for spec in found.specs():
+        path = Path(str(cells.get(spec.name) or ""))
+        if spec.media is not None and path.is_file():
+            cells[spec.name] = studio.upload(path).id
+    return Row(row.line, cells)
+
+
+def _key(found: Recipe, given: dict[str, Value], rows: Path | None, out: Path) -> str:
+    try:
+        table = "" if rows is None else hashlib.sha256(rows.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InvalidRequest(
+            f"{rows} cannot be read: {error.strerror}.", hint="Name a table that is there."
+        ) from None
+    asked = [found.record(), given, table, str(out.resolve())]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,419 @@
+"""The conductor: carries runs out, step by step, through the same client that people use.
+
+It holds no device and no slot: it orders jobs and waits for their events. Whatever it knows is in
+the `RunStore`, and whatever the store may have missed is found again by ordering the same step
+under the same key. So a host that is killed takes every run up where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+
+from studio.errors import Broken, InvalidRequest, NotFound, StudioError, Unavailable
+from studio.fields import Value, fields_of
+from studio.job import Done, Failed, Job
+from studio.protocol import Client
+from studio.recipes.document import Recipe, Step, single
+from studio.recipes.references import Reference, fill
+from studio.recipes.rows import Row
+from studio.recipes.run import Line, Made, Run, RunState, StepState
+from studio.recipes.store import RunStore
+from studio.runs import Begun, Plan
+from studio.tasks import find_task
+
+#: How many rows of one run are under way at once: enough to fill a batch on the device, few
+#: enough to leave the line to others.
+WINDOW = 16
+#: Runs give way to everything that people order by hand.
+PRIORITY = -1
+#: How many errors of a table are told at once.
+MOST_ERRORS = 50
+#: Seconds until an order is tried again that the studio could not take for the moment.
+PAUSE = 1.0
+#: Seconds until a run is taken up again that could not be written down.
+TROUBLE = 30.0
+
+_LOG = logging.getLogger(__name__)
+
+
+class Conductor:
+    """Carries out the runs of one home. Open it with `async with`."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        client: Callable[[str], Client],
+        check: Callable[[str, str, Mapping[str, Value]], None],
+    ) -> None:
+        """`client` gives the studio as an owner sees it; `check` refuses what it would refuse.
+
+        `check` takes an owner, a task and values, and is called in a thread.
+        """
+        self._store = store
+        self._client = client
+        self._check = check
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Take up every run that was not finished."""
+        for run in await anyio.to_thread.run_sync(self._store.running):
+            self._carry(run)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of all runs; the next host takes them up."""
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def begin(self, owner: str, identity: str, plan: Plan, rows: Iterable[Row]) -> Begun:
+        """Accept a run under an id; one that is known already is returned as it is.
+
+        Raises:
+            InvalidRequest: if a row is wrong (unless they are skipped) or none is left; naming the
+                lines. Nothing is kept then.
+        """
+        try:
+            return Begun(await self.get(owner, identity))
+        except NotFound:
+            pass
+        fresh = Run(identity, owner, plan.name, time.time(), RunState.RUNNING, 0)
+        problems: list[str] = []
+        lines = _checked(self._lines(owner, rows, plan, problems), problems, plan)
+
+        def keep() -> Run:
+            if plan.dry:
+                return replace(fresh, state=RunState.STOPPED, total=sum(1 for _ in lines))
+            return self._store.add(fresh, plan.recipe, lines)
+
+        run = await anyio.to_thread.run_sync(keep)
+        if not plan.dry:
+            self._carry(run)
+        return Begun(run, tuple(problems[:MOST_ERRORS]))
+
+    async def get(self, owner: str, run: str) -> Run:
+        """The owner's run; `NotFound` if it is nobody's or somebody else's."""
+        found = await anyio.to_thread.run_sync(self._store.get, run)
+        if found.owner != owner:
+            raise NotFound("You have no such run.", hint="`studio recipe runs` lists yours.")
+        return found
+
+    async def stop(self, run: Run) -> None:
+        """Stop a run and its jobs; it can be taken up again."""
+        await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.STOPPED)
+        if task := self._under_way.get(run.id):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        client = self._client(run.owner)
+        for line in await self._page(run, -1):
+            for made in line.steps:
+                if made.job is not None and made.state is StepState.WAITING:
+                    await client.cancel(made.job)
+
+    async def resume(self, run: Run) -> None:
+        """Take up a stopped run, and order anew what failed or was stopped."""
+        for state in (StepState.WAITING, StepState.FAILED):
+            after = -1
+            while lines := await self._page(run, after, state):
+                anew = {
+                    line.place: [
+                        made.step for made in line.steps if made.state is not StepState.DONE
+                    ]
+                    for line in lines
+                    if line.steps
+                }
+                await anyio.to_thread.run_sync(self._store.reopen, run.id, anew)
+                after = lines[-1].place
+        await self._again(run)
+
+    async def redo(self, run: Run, place: int, step: str) -> None:
+        """Order one step of one row anew, and everything that needs it."""
+        recipe = await anyio.to_thread.run_sync(self._store.recipe, run.id)
+        steps = {"make": set()} if recipe is None else recipe.needed()
+        if step not in steps or not 0 <= place < run.total:
+            raise NotFound(
+                f"Row {place} of this run has no step {step!r}.",
+                hint=f"Its steps are: {', '.join(steps)}.",
+            )
+        anew = {step}
+        for name, needs in steps.items():
+            if needs & anew:
+                anew.add(name)
+        await anyio.to_thread.run_sync(self._store.reopen, run.id, {place: anew})
+        await self._again(run)
+
+    async def _again(self, run: Run) -> None:
+        """Let the run go on, from its first row that has not ended."""
+        if task := self._under_way.get(run.id):
+            # It may be past these rows already; every step that is ordered stays ordered.
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.RUNNING)
+        self._carry(run)
+
+    def _lines(
+        self, owner: str, rows: Iterable[Row], plan: Plan, problems: list[str]
+    ) -> Iterator[Line]:
+        """Every row as a line whose orders have been checked; what is wrong goes to `problems`."""
+        place = 0
+        for row in rows:
+            try:
+                if plan.recipe is None:
+                    named, cells = _order(row, plan)
+                    self._check(owner, named, cells)
+                else:
+                    named, cells = None, plan.recipe.values(row.cells)
+                    self._try(owner, plan.recipe, cells)
+            except StudioError as error:
+                problems.append(f"line {row.line}: {error.message}")
+                continue
+            yield Line(place, row.line, named, cells, StepState.WAITING)
+            place += 1
+
+    def _try(self, owner: str, recipe: Recipe, inputs: Mapping[str, Value]) -> None:
+        """Refuse what can be seen before anything is made: the steps that take inputs only."""
+        known = {Reference(name): value for name, value in inputs.items()}
+        for step in recipe.steps.values():
+            if step.needs() <= known.keys():
+                self._check(owner, step.task, _filled(step, known))
+
+    def _carry(self, run: Run) -> None:
+        if run.id in self._under_way:
+            return
+        task = asyncio.create_task(self._guarded(run), name=f"run {run.id}")
+        self._under_way[run.id] = task
+        task.add_done_callback(lambda _: self._under_way.pop(run.id, None))
+
+    async def _guarded(self, run: Run) -> None:
+        while True:
+            try:
+                return await self._conduct(run)
+            except Exception:
+                # A full disk, above all: the run stays as it is, and is taken up again.
+                _LOG.exception("run %s waits for better times", run.id)
+                await asyncio.sleep(TROUBLE)
+
+    async def _conduct(self, run: Run) -> None:
+        recipe = await anyio.to_thread.run_sync(self._store.recipe, run.id)
+        window = asyncio.Semaphore(WINDOW)
+        after = -1
+        async with asyncio.TaskGroup() as rows:
+            while lines := await self._page(run, after):
+                for line in lines:
+                    await window.acquire()
+                    row = rows.create_task(self._row(run, recipe, line))
+                    row.add_done_callback(lambda _: window.release())
+                after = lines[-1].place
+        await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.DONE)
+
+    async def _page(self, run: Run, after: int, state: StepState = StepState.WAITING) -> list[Line]:
+        return await anyio.to_thread.run_sync(
+            lambda: self._store.lines(run.id, limit=4 * WINDOW, after=after, state=state)
+        )
+
+    async def _row(self, run: Run, recipe: Recipe | None, line: Line) -> None:
+        """Carry out one row's steps, each when what it needs is made, side by side."""
+        before = {made.step: made for made in line.steps}
+        made: dict[str, Made] = {}
+        if recipe is None:
+            step = single(line.task or "", line.values)
+            made["make"] = await self._step(run, line, "make", step, {}, before)
+        else:
+            order = recipe.order()
+            order.prepare()
+            while order.is_active():
+                ready = order.get_ready()
+                results = await asyncio.gather(
+                    *(
+                        self._step(run, line, name, recipe.steps[name], made, before)
+                        for name in ready
+                    )
+                )
+                made |= zip(ready, results, strict=True)
+                order.done(*ready)
+        failed = any(one.state is StepState.FAILED for one in made.values())
+        state = StepState.FAILED if failed else StepState.DONE
+        await anyio.to_thread.run_sync(self._store.settle, run.id, line.place, state)
+
+    async def _step(
+        self,
+        run: Run,
+        line: Line,
+        name: str,
+        step: Step,
+        made: Mapping[str, Made],
+        before: Mapping[str, Made],
+    ) -> Made:
+        """What came of one step: what it made before, or what it makes now."""
+        known = before.get(name, Made(name, StepState.WAITING))
+        if known.state is not StepState.WAITING:
+            return known
+        result = await self._carried_out(run, line, step, made, known)
+        await anyio.to_thread.run_sync(self._store.step, run.id, line.place, result)
+        return result
+
+    async def _carried_out(
+        self, run: Run, line: Line, step: Step, made: Mapping[str, Made], known: Made
+    ) -> Made:
+        def ended(state: StepState, **how: Any) -> Made:
+            return Made(known.step, state, known.attempt, **how)
+
+        client = self._client(run.owner)
+        needs = step.needs()
+        missing = [made[r.name] for r in needs if r.name in made and not made[r.name].artifacts]
+        if any(one.state is StepState.FAILED for one in missing):
+            return ended(StepState.SKIPPED)
+        try:
+            values = await _values(client, needs, line, made)
+            if missing or (step.when is not None and not _holds(fill(step.when, values))):
+                return ended(StepState.SKIPPED)
+            job = await self._ordered(client, step, values, run, line, known)
+        except StudioError as error:
+            return ended(StepState.FAILED, error=error.record())
+        except Exception:
+            broken = Broken()
+            _LOG.exception("incident %s: run %s", broken.incident, run.id)
+            return ended(StepState.FAILED, error=broken.record())
+        how: dict[str, Any] = {"job": job.id, "seed": job.request.get("seed")}
+        async with aclosing(client.events(job.id)) as events:  # type: ignore[type-var]
+            async for event in events:
+                match event:
+                    case Done(ids=ids):
+                        return ended(StepState.DONE, artifacts=ids, **how)
+                    case Failed(error=reason):
+                        return ended(StepState.FAILED, error=reason, **how)
+        raise AssertionError("a job's events end with Done or Failed")
+
+    async def _ordered(
+        self,
+        client: Client,
+        step: Step,
+        values: Mapping[Reference, Value],
+        run: Run,
+        line: Line,
+        known: Made,
+    ) -> Job:
+        """The step's job, under its key; waits while the studio is too busy to take it."""
+        if known.job is not None:
+            return await client.job(known.job)
+        fields = _filled(step, values)
+        key = f"run:{run.id}:{line.place}:{known.step}:{known.attempt}"
+
+        async def order() -> Job:
+            job = await client.submit(step.task, fields, key=key, priority=PRIORITY)
+            ordered = replace(known, job=job.id, seed=job.request.get("seed"))
+            await anyio.to_thread.run_sync(self._store.step, run.id, line.place, ordered)
+            return job
+
+        while True:
+            ordering = asyncio.ensure_future(order())
+            try:
+                return await asyncio.shield(ordering)
+            except asyncio.CancelledError:
+                # To its end, so that whoever stops the run knows what to stop.
+                await asyncio.gather(ordering, return_exceptions=True)
+                raise
+            except Unavailable as error:
+                if not error.retry:
+                    raise
+                await asyncio.sleep(PAUSE)
+
+
+def _checked(lines: Iterator[Line], problems: list[str], plan: Plan) -> Iterator[Line]:
+    """The good lines; at the end `InvalidRequest`, if there are bad ones that were not expected."""
+    good = 0
+    for line in lines:
+        good += 1
+        yield line
+    if problems and (not plan.skip_bad or not good):
+        more = len(problems) - MOST_ERRORS
+        told = [*problems[:MOST_ERRORS], *([f"and {more} more"] if more > 0 else [])]
+        raise InvalidRequest(
+            f"{len(problems)} rows are wrong:\n" + "\n".join(told),
+            hint="Mend them, or go on without them with --skip-bad. Nothing was made.",
+        )
+    if not good:
+        raise InvalidRequest("There is nothing to make.", hint="Write at least one row.")
+
+
+def _order(row: Row, plan: Plan) -> tuple[str, dict[str, Value]]:
+    """The task and the fields that a row of a plain batch asks for."""
+    given = {name: cell for name, cell in row.cells.items() if cell not in (None, "")}
+    cells = {**(plan.defaults or {}), **given}
+    named = str(cells.pop("task", None) or plan.task or "")
+    if not named:
+        raise InvalidRequest(
+            "it names no task.", hint="Add a column 'task', or name one with --task."
+        )
+    found = find_task(named)
+    specs = {spec.name: spec for spec in fields_of(found.request)}
+    values: dict[str, Value] = {}
+    for name, cell in cells.items():
+        if name not in specs:
+            raise InvalidRequest(
+                f"{found.id} has no field {name!r}.",
+                hint=f"Its fields are: {', '.join(specs)}.",
+            )
+        values[name] = specs[name].parse(cell) if isinstance(cell, str) else cell
+    return found.id, values
+
+
+async def _values(
+    client: Client, needed: Iterable[Reference], line: Line, made: Mapping[str, Made]
+) -> dict[Reference, Value]:
+    """What each reference stands for; None for an input that was not given."""
+    values: dict[Reference, Value] = {}
+    for reference in needed:
+        source = made.get(reference.name)
+        if source is None:
+            values[reference] = line.values.get(reference.name)
+        elif not source.artifacts:
+            values[reference] = None
+        elif reference.index >= len(source.artifacts):
+            raise InvalidRequest(
+                f"The step {reference.name} has made {len(source.artifacts)} outputs, and number "
+                f"{reference.index} is asked for; they count from 0.",
+                hint="Name one that there is, or raise the step's count.",
+            )
+        elif reference.property == "seed":
+            values[reference] = (source.seed or 0) + reference.index
+        elif reference.property == "text":
+            path = await client.fetch(source.artifacts[reference.index])
+            values[reference] = await anyio.to_thread.run_sync(_text, path)
+        else:
+            values[reference] = source.artifacts[reference.index]
+    return values
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise InvalidRequest(
+            f"{path.name} is no text.", hint="Refer to .text of steps that write text only."
+        ) from None
+
+
+def _filled(step: Step, values: Mapping[Reference, Value]) -> dict[str, Value]:
+    """The step's fields; texts that came out of references are read as their field's type."""
+    specs = {spec.name: spec for spec in fields_of(find_task(step.task).request)}
+    filled: dict[str, Value] = {}
+    for name, template in step.fields.items():
+        value = fill(template, values)
+        text = isinstance(value, str) and specs[name].type not in ("text", "choice", "model")
+        filled[name] = specs[name].parse(value) if text and isinstance(value, str) else value
+    return filled
+
+
+def _holds(value: Value) -> bool:
+    """Whether a condition's value means yes."""
+    return value not in (None, "", False, 0, "false", "no", "0")

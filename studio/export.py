@@ -1,0 +1,230 @@
+"""A run's results in a folder: the signed files under names of one's own, a table, a contact sheet.
+
+Everything here is derived from what is published, so it can be made again at any time: a folder
+that was left half filled is filled up, and a file that is there already is not fetched again.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from studio.artifacts import Artifact
+from studio.errors import InvalidRequest, Unavailable
+from studio.recipes.run import Line, Run
+
+#: What a name is made of unless one says otherwise.
+NAME = "{row}-{index}"
+#: The longest part of a name that comes from one column, in characters.
+MOST_CHARACTERS = 60
+
+_CLAIM = ".colophon-run"
+_UNFIT = re.compile(r"[^\w .,+=@()\-]+")
+
+
+class Export:
+    """One run's folder."""
+
+    def __init__(self, folder: Path, run: Run, name: str = NAME) -> None:
+        """Take `folder`, made if need be, for `run`; `name` is the pattern of file names.
+
+        A pattern may hold `{row}`, `{index}`, `{seed}`, `{task}`, `{card}`, `{step}`, `{id}` and
+        the name of any column; a `/` in it makes a folder below.
+
+        Raises:
+            InvalidRequest: if the pattern is wrong, or the folder holds another run's results.
+            Unavailable: if the folder cannot be written.
+        """
+        self._folder, self._run, self._name = folder, run, name
+        self._width = len(str(run.total))
+        #: Which output has which name, in this pass through the run.
+        self._taken: dict[Path, str] = {}
+        try:
+            self._fields = {
+                field for _, field, _, _ in Formatter().parse(name) if field is not None
+            }
+        except ValueError as error:
+            raise InvalidRequest(
+                f"--name {name!r} is no pattern: {error}.", hint=f"Write it like {NAME}."
+            ) from None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            claim = folder / _CLAIM
+            if not claim.exists():
+                claim.write_text(run.id, encoding="utf-8")
+            elif claim.read_text(encoding="utf-8").strip() != run.id:
+                raise InvalidRequest(
+                    f"{folder} holds the results of another run.",
+                    hint="Choose another folder with --out.",
+                )
+        except OSError as error:
+            raise _unwritable(folder, error) from None
+
+    def place(self, line: Line, step: str, index: int, artifact: Artifact) -> Path:
+        """Where an output of a row goes, below the folder.
+
+        Raises:
+            InvalidRequest: if the pattern names what the row has not, or leads out of the folder.
+        """
+        values: dict[str, Any] = {
+            **line.values,
+            "row": str(line.place + 1).zfill(self._width),
+            "line": line.line,
+            "step": step,
+            "index": index,
+            "seed": artifact.note.seed,
+            "task": artifact.note.task,
+            "card": artifact.note.card,
+            "id": artifact.id,
+        }
+        if unknown := self._fields - values.keys():
+            raise InvalidRequest(
+                f"--name: row {line.place + 1} has no {min(unknown)!r}.",
+                hint=f"It has: {', '.join(sorted(values))}.",
+            )
+        plain = {name: _plain(value) for name, value in values.items()}
+        extension = artifact.media_type.partition("/")[2]
+        relative = Path(f"{self._name.format_map(plain)}.{_EXTENSIONS.get(extension, extension)}")
+        root = self._folder.resolve()
+        target = (root / relative).resolve()
+        if relative.is_absolute() or not target.is_relative_to(root) or target == root:
+            raise InvalidRequest(
+                f"--name: row {line.place + 1} would lie outside {self._folder}.",
+                hint="Leave out '..' and a leading '/'.",
+            )
+        # Rows may ask for one name; the second gets a number, the same in every pass.
+        names = (target.with_stem(f"{target.stem} ({number})") for number in itertools.count(2))
+        return next(
+            name
+            for name in itertools.chain([target], names)
+            if self._taken.setdefault(name, artifact.id) == artifact.id
+        )
+
+    def fill(self, source: Path, target: Path, artifact: Artifact) -> None:
+        """Copy one published file to its place, whole or not at all."""
+        try:
+            if target.is_file() and target.stat().st_size == artifact.size:
+                return
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.part")
+            shutil.copyfile(source, part)
+            os.replace(part, target)
+        except OSError as error:
+            raise _unwritable(target, error) from None
+
+    def tables(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write `results.jsonl`, `results.csv` and the contact sheet `index.html` anew.
+
+        Each record is one output, or one row that has none: see `record`.
+        """
+        root = self._folder
+        try:
+            with (
+                (root / "results.jsonl.part").open("w", encoding="utf-8") as lines,
+                (root / "results.csv.part").open("w", encoding="utf-8", newline="") as cells,
+                (root / "index.html.part").open("w", encoding="utf-8") as sheet,
+            ):
+                table = csv.DictWriter(cells, COLUMNS, extrasaction="ignore")
+                table.writeheader()
+                sheet.write(_HEAD.format(title=escape(self._run.name)))
+                for record in records:
+                    lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+                    table.writerow(
+                        {**record, "values": json.dumps(record["values"], ensure_ascii=False)}
+                    )
+                    sheet.write(_figure(record))
+                sheet.write("</main>\n")
+            for name in ("results.jsonl", "results.csv", "index.html"):
+                os.replace(root / f"{name}.part", root / name)
+        except OSError as error:
+            raise _unwritable(root, error) from None
+
+    def record(
+        self, line: Line, step: str = "", path: Path | None = None, artifact: Artifact | None = None
+    ) -> dict[str, Any]:
+        """One line of the results: an output, or a row that has none and why."""
+        made = next((made for made in line.steps if made.step == step), None)
+        error = made.error if made else line.error
+        return {
+            "row": line.place + 1,
+            "line": line.line,
+            "step": step,
+            "state": made.state if made else line.state,
+            "file": None if path is None else path.relative_to(self._folder.resolve()).as_posix(),
+            "artifact": artifact and artifact.id,
+            "sha256": artifact and artifact.sha256,
+            "media_type": artifact and artifact.media_type,
+            "task": artifact.note.task if artifact else line.task,
+            "card": artifact and artifact.note.card,
+            "seed": artifact and artifact.note.seed,
+            "job": made and made.job,
+            "error": error and error["message"],
+            "values": dict(line.values),
+        }
+
+
+COLUMNS = (
+    "row", "line", "step", "state", "file", "artifact", "sha256", "media_type", "task", "card",
+    "seed", "job", "verdict", "error", "values",
+)  # fmt: skip
+
+_EXTENSIONS = {"jpeg": "jpg", "plain": "txt", "markdown": "md", "mpeg": "mp3", "mp4": "mp4"}
+
+_HEAD = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color-scheme: light dark }}
+main {{ display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)) }}
+figure {{ margin: 0 }}
+img, video {{ width: 100%; border-radius: 6px }}
+audio {{ width: 100% }}
+figcaption {{ overflow-wrap: anywhere }}
+small {{ opacity: .7 }}
+.failed {{ border: 1px dashed; border-radius: 6px; padding: 1rem }}
+</style>
+<h1>{title}</h1>
+<main>
+"""
+
+
+def _figure(record: Mapping[str, Any]) -> str:
+    """One output, or one failure, in the contact sheet."""
+    words = str(record["values"].get("prompt", record["file"] or ""))
+    caption = Markup("{}<br><small>row {}{}</small>").format(
+        words, record["row"], "" if record["seed"] is None else f", seed {record['seed']}"
+    )
+    if record["file"] is None:
+        shown = Markup('<div class="failed">{}</div>').format(record["error"] or record["state"])
+    else:
+        kind = str(record["media_type"]).partition("/")[0]
+        frame = {
+            "image": '<a href="{0}"><img loading="lazy" src="{0}" alt="{1}"></a>',
+            "audio": '<audio controls preload="none" src="{0}"></audio>',
+            "video": '<video controls preload="none" src="{0}"></video>',
+        }.get(kind, '<a href="{0}">{0}</a>')
+        shown = Markup(frame).format(record["file"], words)  # noqa: S704 - our own constants
+    return str(Markup("<figure>{}<figcaption>{}</figcaption></figure>\n").format(shown, caption))
+
+
+def _plain(value: object) -> str:
+    """A value as part of a file's name."""
+    text = _UNFIT.sub("-", str("" if value is None else value)).strip(" .")
+    return text[:MOST_CHARACTERS].rstrip(" .") or "_"
+
+
+def _unwritable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{path} cannot be written: {error.strerror}.",
+        hint="Make room or choose another folder; the same command goes on where it was.",
+    )

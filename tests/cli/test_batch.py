@@ -1,0 +1,146 @@
+"""`studio batch`, `recipe` and `reproduce` as a person runs them, killed and taken up again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Shell
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a run's results."""
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def table(shell: Shell) -> str:
+    """Four orders on two lines."""
+    (shell.folder / "stars.csv").write_text(
+        "prompt,seed\na {red|blue} star on white,{1..2}\n", encoding="utf-8"
+    )
+    return "stars.csv"
+
+
+@pytest.fixture(scope="module")
+def made(shell: Shell, table: str) -> Path:
+    """The folder of a finished batch, whose command was killed on the way."""
+    order = [sys.executable, "-m", "studio", "batch", table, "--task", "imagine", "--out", "stars"]
+    process = subprocess.Popen(order, cwd=shell.folder, env=shell.environment)
+    folder = shell.folder / "stars"
+    give_up = time.monotonic() + 60
+    while not list(folder.glob("*.png")) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "results.csv").exists()
+    ran = shell.run("batch", table, "--task", "imagine", "--out", "stars", "--verify")
+    assert "4 of 4 rows done" in ran.out
+    return folder
+
+
+def test_a_killed_batch_ends_with_every_row_made_once(shell: Shell, made: Path) -> None:
+    lines = results(made)
+    assert [line["row"] for line in lines] == [1, 2, 3, 4]
+    assert [line["seed"] for line in lines] == [1, 2, 1, 2]
+    assert {line["verdict"] for line in lines} == {"signed"}
+    assert len({line["artifact"] for line in lines}) == 4
+    assert len(list((shell.home / "artifacts").glob("??/*.note.json"))) == 4
+    for line in lines:
+        with Image.open(made / line["file"]) as picture:
+            assert picture.size == (512, 512)
+
+
+def test_the_table_and_the_sheet_say_the_same(made: Path) -> None:
+    with (made / "results.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [line["file"] for line in results(made)]
+    sheet = (made / "index.html").read_text(encoding="utf-8")
+    for row in rows:
+        assert f'src="{row["file"]}"' in sheet
+    assert "a blue star on white" in sheet
+
+
+def test_the_same_command_makes_nothing_more(shell: Shell, table: str, made: Path) -> None:
+    before = results(made)
+    shell.run("batch", table, "--task", "imagine", "--out", "stars")
+    assert [line["artifact"] for line in results(made)] == [line["artifact"] for line in before]
+    taken = shell.run(
+        "batch", table, "--task", "imagine", "--set", "steps=4", "--out", "stars", status=64
+    )
+    assert "another run" in taken.err
+
+
+def test_a_dry_run_makes_nothing(shell: Shell, table: str) -> None:
+    ran = shell.run("batch", table, "--task", "imagine", "--dry-run", "--json")
+    assert ran.json["rows"] == 4
+    assert not (shell.folder / "stars-dry").exists()
+
+
+def test_names_follow_the_pattern_and_stay_in_the_folder(shell: Shell) -> None:
+    (shell.folder / "names.jsonl").write_text(
+        '{"prompt": "a red/star", "seed": 3}\n{"prompt": "a red/star", "seed": 3}\n'
+    )
+    order = ("batch", "names.jsonl", "--task", "imagine", "--set", "steps=4")
+    shell.run(*order, "--out", "named", "--name", "{seed}/{prompt}")
+    assert [line["file"] for line in results(shell.folder / "named")] == [
+        "3/a red-star.png",
+        "3/a red-star (2).png",
+    ]
+    for pattern in ("../{row}", "/tmp/{row}", "{colour}", "{row"):
+        shell.run(*order, "--out", "outside", "--name", pattern, status=64)
+    assert not list(shell.folder.glob("*.png"))
+
+
+def test_wrong_rows_are_told_all_at_once(shell: Shell) -> None:
+    (shell.folder / "wrong.csv").write_text("prompt,steps\na star,4\n,4\na star,x\n")
+    ran = shell.run("batch", "wrong.csv", "--task", "imagine", "--out", "wrong", status=64)
+    assert "line 3: prompt" in ran.err
+    assert "line 4: steps" in ran.err
+    ran = shell.run("batch", "wrong.csv", "--task", "imagine", "--out", "right", "--skip-bad")
+    assert "1 of 1 rows done" in ran.out
+    assert ran.err.count("left out") == 2
+
+
+def test_a_recipe_is_made_from_an_output_and_run(shell: Shell, made: Path) -> None:
+    first = results(made)[0]
+    written = shell.run("recipe", "from", first["artifact"]).out
+    (shell.folder / "again.yaml").write_text(written, encoding="utf-8")
+    shell.run("recipe", "run", "again.yaml", "--out", "again")
+    (line,) = results(shell.folder / "again")
+    drafts = [
+        json.loads(next((shell.home / "artifacts").glob(f"??/{one}.note.json")).read_text())["note"]
+        for one in (first["artifact"], line["artifact"])
+    ]
+    assert drafts[0]["draft_sha256"] == drafts[1]["draft_sha256"]
+    shell.run(
+        "recipe", "run", "again.yaml", "--set", "prompt=a green ring on black", "--out", "ring"
+    )
+    (line,) = results(shell.folder / "ring")
+    assert line["values"]["prompt"] == "a green ring on black"
+
+
+def test_an_output_is_reproduced_from_a_changed_copy(shell: Shell, made: Path) -> None:
+    source = made / results(made)[0]["file"]
+    report = shell.run("reproduce", str(source), "--json").json
+    assert report["identical"] is True
+    with Image.open(source) as picture:
+        picture.convert("RGB").save(shell.folder / "copy.jpg", quality=60)
+    assert shell.run("reproduce", "copy.jpg", "--json").json["artifact"] == report["artifact"]
+    Image.effect_noise((300, 300), 60).save(shell.folder / "noise.png")
+    assert "no receipt" in shell.run("reproduce", "noise.png", status=66).err
+
+
+def test_recipes_that_ship_are_listed_and_shown(shell: Shell) -> None:
+    assert "Style board" in shell.run("recipe", "list").out
+    assert "steps:" in shell.run("recipe", "show", "style-board").out
+    assert "style-board" in shell.run("recipe", "show", "nothing", status=66).err
