@@ -34,6 +34,16 @@ SCREENS: dict[str, ViewportSize] = {
     "phone": {"width": 390, "height": 844},
 }
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+#: Every page, and what is on it once it is drawn.
+READY = {
+    "/": "#work-finished :is(.card, .empty)",
+    "/queue": "#queue-line :is(.card, .empty)",
+    "/models": "#models-shelf .card",
+    "/verify": "#verify-found .empty",
+    "/settings": "#settings-checked li",
+    "/gallery": "#gallery :is(.empty, img)",
+    "/help": "#about h2",
+}
 #: What is made, and how many of it.
 ORDERS = {"a big yellow star, purple background": 4, "a red circle above a blue square": 1}
 
@@ -59,6 +69,7 @@ def _visit(
     browser: Browser, url: str, size: ViewportSize, scheme: Literal["light", "dark"], out: Path
 ) -> None:
     context = browser.new_context(viewport=size, color_scheme=scheme)
+    context.add_init_script("localStorage.setItem('toured', 'yes')")
     page = context.new_page()
     page.set_default_timeout(90_000)
     page.goto(url)
@@ -83,10 +94,10 @@ def _visit(
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=f"{out}.png")
     page.screenshot(path=f"{out}-whole.png", full_page=True)
-    page.goto(f"{url}/verify")
-    page.wait_for_selector("#verify-found .empty")
-    page.wait_for_selector("#verify-files input", state="attached")
-    page.screenshot(path=f"{out}-verify.png")
+    for path, ready in list(READY.items())[1:]:
+        page.goto(url + path)
+        page.locator(ready).first.wait_for()
+        page.screenshot(path=f"{out}-{path[1:]}.png", full_page=True)
     context.close()
 
 

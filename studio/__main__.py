@@ -20,11 +20,18 @@ from studio.settings import studio_home
 COMMANDS = {
     "up": "up",
     "make": "make",
+    "batch": "batch",
+    "recipe": "recipe",
+    "reproduce": "reproduce",
     "verify": "verify",
+    "lineage": "lineage",
     "tasks": "tasks",
     "models": "models",
+    "devices": "devices",
+    "users": "users",
     "keys": "keys",
     "audit": "audit",
+    "gallery": "gallery",
     "doctor": "doctor",
 }
 

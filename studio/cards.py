@@ -87,6 +87,8 @@ class StudioBlock(_Block):
     limits: Mapping[str, Limit] = {}
     #: What the family wants to know beside that; its own docstring lists the keys.
     options: Mapping[str, Any] = {}
+    #: What it may run on; empty is an accelerator, or the processor where there is none.
+    devices: tuple[Literal["cpu", "cuda", "mps"], ...] = ()
     #: Precision the weights are used in.
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     #: What the page and the label call it, when the title alone would promise too much.
@@ -174,7 +176,10 @@ class Card:
 
     def _narrowed(self, spec: FieldSpec) -> FieldSpec:
         limit = self.studio.limits.get(spec.name, Limit())
-        default = self.studio.defaults.get(spec.name, spec.default)
+        default = spec.default
+        # An optional field without a default follows the input; a model's own would hide that.
+        if default is not None or spec.required:
+            default = self.studio.defaults.get(spec.name, default)
         # YAML writes 7 for 7.0; the request is strict about the difference.
         if spec.type == "number" and isinstance(default, int):
             default = float(default)

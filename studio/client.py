@@ -7,7 +7,7 @@ and it finds a running host by itself or becomes one.
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,22 @@ from anyio.from_thread import start_blocking_portal
 
 from studio import attach
 from studio.artifacts import Artifact
+from studio.checkup import Finding
 from studio.errors import StudioError
 from studio.fields import FieldSpec, Value
+from studio.fitting import Fit
+from studio.gallery import Collection, Contents, Filter, Lineage
 from studio.job import Done, Event, Failed, Job
+from studio.origin import origin
+from studio.presets import Preset
 from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Verdict
+from studio.recipes.document import Recipe
+from studio.recipes.rows import Row
+from studio.recipes.run import Line, Run
+from studio.runs import Begun, Plan
 from studio.settings import Settings
+from studio.uploads import Upload
 from studio.worker.supervisor import LaneState
 
 __all__ = ["LOCAL", "Client", "Model", "Place", "Result", "Studio"]
@@ -89,9 +99,9 @@ class Studio:
         /,
         *,
         on_event: Callable[[Event], None] = lambda event: None,
-        **fields: Value,
+        **fields: Value | Path,
     ) -> list[Result]:
-        """Order something and wait for it; Ctrl-C stops the job.
+        """Order something and wait for it; Ctrl-C stops the job. Paths are uploaded by themselves.
 
         Raises:
             StudioError: what `submit` raises, and whatever ended the job.
@@ -110,9 +120,17 @@ class Studio:
             raise
         raise AssertionError("a job's events end with Done or Failed")
 
-    def submit(self, task: str, values: Mapping[str, Value], **options: Any) -> Job:
-        """See `Client.submit`."""
-        return self._portal.call(lambda: self._client.submit(task, values, **options))
+    def submit(self, task: str, values: Mapping[str, Value | Path], **options: Any) -> Job:
+        """See `Client.submit`; a path is uploaded first, and its upload's id sent."""
+        sent: dict[str, Value] = {
+            name: self.upload(value).id if isinstance(value, Path) else value
+            for name, value in values.items()
+        }
+        return self._portal.call(lambda: self._client.submit(task, sent, **options))
+
+    def upload(self, path: Path, *, name: str | None = None) -> Upload:
+        """See `Client.upload`."""
+        return self._portal.call(lambda: self._client.upload(path, name=name))
 
     def job(self, job: str) -> Job:
         """See `Client.job`."""
@@ -136,17 +154,73 @@ class Studio:
         """See `Client.cancel`."""
         return self._portal.call(self._client.cancel, job)
 
+    def retry(self, job: str) -> Job:
+        """See `Client.retry`."""
+        return self._portal.call(self._client.retry, job)
+
+    def move(self, job: str, before: str | None = None) -> Job:
+        """See `Client.move`."""
+        return self._portal.call(self._client.move, job, before)
+
     def artifact(self, artifact: str) -> Artifact:
         """See `Client.artifact`."""
         return self._portal.call(self._client.artifact, artifact)
 
-    def artifacts(self, **page: Any) -> list[Artifact]:
+    def artifacts(self, where: Filter | None = None, **page: Any) -> list[Artifact]:
         """See `Client.artifacts`."""
-        return self._portal.call(lambda: self._client.artifacts(**page))
+        return self._portal.call(lambda: self._client.artifacts(where, **page))
 
     def fetch(self, artifact: str) -> Path:
         """See `Client.fetch`."""
         return self._portal.call(self._client.fetch, artifact)
+
+    def preview(self, artifact: str) -> Path:
+        """See `Client.preview`."""
+        return self._portal.call(self._client.preview, artifact)
+
+    def contents(self) -> Contents:
+        """See `Client.contents`."""
+        return self._portal.call(self._client.contents)
+
+    def lineage(self, artifact: str) -> Lineage:
+        """See `Client.lineage`."""
+        return self._portal.call(self._client.lineage, artifact)
+
+    def star(self, artifact: str, starred: bool = True) -> Artifact:
+        """See `Client.star`."""
+        return self._portal.call(self._client.star, artifact, starred)
+
+    def tag(self, artifact: str, tags: Sequence[str]) -> Artifact:
+        """See `Client.tag`."""
+        return self._portal.call(self._client.tag, artifact, tags)
+
+    def delete(self, artifact: str) -> None:
+        """See `Client.delete`."""
+        self._portal.call(self._client.delete, artifact)
+
+    def restore(self, artifact: str) -> Artifact:
+        """See `Client.restore`."""
+        return self._portal.call(self._client.restore, artifact)
+
+    def create_collection(self, name: str) -> Collection:
+        """See `Client.create_collection`."""
+        return self._portal.call(self._client.create_collection, name)
+
+    def rename_collection(self, collection: str, name: str) -> Collection:
+        """See `Client.rename_collection`."""
+        return self._portal.call(self._client.rename_collection, collection, name)
+
+    def delete_collection(self, collection: str) -> None:
+        """See `Client.delete_collection`."""
+        self._portal.call(self._client.delete_collection, collection)
+
+    def collect(self, collection: str, artifacts: Sequence[str]) -> Collection:
+        """See `Client.collect`."""
+        return self._portal.call(self._client.collect, collection, artifacts)
+
+    def uncollect(self, collection: str, artifacts: Sequence[str]) -> Collection:
+        """See `Client.uncollect`."""
+        return self._portal.call(self._client.uncollect, collection, artifacts)
 
     def verify(self, path: Path | str) -> Verdict:
         """See `Client.verify`."""
@@ -160,9 +234,85 @@ class Studio:
         """See `Client.fields`."""
         return self._portal.call(self._client.fields, task, model)
 
+    def get_model(self, name: str) -> None:
+        """See `Client.get_model`."""
+        self._portal.call(self._client.get_model, name)
+
+    def stop_model(self, name: str) -> None:
+        """See `Client.stop_model`."""
+        self._portal.call(self._client.stop_model, name)
+
+    def remove_model(self, name: str) -> None:
+        """See `Client.remove_model`."""
+        self._portal.call(self._client.remove_model, name)
+
+    def presets(self) -> list[Preset]:
+        """See `Client.presets`."""
+        return self._portal.call(self._client.presets)
+
+    def save_preset(self, preset: Preset) -> None:
+        """See `Client.save_preset`."""
+        self._portal.call(self._client.save_preset, preset)
+
+    def delete_preset(self, name: str) -> None:
+        """See `Client.delete_preset`."""
+        self._portal.call(self._client.delete_preset, name)
+
+    def examine(self) -> list[Finding]:
+        """See `Client.examine`."""
+        return self._portal.call(self._client.examine)
+
+    def users(self) -> list[str]:
+        """See `Client.users`."""
+        return self._portal.call(self._client.users)
+
+    def add_user(self, name: str) -> str:
+        """See `Client.add_user`."""
+        return self._portal.call(self._client.add_user, name)
+
+    def remove_user(self, name: str) -> None:
+        """See `Client.remove_user`."""
+        self._portal.call(self._client.remove_user, name)
+
+    def begin(self, plan: Plan, rows: Iterable[Row], *, key: str | None = None) -> Begun:
+        """See `Client.begin`."""
+        return self._portal.call(lambda: self._client.begin(plan, rows, key=key))
+
+    def run(self, run: str) -> Run:
+        """See `Client.run`."""
+        return self._portal.call(self._client.run, run)
+
+    def runs(self, **page: Any) -> list[Run]:
+        """See `Client.runs`."""
+        return self._portal.call(lambda: self._client.runs(**page))
+
+    def lines(self, run: str, **page: Any) -> list[Line]:
+        """See `Client.lines`."""
+        return self._portal.call(lambda: self._client.lines(run, **page))
+
+    def origin(self, artifact: str) -> Recipe:
+        """The recipe that makes an output again; see `studio.origin`."""
+        return self._portal.call(origin, self._client, artifact)
+
+    def stop_run(self, run: str) -> Run:
+        """See `Client.stop_run`."""
+        return self._portal.call(self._client.stop_run, run)
+
+    def resume_run(self, run: str) -> Run:
+        """See `Client.resume_run`."""
+        return self._portal.call(self._client.resume_run, run)
+
+    def redo(self, run: str, place: int, step: str) -> Run:
+        """See `Client.redo`."""
+        return self._portal.call(self._client.redo, run, place, step)
+
     def devices(self) -> list[LaneState]:
         """See `Client.devices`."""
         return self._portal.call(self._client.devices)
+
+    def fit(self, model: str | None = None) -> list[Fit]:
+        """See `Client.fit`."""
+        return self._portal.call(self._client.fit, model)
 
     def _result(self, artifact: str) -> Result:
         found = self.artifact(artifact)

@@ -36,6 +36,31 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A word of the order that the model does not know, with those that it knows and look alike."""
+
+    word: str
+    near: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The remark in English."""
+        near = f" Did you mean {', '.join(self.near)}?" if self.near else ""
+        return f"This model does not know the word “{self.word}”.{near}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where its owner has put a job: beside another one, whose claim it then has."""
+
+    priority: int
+    #: In seconds since the epoch.
+    since: float
+    #: Among jobs of one owner and equal claim the lowest goes first; 0 where nothing was moved.
+    rank: float = 0.0
+
+
+@dataclass(frozen=True)
 class Job:
     """One accepted order, as the job store knows it."""
 
@@ -59,6 +84,15 @@ class Job:
     artifacts: tuple[str, ...] = ()
     #: Why it failed.
     error: ErrorRecord | None = None
+    #: What the studio has to say about the order, though it carries it out.
+    remarks: tuple[Remark, ...] = ()
+    #: Where it stands in line, if its owner has moved it.
+    moved: Standing | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """What decides its place in line."""
+        return self.moved or Standing(self.priority, self.created)
 
     def record(self) -> dict[str, Any]:
         """The job as plain JSON."""
@@ -70,6 +104,11 @@ class Job:
         values = dict(record)
         values["state"] = JobState(values["state"])
         values["artifacts"] = tuple(values["artifacts"])
+        values["remarks"] = tuple(
+            Remark(remark["word"], tuple(remark["near"])) for remark in values.get("remarks", ())
+        )
+        if (moved := values.get("moved")) is not None:
+            values["moved"] = Standing(**moved)
         return cls(**values)
 
 

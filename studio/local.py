@@ -8,20 +8,27 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from studio import policy
-from studio.artifacts import Artifact
-from studio.errors import InvalidRequest, NotFound, Unavailable
+from studio.checkup import Finding, examine
+from studio.errors import InvalidRequest, NotFound, Refused, Unavailable
 from studio.fields import FieldSpec, Value, build, fields_of
-from studio.job import Event, Job, Outcome
-from studio.protocol import Client, Model, Place
+from studio.fitting import Fit, fit
+from studio.job import Event, Job, JobState, Outcome, Remark
+from studio.local_gallery import LocalGallery
+from studio.local_runs import LocalRuns
+from studio.presets import Preset
+from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Verdict
 from studio.tasks import Task, find_task
 from studio.tasks.request import MAX_SEED
+from studio.uploads import Upload
+from studio.vocabulary import read_vocabulary, remarks_on
 from studio.worker.supervisor import LaneState
 
 if TYPE_CHECKING:
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
 _ID = re.compile("[0-9a-f]{32}")
 
 
-class LocalClient(Client):
+class LocalClient(LocalGallery, LocalRuns, Client):
     """One owner's view of the host."""
 
     def __init__(self, host: Host, owner: str) -> None:
@@ -58,17 +65,11 @@ class LocalClient(Client):
             request=request,
             priority=priority,
             created=time.time(),
+            remarks=await anyio.to_thread.run_sync(self._remarks, found, card, request),
         )
         stored = None if key is None else await self._find(job.id)
         if stored is None:
-            limit = self._host.settings.max_waiting
-            if self._host.dispatcher.unfinished(self._owner) >= limit:
-                raise Unavailable(
-                    f"{limit} of your jobs are waiting, and more are not accepted.",
-                    hint="Wait until some are done, or stop some.",
-                    retry=True,
-                )
-            stored = await self._host.jobs.put(job)
+            stored = await self._put(job, drawn=key is None)
         given = {**request, "seed": stored.request["seed"]} if drawn else request
         if (stored.task, stored.request) != (job.task, given):
             raise InvalidRequest(
@@ -90,8 +91,16 @@ class LocalClient(Client):
 
     async def queue(self) -> list[Place]:
         return [
-            Place(place, job.state, job.task, job.card, job if job.owner == self._owner else None)
-            for job, place in self._host.dispatcher.queue()
+            Place(
+                turn.place,
+                turn.job.state,
+                turn.job.task,
+                turn.job.card,
+                turn.job if turn.job.owner == self._owner else None,
+                turn.starts_in,
+                turn.seconds,
+            )
+            for turn in self._host.dispatcher.queue()
         ]
 
     async def events(self, job: str) -> AsyncIterator[Event]:
@@ -111,19 +120,34 @@ class LocalClient(Client):
             await self._host.jobs.cancel(job)
         return await self.job(job)
 
-    async def artifact(self, artifact: str) -> Artifact:
-        return (await self._open(artifact))[0]
+    async def retry(self, job: str) -> Job:
+        last = await self.job(job)
+        while last.state in (JobState.FAILED, JobState.CANCELLED):
+            again = self._id_for(f"\0again {last.id}")
+            found = await self._find(again)
+            if found is None:
+                return self._host.dispatcher.view(await self._put(_anew(last, again)))
+            last = found
+        if last.id == job:
+            raise InvalidRequest(
+                "Only a job that failed or was stopped can be tried again.",
+                hint="Order another one instead.",
+            )
+        return last
 
-    async def artifacts(self, *, limit: int = 50, before: str | None = None) -> list[Artifact]:
-        if before is not None:
-            await self.artifact(before)
-        store = self._host.provenance.store
+    async def move(self, job: str, before: str | None = None) -> Job:
+        for one in (job, before):
+            if one is not None and (await self.job(one)).state is not JobState.WAITING:
+                raise InvalidRequest(
+                    "Only jobs that wait can change places.", hint="Look at the line as it is now."
+                )
+        await self._host.jobs.move(job, self._host.dispatcher.move(job, before))
+        return await self.job(job)
+
+    async def upload(self, path: Path, *, name: str | None = None) -> Upload:
         return await anyio.to_thread.run_sync(
-            lambda: store.list(self._owner, limit=limit, before=before)
+            self._host.inputs.take, self._owner, path, name or path.name
         )
-
-    async def fetch(self, artifact: str) -> Path:
-        return (await self._open(artifact))[1]
 
     async def verify(self, path: Path, *, name: str | None = None) -> Verdict:
         """See `Client.verify`; `name` is what the verdict calls the file."""
@@ -133,8 +157,53 @@ class LocalClient(Client):
     async def cards(self) -> list[Model]:
         catalog = self._host.catalog
         return await anyio.to_thread.run_sync(
-            lambda: [Model(card, catalog.installed(card)) for card in catalog]
+            lambda: [
+                Model(
+                    card,
+                    catalog.installed(card),
+                    read_vocabulary(catalog.folder(card)) if catalog.installed(card) else {},
+                    self._host.shelf.download(card.name),
+                )
+                for card in catalog
+            ]
         )
+
+    async def get_model(self, name: str) -> None:
+        self._operator()
+        self._host.shelf.get(self._host.catalog[name])
+
+    async def stop_model(self, name: str) -> None:
+        self._operator()
+        self._host.shelf.stop(self._host.catalog[name].name)
+
+    async def remove_model(self, name: str) -> None:
+        self._operator()
+        await anyio.to_thread.run_sync(self._host.shelf.remove, self._host.catalog[name])
+
+    async def presets(self) -> list[Preset]:
+        return await anyio.to_thread.run_sync(self._host.presets.list, self._owner)
+
+    async def save_preset(self, preset: Preset) -> None:
+        await anyio.to_thread.run_sync(self._host.presets.save, self._owner, preset)
+
+    async def delete_preset(self, name: str) -> None:
+        await anyio.to_thread.run_sync(self._host.presets.delete, self._owner, name)
+
+    async def examine(self) -> list[Finding]:
+        self._operator()
+        return await anyio.to_thread.run_sync(lambda: list(examine(self._host.settings)))
+
+    async def users(self) -> list[str]:
+        self._operator()
+        return self._host.users.list()
+
+    async def add_user(self, name: str) -> str:
+        self._operator()
+        return await anyio.to_thread.run_sync(self._host.users.add, name)
+
+    async def remove_user(self, name: str) -> None:
+        self._operator()
+        await anyio.to_thread.run_sync(self._host.users.remove, name)
 
     async def fields(self, task: str, model: str | None = None) -> tuple[FieldSpec, ...]:
         found = find_task(task)
@@ -143,13 +212,29 @@ class LocalClient(Client):
         return self._host.catalog[model].fields(found)
 
     async def devices(self) -> list[LaneState]:
-        return [self._host.lane.state]
+        return [
+            replace(
+                state,
+                speeds=self._host.paces.speeds(state.versions.get("device", state.device)),
+            )
+            for state in (lane.state for lane in self._host.lanes)
+        ]
+
+    async def fit(self, model: str | None = None) -> list[Fit]:
+        catalog = self._host.catalog
+        cards = list(catalog) if model is None else [catalog[model]]
+        return [fit(card, lane.state) for card in cards for lane in self._host.lanes]
+
+    def check(self, task: str, values: Mapping[str, Value]) -> None:
+        """Raise what `submit` would raise for such an order; nothing is ordered."""
+        self._prepare(find_task(task), values)
 
     def _prepare(self, task: Task, values: Mapping[str, Value]) -> tuple[str, dict[str, Any]]:
         """The card and the full request that the values come to."""
         request = build(task.request, dict(values))
         card = self._host.catalog.choose(task, request)
         request = card.narrow(task, request)
+        request = self._host.inputs.resolve(self._owner, task, card, request)
         policy.check(task, request)
         if request.seed is not None and request.seed + request.count - 1 > MAX_SEED:
             raise InvalidRequest(
@@ -157,6 +242,30 @@ class LocalClient(Client):
                 hint="Choose a smaller seed, or fewer outputs.",
             )
         return card.name, request.model_dump()
+
+    def _operator(self) -> None:
+        """Pass the operator, and nobody else."""
+        if self._owner != LOCAL:
+            raise Refused(
+                "Only whoever runs this studio can do that.", hint="Ask them to do it for you."
+            )
+
+    def _remarks(self, task: Task, card: str, request: Mapping[str, Any]) -> tuple[Remark, ...]:
+        """What the model does not know of what was asked."""
+        catalog = self._host.catalog
+        words = read_vocabulary(catalog.folder(catalog[card]))
+        return remarks_on(str(request[task.positional]), words)
+
+    async def _put(self, job: Job, *, drawn: bool = False) -> Job:
+        """Store the job, unless too many of its owner's wait already."""
+        limit = self._host.settings.max_waiting
+        if self._host.dispatcher.unfinished(self._owner) >= limit:
+            raise Unavailable(
+                f"{limit} of your jobs are waiting, and more are not accepted.",
+                hint="Wait until some are done, or stop some.",
+                retry=True,
+            )
+        return await self._host.jobs.put(job, drawn=drawn)
 
     async def _find(self, job: str) -> Job | None:
         if not _ID.fullmatch(job):
@@ -166,21 +275,21 @@ class LocalClient(Client):
         except NotFound:
             return None
 
-    async def _open(self, artifact: str) -> tuple[Artifact, Path]:
-        store = self._host.provenance.store
-
-        def find() -> tuple[Artifact, Path] | None:
-            try:
-                found = store.get(artifact)
-            except NotFound:
-                return None
-            return (found, store.path(artifact)) if found.owner == self._owner else None
-
-        if not _ID.fullmatch(artifact) or (found := await anyio.to_thread.run_sync(find)) is None:
-            raise NotFound("You have no such output.", hint="Your gallery lists what you have.")
-        return found
-
     def _id_for(self, key: str) -> str:
         """The id of the job that this owner ordered under `key`: keyed, so nobody can guess it."""
         name = f"{len(self._owner)}:{self._owner}{key}".encode(errors="surrogatepass")
         return hmac.new(self._host.secret, name, hashlib.sha256).hexdigest()[:32]
+
+
+def _anew(job: Job, again: str) -> Job:
+    """The same order under the id `again`, as if it had been sent now."""
+    return Job(
+        again,
+        job.owner,
+        job.task,
+        job.card,
+        job.request,
+        job.priority,
+        time.time(),
+        remarks=job.remarks,
+    )

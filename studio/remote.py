@@ -7,22 +7,29 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import anyio
 import httpx
 from pydantic import TypeAdapter
 
-from studio.artifacts import Artifact
 from studio.cards import Card, StudioBlock
+from studio.checkup import Finding
 from studio.errors import Broken, NotFound, StudioError, Unavailable
 from studio.fields import FieldSpec, Value, fields_of
+from studio.fitting import Fit
 from studio.job import Event, Job
+from studio.presets import Preset
 from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Layer, Outcome, Verdict
+from studio.remote_gallery import RemoteGallery
+from studio.remote_runs import RemoteRuns
+from studio.shelf import Download
 from studio.tasks import find_task
+from studio.uploads import Upload
 from studio.worker.supervisor import LaneState
 
 #: Seconds without a byte after which the host counts as gone; streams say something every 15.
@@ -30,9 +37,10 @@ _SILENCE = 60.0
 
 _PLACES = TypeAdapter(list[Place])
 _DEVICES = TypeAdapter(list[LaneState])
+_FITS = TypeAdapter(list[Fit])
 
 
-class RemoteClient(Client):
+class RemoteClient(RemoteGallery, RemoteRuns, Client):
     """One owner's view of the host at `url`. Open it with `async with`."""
 
     def __init__(self, url: str, token: str | None = None, *, owner: str = LOCAL) -> None:
@@ -93,24 +101,24 @@ class RemoteClient(Client):
     async def cancel(self, job: str) -> Job:
         return Job.from_record(await self._json("DELETE", f"jobs/{_part(job)}"))
 
-    async def artifact(self, artifact: str) -> Artifact:
-        return Artifact.from_record(await self._json("GET", f"artifacts/{_part(artifact)}"))
+    async def retry(self, job: str) -> Job:
+        return Job.from_record(await self._json("POST", f"jobs/{_part(job)}/retry"))
 
-    async def artifacts(self, *, limit: int = 50, before: str | None = None) -> list[Artifact]:
-        return [Artifact.from_record(one) for one in await self._page("artifacts", limit, before)]
+    async def move(self, job: str, before: str | None = None) -> Job:
+        params = {} if before is None else {"before": before}
+        return Job.from_record(await self._json("POST", f"jobs/{_part(job)}/move", params=params))
 
-    async def fetch(self, artifact: str) -> Path:
-        async with self._send("GET", f"artifacts/{_part(artifact)}/file") as response:
-            # On the host's own machine the file is there already; its name is quoted.
-            here = Path(unquote(response.headers.get("x-studio-path", "")))
-            if here.is_absolute() and await anyio.Path(here).is_file():
-                return here
-            name = response.headers["content-disposition"].rpartition("filename=")[2].strip('"')
-            path = self._files / Path(name).name
-            async with await anyio.open_file(path, "wb") as file:
-                async for chunk in response.aiter_bytes():
-                    await file.write(chunk)
-        return path
+    async def upload(self, path: Path, *, name: str | None = None) -> Upload:
+        try:
+            file = await anyio.to_thread.run_sync(path.open, "rb")
+        except OSError as error:
+            raise NotFound(
+                f"This file cannot be read: {error.strerror}.",
+                hint="Check its name and its permissions.",
+            ) from None
+        with file:
+            record = await self._json("POST", "uploads", files={"file": (name or path.name, file)})
+        return Upload.from_record(record)
 
     async def verify(self, path: Path) -> Verdict:
         with await anyio.to_thread.run_sync(path.open, "rb") as file:
@@ -128,9 +136,42 @@ class RemoteClient(Client):
                     one["prose"],
                 ),
                 one["installed"],
+                {group: tuple(words) for group, words in one["vocabulary"].items()},
+                one["download"] and Download(**one["download"]),
             )
             for one in await self._json("GET", "models")
         ]
+
+    async def get_model(self, name: str) -> None:
+        await self._json("PUT", f"models/{_part(name)}/weights")
+
+    async def stop_model(self, name: str) -> None:
+        await self._json("DELETE", f"models/{_part(name)}/download")
+
+    async def remove_model(self, name: str) -> None:
+        await self._json("DELETE", f"models/{_part(name)}/weights")
+
+    async def presets(self) -> list[Preset]:
+        return [Preset(**one) for one in await self._json("GET", "presets")]
+
+    async def save_preset(self, preset: Preset) -> None:
+        await self._json("POST", "presets", json=asdict(preset))
+
+    async def delete_preset(self, name: str) -> None:
+        await self._json("DELETE", "presets", params={"name": name})
+
+    async def examine(self) -> list[Finding]:
+        return [Finding(**one) for one in await self._json("GET", "doctor")]
+
+    async def users(self) -> list[str]:
+        return list(await self._json("GET", "users"))
+
+    async def add_user(self, name: str) -> str:
+        return str((await self._json("POST", "users", json={"name": name}))["token"])
+
+    async def remove_user(self, name: str) -> None:
+        async with self._send("DELETE", f"users/{_part(name)}"):
+            pass
 
     async def fields(self, task: str, model: str | None = None) -> tuple[FieldSpec, ...]:
         found = find_task(task)
@@ -143,6 +184,10 @@ class RemoteClient(Client):
 
     async def devices(self) -> list[LaneState]:
         return _DEVICES.validate_python(await self._json("GET", "devices"))
+
+    async def fit(self, model: str | None = None) -> list[Fit]:
+        params = {} if model is None else {"model": model}
+        return _FITS.validate_python(await self._json("GET", "fit", params=params))
 
     async def _page(self, path: str, limit: int, before: str | None) -> Any:
         params: dict[str, str | int] = {"limit": limit}

@@ -12,8 +12,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from studio.errors import InvalidRequest, Refused
 
@@ -21,6 +26,11 @@ from studio.errors import InvalidRequest, Refused
 def studio_home() -> Path:
     """Where everything lives: `STUDIO_HOME`, or `~/.colophon`."""
     return Path(os.environ.get("STUDIO_HOME") or "~/.colophon").expanduser().absolute()
+
+
+def _names(value: Any) -> Any:
+    """Names between commas, as the environment gives them, as a list of names."""
+    return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -44,7 +54,13 @@ class Settings(BaseSettings):
         None, description="Where jobs are kept; empty is an SQLite file below home."
     )
     cards: tuple[Path, ...] = Field((), description="Further folders of model cards.")
-    device: str = Field("auto", description="auto, cpu, mps, or cuda with its number: cuda:0.")
+    devices: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names), Field(min_length=1)] = (
+        Field(
+            ("auto",),
+            description="What generates, each for itself: cpu, mps, cuda:0, cuda:1 …; auto takes "
+            "every accelerator and the processor beside them, or the processor alone.",
+        )
+    )
     threads: Annotated[int, Field(ge=0)] = Field(
         0, description="Processor threads for generation; 0 takes one per core."
     )
@@ -64,11 +80,28 @@ class Settings(BaseSettings):
     max_upload_bytes: Annotated[int, Field(gt=0)] = Field(
         200_000_000, description="The largest file that is accepted."
     )
+    max_uploads: Annotated[int, Field(gt=0)] = Field(
+        1000, description="How many uploads of one person are kept."
+    )
+    uploads_bytes: Annotated[int, Field(gt=0)] = Field(
+        4_000_000_000, description="How many bytes they may have together."
+    )
+    upload_days: Annotated[float, Field(gt=0)] = Field(
+        7, description="Days after which an upload that nothing uses is gone."
+    )
     max_waiting: Annotated[int, Field(gt=0)] = Field(
         1000, description="How many jobs one person may have waiting."
     )
     spare_bytes: Annotated[int, Field(ge=0)] = Field(
         500_000_000, description="Jobs pause while the disk has less than this free."
+    )
+    bin_days: Annotated[float, Field(ge=0)] = Field(
+        30, description="Days after which what was thrown away is gone; looked at at every start."
+    )
+    jobs_days: Annotated[float, Field(gt=0)] = Field(
+        365,
+        description="Days after which finished jobs leave the list; their outputs stay. Looked at "
+        "at every start.",
     )
     allow_training: bool = Field(
         False, description="What the manifest says about training on the outputs."

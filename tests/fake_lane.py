@@ -32,9 +32,10 @@ class FakeLane(Lane):
         steps: int = 2,
         seconds: float = 0.0,
         errors: Iterable[StudioError | None] = (),
+        number: int = 0,
     ) -> None:
         """Take `steps` of `seconds` each for a batch; `errors` ends one batch after the other."""
-        super().__init__(settings)
+        super().__init__(settings, number=number)
         self._steps = steps
         self._seconds = seconds
         self._errors = iter(errors)
@@ -63,10 +64,12 @@ class FakeLane(Lane):
     ) -> AsyncGenerator[Made, None]:
         """Noise for every order, after the steps; see `Lane.generate`."""
         self._unwanted.clear()
+        cold = card.name not in self._resident
         self._resident = (card.name,)
         await begun()
         self.batches.append(tuple(orders))
-        for order in orders:
+        begin = len(self.batches)
+        for order in orders if cold else ():
             tell(order.job, Loading(card.name))
         await self.go.wait()
         for step in range(1, self._steps + 1):
@@ -79,9 +82,9 @@ class FakeLane(Lane):
             raise error
         for number, order in enumerate(orders):
             if order.job not in self._unwanted:
-                spool = self._spool / f"{len(self.batches)}-{number}"
+                spool = self._spool / f"{begin}-{number}"
                 place = await asyncio.to_thread(_draft(order).spool, spool)
-                yield Made(order, place, _VERSIONS, len(orders))
+                yield Made(order, place, _VERSIONS, len(orders), self._steps * self._seconds)
 
     def cancel(self, job_id: str) -> None:
         """Drop the job's orders from the batch that runs."""

@@ -43,7 +43,7 @@ def fake_host(home: Path, **values: Any) -> tuple[Host, FakeLane]:
     settings = settings_for(home)
     write_cards(home)
     lane = FakeLane(settings, **values)
-    return Host(settings, lane=lane), lane
+    return Host(settings, lanes=[lane]), lane
 
 
 def write_cards(home: Path) -> None:

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
+from urllib.parse import urlencode
 
 import gradio as gr
 from fastapi import FastAPI, Request
 from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.client import Client
 from studio.settings import Settings
 from ui.door import Door
+from ui.frame import PLACES, masthead, script
+from ui.gallery import GalleryPage
+from ui.help import HelpPage
 from ui.make import MakePage
 from ui.markup import tag
-from ui.page import Clients, panel
+from ui.models import ModelsPage
+from ui.page import Clients, Room
+from ui.queue import QueuePage
+from ui.settings import SettingsPage
 from ui.theme import theme
+from ui.tongue import TITLE, Tongue, later
 from ui.verify import VerifyPage
-from ui.words import say
 
 #: What a page may load: this server's own files and nothing else, whatever Gradio's page names.
 #: Its scripts and its HTML component are inline and compile templates, hence both `unsafe`s.
@@ -32,18 +39,34 @@ POLICY = (
     "frame-ancestors 'self'; form-action 'self'; base-uri 'self'; object-src 'none'"
 )
 
-#: The pages, by address.
-PAGES: Mapping[str, str] = MappingProxyType({"/": say("make.page"), "/verify": say("verify.page")})
+
+#: How often, and after how many seconds, files are deleted that were put into a form. What a job
+#: needs of them, the studio has a copy of.
+_FORGET = (3600, 24 * 3600)
+
+
+#: What of the home no page may read as a file.
+_PRIVATE = ("artifacts", "inputs", "keys", "logs", "models", "run", "spool", "uploads")
 
 
 def build(clients: Clients) -> gr.Blocks:
     """The pages, each under its own address."""
-    with gr.Blocks(title=say("studio.name"), analytics_enabled=False) as pages:
-        _head("/")
-        MakePage(clients).build(pages)
-    with pages.route(PAGES["/verify"], "/verify", show_in_navbar=False):
-        _head("/verify")
-        VerifyPage(clients).build(pages)
+    rooms: dict[str, Room] = {
+        "/": MakePage(clients),
+        "/queue": QueuePage(clients),
+        "/gallery": GalleryPage(clients),
+        "/models": ModelsPage(clients),
+        "/verify": VerifyPage(clients),
+        "/settings": SettingsPage(clients),
+        "/help": HelpPage(clients),
+    }
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_FORGET) as pages:
+        masthead("/")
+        rooms["/"].build(pages)
+    for place in PLACES[1:]:
+        with pages.route(place.route, place.path, show_in_navbar=False):
+            masthead(place.path)
+            rooms[place.path].build(pages)
     return pages
 
 
@@ -57,16 +80,24 @@ def mount(
 
     `authenticate` says who sent a request, or None; `client_for` gives that person's client.
     """
-    style = Markup((Path(__file__).parent / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-    uploads = settings.home / "uploads"
-    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
+    here = Path(__file__).parent
+    sheets = ((here / name).read_text(encoding="utf-8") for name in ("style.css", "gallery.css"))
+    style = Markup("\n".join(sheets))  # noqa: S704 - our own files
+    entered = settings.home / "page"
+    entered.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Gradio's own place is shared by all users of the machine.
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    os.environ["GRADIO_TEMP_DIR"] = str(entered)
     # No route of Gradio's answers to anyone whom `authenticate` does not know.
     pages = build(lambda request: client_for(request.username or ""))
     pages.queue(api_open=False, default_concurrency_limit=None)
     # It warns that several pages rule out a mode which is off anyway.
     warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
+
+    @app.get("/artifact/{artifact}", include_in_schema=False)
+    def show(artifact: str) -> RedirectResponse:
+        """An artifact's own address; whose it is, the gallery finds out."""
+        return RedirectResponse(f"/gallery?{urlencode({'show': artifact})}")
+
     gr.mount_gradio_app(
         app,
         pages,
@@ -75,6 +106,7 @@ def mount(
             "middleware": [
                 Middleware(_OwnFilesOnly),
                 Middleware(Door, authenticate=authenticate),
+                Middleware(Tongue, titles=[(place.path, place.key) for place in PLACES]),
             ]
         },
         auth_dependency=authenticate,
@@ -86,23 +118,18 @@ def mount(
         pwa=False,
         show_error=False,
         allowed_paths=[],
-        blocked_paths=[str(settings.home)],
+        # Of the home, Gradio may show what was put into a form, under a name nobody can guess.
+        blocked_paths=[str(settings.home / name) for name in _PRIVATE],
         max_file_size=settings.max_upload_bytes,
         i18n=None,
         theme=theme(),
         # Not as `css`: Gradio would rewrite every selector, and breaks those with a comma inside.
-        head=tag("style", style) + tag("meta", name="referrer", content="no-referrer"),
+        head=tag("style", style)
+        + tag("meta", name="referrer", content="no-referrer")
+        + tag("meta", name="description", content=later("studio.line"))
+        + script(),
+        favicon_path=str(Path(__file__).parent / "icon.svg"),
     )
-
-
-def _head(here: str) -> None:
-    """The masthead of the page at `here`: whose pages these are, and the way to the others."""
-    links = (
-        tag("a", name, href=address, aria_current="page" if address == here else None)
-        for address, name in PAGES.items()
-    )
-    name, line = tag("h1", say("studio.name")), tag("p", say("studio.line"))
-    panel("masthead", tag("header", name, line, tag("nav", *links, aria_label=say("studio.pages"))))
 
 
 class _OwnFilesOnly:

@@ -10,5 +10,5 @@ form.addEventListener("submit", async (event) => {
   });
   if (answer.ok) location.reload();
   wrong.hidden = answer.ok;
-  wrong.textContent = wrong.dataset.text;
+  wrong.textContent = answer.status === 429 ? wrong.dataset.wait : wrong.dataset.text;
 });

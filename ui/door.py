@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from studio.words import say
 from ui.markup import tag
-from ui.words import say
+from ui.tongue import language_of
 
 
 class Door:
@@ -29,12 +30,14 @@ class Door:
             request = Request(scope)
             wants_page = "text/html" in request.headers.get("accept", "")
             if request.method == "GET" and wants_page and self._authenticate(request) is None:
-                await HTMLResponse(_page(), status_code=401)(scope, receive, send)
+                await HTMLResponse(_page(language_of(request)), status_code=401)(
+                    scope, receive, send
+                )
                 return
         await self._app(scope, receive, send)
 
 
-def _page() -> str:
+def _page(language: str) -> str:
     here = Path(__file__).parent
     style, script = (
         Markup((here / name).read_text(encoding="utf-8"))  # noqa: S704 - our own files
@@ -42,18 +45,25 @@ def _page() -> str:
     )
     form = tag(
         "form",
-        tag("h1", say("studio.name")),
-        tag("label", say("door.token"), for_="token"),
+        tag("h1", say("studio.name", language)),
+        tag("label", say("door.token", language), for_="token"),
         tag("input", id="token", type="password", autocomplete="current-password", required=True),
-        tag("p", id="wrong", role="alert", hidden=True, data_text=say("door.wrong")),
-        tag("button", say("door.press")),
+        tag(
+            "p",
+            id="wrong",
+            role="alert",
+            hidden=True,
+            data_text=say("door.wrong", language),
+            data_wait=say("door.wait", language),
+        ),
+        tag("button", say("door.press", language)),
     )
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", say("studio.name")),
+        tag("title", say("studio.name", language)),
         tag("style", style),
     )
     body = tag("body", form, tag("script", script))
-    return Markup("<!doctype html>") + tag("html", head, body, lang="en")
+    return Markup("<!doctype html>") + tag("html", head, body, lang=language)

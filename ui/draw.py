@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -11,19 +12,19 @@ from studio.artifacts import Artifact
 from studio.errors import StudioError
 from studio.job import Job, JobState, Preview, Step
 from studio.tasks import TASKS
+from studio.words import said
 from ui.explain import explain
 from ui.markup import tag
 from ui.verdicts import verdict
 from ui.view import Live, View
-from ui.words import say
 
 
 def unfinished(view: View) -> Markup:
     """The jobs that are not finished, and whatever keeps the page from being up to date."""
     return tag(
         "div",
-        explain(say("error.form"), view.problem) if view.problem else None,
-        *(_unfinished(view, job) for job in view.jobs if not job.state.final),
+        explain(view.say("error.form"), view.problem) if view.problem else None,
+        *(making(view, job) for job in view.jobs if not job.state.final),
         class_="feed",
     )
 
@@ -37,14 +38,15 @@ def finished(view: View) -> Markup:
         return Markup("")
     return tag(
         "div",
-        tag("h3", say("work.empty")),
-        tag("p", say("work.empty.how")),
-        tag("p", say("work.empty.signed")),
+        tag("h3", view.say("work.empty")),
+        tag("p", view.say("work.empty.how")),
+        tag("p", view.say("work.empty.signed")),
         class_="empty",
     )
 
 
-def _unfinished(view: View, job: Job) -> Markup:
+def making(view: View, job: Job, *more: Markup | None) -> Markup:
+    """A job that is not finished: its progress, its previews, how to stop it, and `more`."""
     live = view.live.get(job.id, Live())
     step = live.steps.get(live.index)
     return tag(
@@ -53,20 +55,26 @@ def _unfinished(view: View, job: Job) -> Markup:
         tag(
             "div",
             tag("p", _stage(view, job, live), class_="stage", role="status"),
-            _button("stop", job.id, say("job.stop"), say("job.stop.label", subject=subject(job))),
+            button(
+                "stop",
+                job.id,
+                view.say("job.stop"),
+                view.say("job.stop.label", subject=subject(job)),
+            ),
             class_="row",
         ),
         tag(
             "progress",
-            aria_label=say("job.progress", subject=subject(job)),
+            aria_label=view.say("job.progress", subject=subject(job)),
             max=step.total if step else 1,
             value=step.done if step else (0 if live.ahead is not None else None),
         ),
         tag(
             "div",
-            *(_preview(*live.previews[index]) for index in sorted(live.previews)),
+            *(_preview(view, *live.previews[index]) for index in sorted(live.previews)),
             class_="previews",
         ),
+        *more,
         _outputs(view, job),
         class_="card",
         data_job=job.id,
@@ -78,7 +86,7 @@ def _finished(view: View, job: Job) -> Markup:
     return tag(
         "article",
         _head(view, job),
-        None if job.state == JobState.DONE else _ending(job),
+        None if job.state == JobState.DONE else _ending(view, job),
         _outputs(view, job),
         class_="card",
         data_job=job.id,
@@ -86,29 +94,40 @@ def _finished(view: View, job: Job) -> Markup:
     )
 
 
-def _ending(job: Job) -> Markup:
+def _ending(view: View, job: Job) -> Markup:
     stopped = job.state == JobState.CANCELLED
     if stopped or job.error is None:
-        message, hint = say("job.stopped.how"), ""
+        message, hint = view.say("job.stopped.how"), ""
     else:
         message, hint = job.error["message"], job.error["hint"]
     return tag(
         "div",
-        tag("strong", say("job.stopped" if stopped else "job.failed")),
+        tag("strong", view.say("job.stopped" if stopped else "job.failed")),
         tag("p", message),
         tag("p", hint, class_="hint") if hint else None,
-        _button("again", job.id, say("job.again"), say("job.again.label", subject=subject(job))),
+        button(
+            "again",
+            job.id,
+            view.say("job.again"),
+            view.say("job.again.label", subject=subject(job)),
+        ),
         class_="banner quiet" if stopped else "banner problem",
     )
 
 
 def _head(view: View, job: Job) -> Markup:
-    parts = [TASKS[job.task].title, _model(view, job.card)]
+    parts = [task_title(view, job.task), model_title(view, job.card)]
     return tag(
         "header",
         tag("h3", subject(job), class_="subject"),
         tag("p", " · ".join(parts), class_="quiet"),
+        remarks(view, job),
     )
+
+
+def task_title(view: View, task: str) -> str:
+    """What people call the task, in their language."""
+    return said(f"task.{task}.title", TASKS[task].title, view.language)
 
 
 def subject(job: Job) -> str:
@@ -116,7 +135,23 @@ def subject(job: Job) -> str:
     return str(job.request[TASKS[job.task].positional])
 
 
-def _model(view: View, card: str) -> str:
+def remarks(view: View, job: Job) -> Markup | None:
+    """The words of the order that the model does not know."""
+    if not job.remarks:
+        return None
+    lines = (
+        tag("p", view.say("remark.unknown", word=one.word), " ", _near(view, one.near))
+        for one in job.remarks
+    )
+    return tag("div", *lines, class_="banner remark")
+
+
+def _near(view: View, near: Sequence[str]) -> str:
+    return view.say("remark.near", words=", ".join(near)) if near else ""
+
+
+def model_title(view: View, card: str) -> str:
+    """What people call the model of that card."""
     return view.models[card].card.studio.title if card in view.models else card
 
 
@@ -127,23 +162,23 @@ def _stage(view: View, job: Job, live: Live) -> str:
     alone = count > 1 and len(live.steps) == 1
     if step is not None and step.done < step.total:
         values = {"done": step.done, "total": step.total, "index": live.index + 1, "count": count}
-        return say("job.step.one" if alone else "job.step", **values)
+        return view.say("job.step.one" if alone else "job.step", **values)
     if step is not None or live.sealed:
-        return say("job.sealing")
+        return view.say("job.sealing")
     if live.loading:
-        return say("job.loading", model=_model(view, job.card))
+        return view.say("job.loading", model=model_title(view, job.card))
     match live.ahead:
         case None:
-            return say("job.sent")
+            return view.say("job.sent")
         case 0:
-            return say("job.next")
+            return view.say("job.next")
         case 1:
-            return say("job.ahead.one")
+            return view.say("job.ahead.one")
         case many:
-            return say("job.ahead.many", count=many)
+            return view.say("job.ahead.many", count=many)
 
 
-def _preview(step: Step, preview: Preview) -> Markup:
+def _preview(view: View, step: Step, preview: Preview) -> Markup:
     # Raw pixels, which the page paints on a canvas: a preview is in no media format, so it can
     # neither be saved nor mistaken for a finished, signed picture.
     return tag(
@@ -154,9 +189,9 @@ def _preview(step: Step, preview: Preview) -> Markup:
             height=preview.height,
             data_rgb=base64.b64encode(preview.rgb).decode(),
             role="img",
-            aria_label=say("preview.alt", done=step.done, total=step.total),
+            aria_label=view.say("preview.alt", done=step.done, total=step.total),
         ),
-        tag("figcaption", say("preview.label")),
+        tag("figcaption", view.say("preview.label")),
         class_="preview",
     )
 
@@ -168,13 +203,13 @@ def _outputs(view: View, job: Job) -> Markup | None:
     if len(outputs) == 1:
         return tag("div", _output(view, job, outputs[0]), class_="outputs single")
     grid = tag("div", *(_output(view, job, output) for output in outputs), class_="outputs")
-    return grid + _receipt(_shared(view, job, outputs[-1]))
+    return grid + _receipt(view, _shared(view, job, outputs[-1]))
 
 
 def _output(view: View, job: Job, artifact: Artifact) -> Markup:
     file = f"/api/v1/artifacts/{artifact.id}/file"
     count = int(job.request["count"])
-    alt = say(
+    alt = view.say(
         "result.alt.many" if count > 1 else "result.alt",
         subject=subject(job),
         index=artifact.note.index + 1,
@@ -184,33 +219,52 @@ def _output(view: View, job: Job, artifact: Artifact) -> Markup:
     checking = artifact.id in view.verdicts and view.verdicts[artifact.id] is None
     return tag(
         "figure",
-        _media(artifact, file, alt),
+        _media(view, artifact, file, alt),
         tag(
             "div",
-            _button(
+            button(
                 "verify",
                 artifact.id,
-                say("result.checking" if checking else "result.verify"),
-                say("result.verify.label", subject=alt),
+                view.say("result.checking" if checking else "result.verify"),
+                view.say("result.verify.label", subject=alt),
                 disabled=checking,
+            ),
+            button(
+                "vary",
+                job.id,
+                view.say("result.vary"),
+                view.say("result.vary.label", subject=alt),
+            )
+            if artifact.note.index == 0
+            else None,
+            tag(
+                "a",
+                view.say("result.reuse"),
+                href=f"/?again={artifact.id}",
+                class_="press",
             ),
             tag(
                 "a",
-                say("result.download"),
+                view.say("result.download"),
                 href=file,
                 download=f"colophon-{artifact.id[:8]}.{extension}",
                 class_="press",
             ),
             class_="row",
         ),
-        _receipt(_own(artifact) if count > 1 else _own(artifact) | _shared(view, job, artifact)),
+        _receipt(
+            view,
+            _own(view, artifact)
+            if count > 1
+            else _own(view, artifact) | _shared(view, job, artifact),
+        ),
         _verdict_of(view, artifact),
         class_="output",
         data_artifact=artifact.id,
     )
 
 
-def _media(artifact: Artifact, file: str, alt: str) -> Markup:
+def _media(view: View, artifact: Artifact, file: str, alt: str) -> Markup:
     match artifact.kind:
         case "image":
             request = artifact.note.request
@@ -222,20 +276,20 @@ def _media(artifact: Artifact, file: str, alt: str) -> Markup:
                 height=request.get("height"),
                 loading="lazy",
             )
-            return tag("a", picture, href=file, target="_blank", title=say("result.open"))
+            return tag("a", picture, href=file, target="_blank", title=view.say("result.open"))
         case "audio" | "video":
             return tag(artifact.kind, src=file, controls=True, preload="none", aria_label=alt)
         case _:
-            return tag("a", say("result.open"), href=file, target="_blank")
+            return tag("a", view.say("result.open"), href=file, target="_blank")
 
 
-def _own(artifact: Artifact) -> dict[str, str]:
+def _own(view: View, artifact: Artifact) -> dict[str, str]:
     """What the receipt says of this output alone."""
     note = artifact.note
-    pixels = say("receipt.pixels", **note.request) if artifact.kind == "image" else ""
+    pixels = view.say("receipt.pixels", **note.request) if artifact.kind == "image" else ""
     return {
         "receipt.seed": str(note.seed),
-        "receipt.file": f"{pixels}{artifact.media_type}, {_size(artifact.size)}",
+        "receipt.file": f"{pixels}{artifact.media_type}, {size(artifact.size)}",
     }
 
 
@@ -245,19 +299,21 @@ def _shared(view: View, job: Job, artifact: Artifact) -> dict[str, str]:
     model = view.models.get(note.card)
     notice = model.card.studio.notice if model else ""
     marks = [
-        say("receipt.mark.image") if name == "image" else say("receipt.mark.other", name=name)
+        view.say("receipt.mark.image")
+        if name == "image"
+        else view.say("receipt.mark.other", name=name)
         for name in note.marks
     ]
-    carried = ", ".join([*marks, say("receipt.manifest")])
+    carried = ", ".join([*marks, view.say("receipt.manifest")])
     return {
-        "receipt.model": " · ".join(filter(None, [_model(view, note.card), notice])),
-        "receipt.time": say("receipt.seconds", seconds=f"{note.created - job.created:.1f}"),
-        "receipt.marks": say("receipt.says", marks=carried),
+        "receipt.model": " · ".join(filter(None, [model_title(view, note.card), notice])),
+        "receipt.time": view.say("receipt.seconds", seconds=f"{note.created - job.created:.1f}"),
+        "receipt.marks": view.say("receipt.says", marks=carried),
     }
 
 
-def _receipt(rows: dict[str, str]) -> Markup:
-    parts = (tag("dt", say(key)) + tag("dd", text) for key, text in rows.items())
+def _receipt(view: View, rows: dict[str, str]) -> Markup:
+    parts = (tag("dt", view.say(key)) + tag("dd", text) for key, text in rows.items())
     return tag("dl", *parts, class_="receipt")
 
 
@@ -266,12 +322,12 @@ def _verdict_of(view: View, artifact: Artifact) -> Markup | None:
         case None:
             return None
         case StudioError() as error:
-            return explain(say("error.check"), error)
+            return explain(view.say("error.check"), error)
         case found:
-            return verdict(found)
+            return verdict(found, view.language)
 
 
-def _button(action: str, target: str, text: str, label: str, *, disabled: bool = False) -> Markup:
+def button(action: str, target: str, text: str, label: str, *, disabled: bool = False) -> Markup:
     return tag(
         "button",
         text,
@@ -284,7 +340,14 @@ def _button(action: str, target: str, text: str, label: str, *, disabled: bool =
     )
 
 
-def _size(size: int) -> str:
+def duration(view: View, seconds: float) -> str:
+    """So many seconds, or minutes where nobody counts seconds."""
+    if seconds < 90:
+        return view.say("time.seconds", count=max(round(seconds), 1))
+    return view.say("time.minutes", count=round(seconds / 60))
+
+
+def size(size: int) -> str:
     """Bytes in the unit people read: `123 kB`."""
     power = min(int(math.log(max(size, 1), 1000)), 3)
     return f"{size / 1000**power:.{0 if power < 2 else 1}f} {('B', 'kB', 'MB', 'GB')[power]}"

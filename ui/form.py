@@ -8,13 +8,14 @@ Empty stays empty: Gradio's Number shows and submits 0 where nothing was entered
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from studio.fields import FieldSpec, Value
-from ui.words import say
+from studio.words import ENGLISH, said, say
 
 #: Up to so many choices are shown at once; more become a menu.
 RADIO_CHOICES = 4
@@ -25,21 +26,40 @@ def can_choose(spec: FieldSpec) -> bool:
     return len(spec.choices) != 1 and (spec.minimum is None or spec.minimum != spec.maximum)
 
 
-def component(spec: FieldSpec, form: str = "", models: Sequence[tuple[str, str]] = ()) -> Component:
+def translated(spec: FieldSpec, language: str) -> FieldSpec:
+    """The field with its label and help in `language`; in the request's own English if need be."""
+    return replace(
+        spec,
+        title=said(f"field.{spec.name}.title", spec.title, language),
+        description=said(f"field.{spec.name}.description", spec.description, language),
+    )
+
+
+def component(
+    spec: FieldSpec,
+    form: str = "",
+    models: Sequence[tuple[str, str]] = (),
+    language: str = ENGLISH,
+    value: Value = None,
+) -> Component:
     """The component that takes this field's value; `models` are (label, name) for the menu.
 
+    It comes with `value` in it, or with the field's default where that is None; for media that is
+    a file's path.
     Where `form` stays the same from one rendering to the next, what a person typed stays too. The
     defaults of a newly chosen model still take effect, because only texts are kept.
     """
+    spec = translated(spec, language)
+    shown = spec.default if value is None else value
     common: dict[str, Any] = {
         "label": spec.title,
         "elem_id": f"field-{spec.name}",
-        "value": spec.default,
+        "value": shown,
         # Said outright: Gradio guesses wrongly for what is rendered later.
         "interactive": True,
     }
     if spec.media is not None:
-        return _media(spec, common | {"value": None})
+        return _media(spec, common)
     common["info"] = spec.description
     match spec.type:
         case "text":
@@ -60,8 +80,8 @@ def component(spec: FieldSpec, form: str = "", models: Sequence[tuple[str, str]]
             )
         case "integer" | "number":
             return gr.Textbox(
-                **common | {"value": "" if spec.default is None else str(spec.default)},
-                placeholder=say("make.random" if spec.name == "seed" else "make.default"),
+                **common | {"value": "" if shown is None else str(shown)},
+                placeholder=say("make.random" if spec.name == "seed" else "make.default", language),
                 max_length=24,
                 key=f"{form}-{spec.name}",
                 preserved_by_key="value",
@@ -90,7 +110,12 @@ def _media(spec: FieldSpec, common: dict[str, Any]) -> Component:
         case "image":
             return gr.Image(type="filepath", sources=["upload", "clipboard"], buttons=[], **common)
         case "mask":
-            return gr.ImageMask(type="filepath", sources=["upload", "clipboard"], **common)
+            # One colour that few pictures have; what is painted counts, not its colour.
+            brush = gr.Brush(colors=["#e6007e"], color_mode="fixed")
+            value = under_the_brush(common.pop("value"))
+            return gr.ImageMask(
+                value, type="filepath", sources=["upload"], brush=brush, layers=False, **common
+            )
         case "audio":
             return gr.Audio(type="filepath", sources=["upload", "microphone"], **common)
         case "video":
@@ -99,8 +124,15 @@ def _media(spec: FieldSpec, common: dict[str, Any]) -> Component:
             raise TypeError(f"{spec.name} takes no media")
 
 
+def under_the_brush(path: str | None) -> dict[str, Any] | None:
+    """What a mask's editor holds when nothing is painted yet on the picture at `path`."""
+    return None if path is None else {"background": path, "layers": [], "composite": None}
+
+
 def collect(specs: Sequence[FieldSpec], values: Sequence[Any]) -> dict[str, Value]:
     """What the components hold, as the values of a request; None where nothing was entered.
+
+    Media are the paths of the files that were put in: `Client.upload` turns them into ids.
 
     Raises:
         InvalidRequest: if a number's text is not a number.

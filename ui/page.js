@@ -17,6 +17,7 @@ const paint = () => {
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
+  if (button?.dataset.ask && !confirm(button.dataset.ask)) return;
   if (button) trigger("click", { action: button.dataset.action, id: button.dataset.id });
 });
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 from markupsafe import Markup
@@ -20,6 +20,13 @@ QUIET: dict[str, Any] = {
 
 #: Whose page it is: the client of the person who sent a request.
 Clients = Callable[[gr.Request], Client]
+
+
+class Room(Protocol):
+    """A page: its handlers, and how it is laid out."""
+
+    def build(self, pages: gr.Blocks) -> None:
+        """Lay the page out in `pages`, which are open."""
 
 
 def panel(name: str, content: Markup | None = None, script: str | None = None) -> gr.HTML:

@@ -15,7 +15,7 @@ from ui import verdicts
 from ui.explain import as_studio_error
 from ui.markup import tag
 from ui.page import QUIET, Clients, panel
-from ui.words import say
+from ui.tongue import language_of, later
 
 
 class VerifyPage:
@@ -28,22 +28,28 @@ class VerifyPage:
         """Lay the page out in `pages`, which are open."""
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=2, min_width=300, elem_id="form"):
-                heading = tag("h2", say("verify.title")) + tag("p", say("verify.how"))
+                heading = tag("h2", later("verify.title")) + tag("p", later("verify.how"))
                 panel("verify-title", heading)
                 files = gr.File(
-                    label=say("verify.drop"),
+                    label=later("verify.drop"),
                     file_count="multiple",
                     type="filepath",
                     elem_id="verify-files",
                 )
             with gr.Column(scale=3, min_width=300, elem_id="work"):
-                found = panel("verify-found", verdicts.checks([]))
+                found = panel("verify-found")
+        pages.load(self.explain, None, [found], **QUIET)
         files.upload(self.check, [files], [found, files], **QUIET)
+
+    def explain(self, request: gr.Request) -> Markup:
+        """What can be found, before anything was dropped."""
+        return verdicts.checks([], language_of(request))
 
     async def check(self, request: gr.Request, files: list[str]) -> tuple[Markup, None]:
         """Check the files one by one, and delete them whatever happens."""
         client = self._clients(request)
-        return verdicts.checks([await _check(client, Path(file)) for file in files]), None
+        found = [await _check(client, Path(file)) for file in files]
+        return verdicts.checks(found, language_of(request)), None
 
 
 async def _check(client: Client, file: Path) -> tuple[str, Verdict | StudioError]:

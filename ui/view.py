@@ -17,7 +17,9 @@ from studio.artifacts import Artifact
 from studio.client import Client, Model
 from studio.errors import NotFound, StudioError
 from studio.job import Event, Job, Loading, Preview, Queued, Sealed, Step
+from studio.protocol import Place
 from studio.provenance.verdict import Verdict
+from studio.words import ENGLISH, say
 from ui.explain import as_studio_error
 
 #: How many of one's latest jobs a page shows.
@@ -78,12 +80,20 @@ class View:
     models: dict[str, Model] = field(default_factory=dict)
     #: Results of Verify, by artifact; None while it is being checked.
     verdicts: dict[str, Verdict | StudioError | None] = field(default_factory=dict)
+    #: Everybody's places in line, where the page shows them.
+    places: list[Place] = field(default_factory=list)
+    #: The language of whoever looks.
+    language: str = ENGLISH
     #: Why the page could not be brought up to date.
     problem: StudioError | None = None
     #: Rung after every change.
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     #: Whether the list of jobs itself may have changed.
     stale: bool = True
+
+    def say(self, key: str, /, **values: object) -> str:
+        """The sentence called `key` in the language of whoever looks."""
+        return say(key, self.language, **values)
 
     def ring(self, *, stale: bool = False) -> None:
         """Say that something changed; `stale` asks for a fresh look at the list of jobs."""
@@ -127,6 +137,7 @@ async def _look(client: Client, view: View) -> None:
     try:
         view.models = view.models or {model.card.name: model for model in await client.cards()}
         view.jobs = await client.jobs(limit=SHOWN)
+        view.places = await client.queue()
         for job in view.jobs:
             for artifact in job.artifacts:
                 await _fetch(client, view, artifact)

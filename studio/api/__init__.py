@@ -9,7 +9,18 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from studio import __version__
-from studio.api import artifacts, catalog, failures, jobs, orders
+from studio.api import (
+    artifacts,
+    catalog,
+    failures,
+    gallery,
+    jobs,
+    orders,
+    presets,
+    runs,
+    uploads,
+    users,
+)
 from studio.api.gate import Gate, Guard
 from studio.host import Host
 
@@ -18,7 +29,7 @@ PREFIX = "/api/v1"
 
 def create_app(host: Host) -> FastAPI:
     """The API of `host`; `app.state.gate` decides who comes in, to mounted pages too."""
-    gate = Gate(host.settings, host.private_token)
+    gate = Gate(host.settings, host.private_token, host.users)
     app = FastAPI(
         title="Colophon",
         summary="A self-hosted multimodal creative studio that signs its work.",
@@ -32,6 +43,7 @@ def create_app(host: Host) -> FastAPI:
     app.state.gate = gate
     app.add_middleware(Guard, gate=gate)
     failures.install(app)
-    for router in (gate.router, orders.router(), jobs.router, artifacts.router, catalog.router):
+    rooms = (jobs, artifacts, gallery, catalog, presets, users, runs, uploads)
+    for router in (gate.router, orders.router(), *(room.router for room in rooms)):
         app.include_router(router, prefix=PREFIX)
     return app

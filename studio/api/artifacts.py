@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import anyio
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 from starlette.types import Message
@@ -19,11 +19,28 @@ from starlette.types import Message
 from studio.api.failures import FAILURES, TooLarge
 from studio.api.here import Here
 from studio.api.jobs import Limit
-from studio.artifacts import Artifact
+from studio.artifacts import Artifact, Note
 from studio.errors import InvalidRequest
+from studio.gallery import Filter
 
 #: Tells a program of the host's own user where the file lies, so that it need not be copied.
 PATH_HEADER = "X-Studio-Path"
+
+#: What the OpenAPI document says of a request that brings one file.
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
 
 router = APIRouter(tags=["artifacts"], responses=FAILURES)
 
@@ -31,12 +48,17 @@ router = APIRouter(tags=["artifacts"], responses=FAILURES)
 _ENVELOPE = 10_000
 
 
+class Page(Filter):
+    """A page of those outputs that the filter lets through."""
+
+    limit: Limit = 50
+    before: str | None = None
+
+
 @router.get("/artifacts")
-async def list_artifacts(
-    client: Here, limit: Limit = 50, before: str | None = None
-) -> list[Artifact]:
+async def list_artifacts(client: Here, page: Annotated[Page, Query()]) -> list[Artifact]:
     """Your outputs, newest first; `before` is the id of the last one you have seen."""
-    return await client.artifacts(limit=limit, before=before)
+    return await client.artifacts(page, limit=page.limit, before=page.before)
 
 
 @router.get("/artifacts/{artifact}")
@@ -50,44 +72,47 @@ async def read_file(request: Request, client: Here, artifact: str) -> FileRespon
     """The file itself, byte by byte as it was signed."""
     found = await client.artifact(artifact)
     path = await client.fetch(artifact)
+    return _file(request, path, found.media_type, f"{found.id}{path.suffix}")
+
+
+@router.get("/artifacts/{artifact}/preview", response_class=FileResponse)
+async def read_preview(request: Request, client: Here, artifact: str) -> FileResponse:
+    """A small copy of a picture, to find it by. It is unsigned, says so, and is not an output."""
+    return _file(request, await client.preview(artifact), "image/webp", f"preview-{artifact}.webp")
+
+
+@router.get("/artifacts/{artifact}/note")
+async def read_note(client: Here, artifact: str, response: Response) -> Note:
+    """How it was made, to keep beside the file: prompt and settings, which the file keeps quiet."""
+    found = await client.artifact(artifact)
+    name = f"colophon-{found.id[:8]}.json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return found.note
+
+
+@router.post("/verify", openapi_extra=FILE_BODY)
+async def verify_file(client: Here, request: Request) -> dict[str, Any]:
+    """What can be found out about a file, wherever it came from. It is not kept."""
+    async with uploaded(request) as (path, name):
+        verdict = await client.verify(path, name=name)
+    return verdict.record()
+
+
+def _file(request: Request, path: Path, media_type: str, name: str) -> FileResponse:
     headers = {"Cache-Control": "private, max-age=31536000, immutable"}
     if request.app.state.gate.is_private(request):
         headers[PATH_HEADER] = quote(str(path))
     return FileResponse(
         path,
-        media_type=found.media_type,
-        filename=f"{found.id}{path.suffix}",
+        media_type=media_type,
+        filename=name,
         content_disposition_type="inline",
         headers=headers,
     )
 
 
-@router.post(
-    "/verify",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file"],
-                        "properties": {"file": {"type": "string", "format": "binary"}},
-                    }
-                }
-            },
-        }
-    },
-)
-async def verify_file(client: Here, request: Request) -> dict[str, Any]:
-    """What can be found out about a file, wherever it came from. It is not kept."""
-    async with _upload(request) as (path, name):
-        verdict = await client.verify(path, name=name)
-    return verdict.record()
-
-
 @asynccontextmanager
-async def _upload(request: Request) -> AsyncIterator[tuple[Path, str]]:
+async def uploaded(request: Request) -> AsyncIterator[tuple[Path, str]]:
     """The file that came with the request, in a private folder that is gone afterwards."""
     most = request.app.state.host.settings.max_upload_bytes
     read = 0
@@ -98,7 +123,8 @@ async def _upload(request: Request) -> AsyncIterator[tuple[Path, str]]:
         read += len(message.get("body", b""))
         if read > most + _ENVELOPE:
             raise TooLarge(
-                f"The file is larger than {most} bytes.", hint="Check it with `studio verify`."
+                f"The file is larger than {most} bytes.",
+                hint="Reduce it, or raise `max_upload_bytes` in the settings.",
             )
         return message
 

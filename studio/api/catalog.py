@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.encoders import jsonable_encoder
 
 from studio import __version__
 from studio.api.failures import FAILURES
 from studio.api.here import Here
+from studio.checkup import Finding
 from studio.errors import NotFound
+from studio.fitting import Fit
 from studio.protocol import Model
 from studio.tasks import TASKS
 from studio.worker.supervisor import LaneState
@@ -51,16 +53,51 @@ async def read_model(client: Here, name: str) -> dict[str, Any]:
     return _record(await _model(client, name))
 
 
+@router.put("/models/{name}/weights", status_code=202)
+async def get_model(client: Here, name: str) -> dict[str, Any]:
+    """Begin to fetch a model's weights; `download` of its card says how far they are."""
+    await client.get_model(name)
+    return _record(await _model(client, name))
+
+
+@router.delete("/models/{name}/download")
+async def stop_model(client: Here, name: str) -> dict[str, Any]:
+    """Stop fetching a model; what has arrived is kept for the next time."""
+    await client.stop_model(name)
+    return _record(await _model(client, name))
+
+
+@router.delete("/models/{name}/weights")
+async def remove_model(client: Here, name: str) -> dict[str, Any]:
+    """Delete a model's weights from this machine."""
+    await client.remove_model(name)
+    return _record(await _model(client, name))
+
+
+@router.get("/doctor")
+async def read_doctor(client: Here) -> list[Finding]:
+    """What is right with the studio's machine, what is not, and how to mend it."""
+    return await client.examine()
+
+
 @router.get("/devices")
 async def list_devices(client: Here) -> list[LaneState]:
-    """The devices, and what each holds."""
+    """The devices, what each holds, and how fast it is."""
     return await client.devices()
 
 
+@router.get("/fit")
+async def list_fits(
+    client: Here, model: Annotated[str | None, Query(max_length=200)] = None
+) -> list[Fit]:
+    """How a model, or every one, would run on each device; nothing is loaded."""
+    return await client.fit(model)
+
+
 @router.get("/health")
-async def read_health() -> dict[str, str]:
-    """Whether the studio is up."""
-    return {"status": "ok", "version": __version__}
+async def read_health(request: Request) -> dict[str, str]:
+    """Whether the studio is up; `boot` is another one each time it was started."""
+    return {"status": "ok", "version": __version__, "boot": request.app.state.host.boot}
 
 
 async def _model(client: Here, name: str) -> Model:
@@ -79,6 +116,8 @@ def _record(model: Model) -> dict[str, Any]:
         "title": card.studio.title,
         "licence": card.licence,
         "installed": model.installed,
+        "vocabulary": model.vocabulary,
+        "download": model.download and asdict(model.download),
         "studio": card.studio.model_dump(mode="json"),
         "metadata": jsonable_encoder(card.metadata),
         "prose": card.prose,

@@ -34,6 +34,16 @@ class Unauthenticated(Refused):
         return {**super().record(), "error": Refused.__name__}
 
 
+class TooMany(Refused):
+    """Too many wrong tokens came from there."""
+
+    http_status: ClassVar[int] = 429
+    default_hint = "Wait a minute, then try the right one."
+
+    def record(self) -> ErrorRecord:
+        return {**super().record(), "error": Refused.__name__, "retry": True}
+
+
 class TooLarge(InvalidRequest):
     """The request is longer than this server reads."""
 

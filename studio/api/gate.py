@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import ipaddress
 import re
+import time
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -19,15 +20,19 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.api.failures import FAILURES, Unauthenticated, answer
+from studio.api.failures import FAILURES, TooMany, Unauthenticated, answer
 from studio.errors import InvalidRequest, Refused
 from studio.protocol import LOCAL
 from studio.settings import Settings
+from studio.users import Users
 
 COOKIE = "studio_session"
 #: Lets a holder of the private token act for somebody else: a bot for its users.
 OWNER_HEADER = "X-Studio-Owner"
 _OWNER = re.compile(r"[\w.:@-]{1,100}")
+#: So many wrong tokens from one address, and it has to wait.
+_GUESSES = 5
+_WAIT_SECONDS = 60.0
 _SESSION_SECONDS = 30 * 24 * 3600
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,12 +45,15 @@ _READING = ("GET", "HEAD", "OPTIONS")
 class Gate:
     """Decides about every request. One per server."""
 
-    def __init__(self, settings: Settings, private_token: str) -> None:
+    def __init__(self, settings: Settings, private_token: str, users: Users) -> None:
+        self._users = users
+        self._failed: dict[str, list[float]] = {}
         self._private = private_token
         self._token = settings.token.get_secret_value() if settings.token else None
         self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.hosts)}
         self.router = APIRouter(tags=["session"], responses=FAILURES)
         self.router.post("/session", status_code=204, summary="Begin a session")(self._session)
+        self.router.delete("/session", status_code=204, summary="End the session")(self._leave)
 
     def authenticate(self, request: Request) -> str | None:
         """The owner that the request speaks for, or None; fits Gradio's `auth_dependency`.
@@ -63,11 +71,12 @@ class Gate:
                         hint="Letters, digits and . : @ _ - are allowed, at most 100.",
                     )
                 return owner
-            return LOCAL if self._token and _equal(presented, self._token) else None
-        if self._token is None:
-            return LOCAL
-        cookie = request.cookies.get(COOKIE, "").encode()
-        return LOCAL if _equal(cookie, _session(self._token)) else None
+            return self._who(presented)
+        name, _, proof = request.cookies.get(COOKIE, "").rpartition(":")
+        secret = self._token if name == LOCAL else self._users.digest_of(name)
+        if secret is not None and _equal(proof.encode(), _session(secret)):
+            return name
+        return LOCAL if self._token is None else None
 
     def is_private(self, request: Request) -> bool:
         """Whether the request comes from a program of the host's own user on this machine."""
@@ -116,14 +125,44 @@ class Gate:
             return False
         return True  # an address is not a name that could be rebound
 
-    def _session(self, token: Annotated[str, Body(embed=True, max_length=1000)]) -> Response:
-        """Trade the token for a cookie, with which a page can load pictures."""
-        if self._token is None or not _equal(token.encode(), self._token):
+    def _who(self, token: bytes) -> str | None:
+        """Whose token it is: the operator's, or a named user's."""
+        if self._token and _equal(token, self._token):
+            return LOCAL
+        return self._users.who(token)
+
+    def _leave(self) -> Response:
+        """Forget the session's cookie."""
+        response = Response(status_code=204)
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return response
+
+    def _session(
+        self, request: Request, token: Annotated[str, Body(embed=True, max_length=1000)]
+    ) -> Response:
+        """Trade a token for a cookie, with which a page can load pictures.
+
+        Whoever guesses wrongly too often has to wait.
+        """
+        peer = request.client.host if request.client else ""
+        now = time.monotonic()
+        failed = [moment for moment in self._failed.get(peer, []) if now - moment < _WAIT_SECONDS]
+        if len(failed) >= _GUESSES:
+            raise TooMany
+        name = self._who(token.encode())
+        if name is None:
+            # Only those who guess are remembered, and each for as long as it counts.
+            self._failed = {
+                one: moments
+                for one, moments in self._failed.items()
+                if now - moments[-1] < _WAIT_SECONDS
+            } | {peer: [*failed, now]}
             raise Unauthenticated
+        secret = self._token if name == LOCAL else self._users.digest_of(name)
         response = Response(status_code=204)
         response.set_cookie(
             COOKIE,
-            _session(self._token),
+            f"{name}:{_session(secret or '')}",
             max_age=_SESSION_SECONDS,
             httponly=True,
             samesite="strict",

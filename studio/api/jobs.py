@@ -55,6 +55,18 @@ async def cancel_job(client: Here, job: str) -> Job:
     return await client.cancel(job)
 
 
+@router.post("/jobs/{job}/retry", status_code=202)
+async def retry_job(client: Here, job: str) -> Job:
+    """Order what failed or was stopped once more, with the same seed; returns the new job."""
+    return await client.retry(job)
+
+
+@router.post("/jobs/{job}/move")
+async def move_job(client: Here, job: str, before: str | None = None) -> Job:
+    """Let a waiting job go before another waiting one of yours, or after all of them."""
+    return await client.move(job, before)
+
+
 @router.get("/queue")
 async def read_queue(client: Here) -> list[Place]:
     """Everybody's unfinished jobs; what they are about is shown of your own alone."""

@@ -32,3 +32,20 @@ def verify(as_json: bool) -> None:
         click.echo(json.dumps(record))
     else:
         click.echo(f"{record['rows']} rows, all as they were written. Head: {record['head']}")
+
+
+@audit.command()
+@click.argument("owner")
+def erase(owner: str) -> None:
+    """Erase from the ledger who OWNER is; the rows stay, and the chain holds.
+
+    What OWNER made is still in the gallery, in files that name their owner: empty the bin for
+    those. If OWNER makes something again, it stands under a new pseudonym.
+    """
+    provenance = open_provenance(Settings.load())
+    try:
+        provenance.ledger.forget(owner)
+        rows = provenance.ledger.check()
+    finally:
+        provenance.close()
+    click.echo(f"The ledger no longer says who {owner} is. {rows} rows, all as they were written.")

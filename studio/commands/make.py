@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ from tqdm import tqdm
 from studio.client import Result, Studio
 from studio.commands.tasks import limits
 from studio.errors import InvalidRequest, NotFound, Unavailable
-from studio.fields import FieldSpec, fields_of
+from studio.fields import FieldSpec, Value, fields_of
 from studio.job import Event, Loading, Queued, Sealed, Step
 from studio.tasks import TASKS, Task, find_task
+
+_ID = re.compile("[0-9a-f]{32}")
 
 
 class Tasks(click.Group):
@@ -63,15 +66,14 @@ def _parameter(spec: FieldSpec, positional: str) -> click.Parameter:
     note = f"{spec.description} {limits(spec)}".strip()
     if spec.type == "boolean":
         return click.Option([f"{name}/--no-{name[2:]}", spec.name], default=None, help=note)
-    return click.Option([name, spec.name], metavar=spec.type.upper(), help=note)
+    metavar = "FILE|ID" if spec.media else spec.type.upper()
+    return click.Option([name, spec.name], metavar=metavar, help=note)
 
 
 def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
     def run(out: Path | None, as_json: bool, **given: Any) -> None:
         values = {
-            spec.name: spec.parse(given[spec.name])
-            if isinstance(given[spec.name], str)
-            else given[spec.name]
+            spec.name: _read(spec, given[spec.name])
             for spec in specs
             if given[spec.name] is not None
         }
@@ -79,6 +81,8 @@ def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
             _writable(out)
         with Studio() as studio, _Bar(as_json) as bar:
             results = studio.make(task.id, on_event=bar.show, **values)
+            for remark in studio.job(results[0].artifact.note.job).remarks:
+                click.echo(f"studio: {remark.sentence}", err=True)
             paths = [result.save(out) if out else result.path for result in results]
         if as_json:
             records = [_record(result, path) for result, path in zip(results, paths, strict=True)]
@@ -88,6 +92,13 @@ def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
                 click.echo(path)
 
     return run
+
+
+def _read(spec: FieldSpec, given: Any) -> Value | Path:
+    """What was given for a field: for media a file's path, unless it can only be an id."""
+    if spec.media is not None and not _ID.fullmatch(given):
+        return Path(given)
+    return spec.parse(given) if isinstance(given, str) else given
 
 
 def _record(result: Result, path: Path) -> dict[str, Any]:

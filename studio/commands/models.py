@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
 from tqdm import tqdm
 
 from studio.cards import Card, Catalog, Embedded, Hub
+from studio.client import Studio
 from studio.settings import Settings
 from studio.tasks import TASKS
 
@@ -71,6 +73,27 @@ def show(name: str, as_json: bool) -> None:
     for doubt in block.unchecked:
         click.echo(f"unchecked: {doubt}")
     click.echo(f"\n{card.prose}")
+
+
+@models.command("fit")
+@click.argument("name", required=False)
+@json_option
+def show_fit(name: str | None, as_json: bool) -> None:
+    """Show how a model, or every one, would run on this machine; nothing is loaded."""
+    with Studio() as studio:
+        found = studio.fit(name)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        return
+    for one in found:
+        size = f"{one.device_bytes / 1e9:.2f} GB"
+        if one.host_bytes:
+            size += f" and {one.host_bytes / 1e9:.2f} GB of main memory"
+        click.echo(f"{one.card:28} {one.device:8} {one.placement or 'does not fit':15} {size}")
+        if one.why:
+            click.echo(f"  {one.why}")
+        if one.nearest_bytes:
+            click.echo(f"  It would run on a graphics card of {one.nearest_bytes / 1e9:.0f} GB.")
 
 
 @models.command()

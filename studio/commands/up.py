@@ -78,7 +78,7 @@ async def _warm(host: Host) -> None:
         card = catalog.for_task(next(iter(TASKS.values())))[0]
         # Large models are loaded when somebody wants them.
         if isinstance(card.studio.source, Embedded):
-            await host.lane.warm(card, catalog.folder(card), catalog.revision(card))
+            await host.lanes[0].warm(card, catalog.folder(card), catalog.revision(card))
     if sys.platform == "linux":
         # What building the pages needed and nobody needs again goes back to the system.
         ctypes.CDLL(None).malloc_trim(0)

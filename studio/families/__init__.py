@@ -11,7 +11,7 @@ A third-party family is a class with a `load` method, registered under the entry
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +34,10 @@ class Order:
     request: Mapping[str, Any]
     #: The seed of this one output: the request's seed plus the index.
     seed: int
+    #: What its media fields name, by field: folders that `Draft.unspool` reads, so that a family
+    #: never opens a media file. A mask is an image with one array `mask`, uint8 (height, width),
+    #: 255 where something is to change, of its picture's size.
+    inputs: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,12 @@ class Progress(Protocol):
     def text(self, order: int, delta: str) -> None:
         """More text of the batch's order number `order`."""
 
+    def make_room(self) -> bool:
+        """After memory ran out: evict every other model; whether there was one.
+
+        Call it outside the handler, whose traceback holds the failed attempt's tensors.
+        """
+
 
 class Model(Protocol):
     """A model that is in memory."""
@@ -87,7 +97,8 @@ class Family(Protocol):
     def load(self, spec: Spec, device: str, placement: str) -> Model:
         """The model in `spec.folder`, ready on `device` (`cpu`, `mps`, `cuda:0`).
 
-        `placement` names a rung of the memory ladder: `full`, `model-offload`, `group-offload`.
+        `placement` names a rung of `studio.memory.LADDER`; a family that cannot move its layers may
+        treat each as `full`.
 
         Raises:
             Unavailable: if a file is missing or is in a format that is refused.

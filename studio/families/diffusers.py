@@ -9,6 +9,7 @@ A card's `options` for this family, all of them optional:
 - `grid`: the drawn sides are rounded up to a multiple of this many pixels, and the draft is cut
   back to what was asked. 8 unless said otherwise; 16 for models that pack their latents.
 - `batch`: the most orders that are drawn in one call; 1 unless said otherwise.
+- `quantised`: whether the denoiser may be stored in 8 bits where memory is short.
 - `scheduler`: a scheduler class of the library, built from the folder's own configuration.
 - `guidance`: the call's argument that takes the request's guidance: `guidance_scale` unless said
   otherwise, `true_cfg_scale` for some flow models.
@@ -23,10 +24,11 @@ import gc
 import inspect
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import diffusers
@@ -40,12 +42,23 @@ from transformers.utils import logging as transformers_logging
 from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Refused, Unavailable
 from studio.families import Order, Progress, Spec
+from studio.families.diffusers_inputs import given, put_back, setting, steps_of
+from studio.families.diffusers_memory import Decoding, memory_errors, place
 from studio.families.diffusers_steps import Follower
 from studio.families.weights import check_weights, first_line
 from studio.job import Preview
 
 #: The longest side of a preview in pixels.
 PREVIEW_SIDE = 128
+
+#: The library's finders of pipelines, by task; every other task draws from text.
+_DRAWS = "AutoPipelineForText2Image"
+_ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "image-to-image": "AutoPipelineForImage2Image",
+        "inpainting": "AutoPipelineForInpainting",
+    }
+)
 
 
 class Diffusers:
@@ -57,11 +70,11 @@ class Diffusers:
         check_folder(spec.folder, without)
         for library in (diffusers_logging, transformers_logging):
             library.disable_progress_bar()
-        with _memory_errors(spec.name):
+        with memory_errors(spec.name):
             try:
                 loaded = diffusers.DiffusionPipeline.from_pretrained(
                     spec.folder,
-                    dtype=_dtype(spec.dtype, device),
+                    dtype=_dtype(spec.dtype, "cpu" if placement == "cpu" else device),
                     variant=spec.variant,
                     use_safetensors=True,
                     trust_remote_code=False,
@@ -77,18 +90,25 @@ class Diffusers:
             pipe.set_progress_bar_config(disable=True)
             if "scheduler" in spec.options:
                 pipe.scheduler = _scheduler(spec).from_config(pipe.scheduler.config)
-            _place(pipe, device, placement)
-        return Pipeline(pipe, spec, previews=placement == "full")
+            place(pipe, device, placement)
+        return Pipeline(pipe, spec, device, placement)
 
 
 class Pipeline:
     """One pipeline in memory; see `studio.families.Model`."""
 
-    def __init__(self, pipe: Any, spec: Spec, *, previews: bool) -> None:
-        """`previews` costs moving the decoder about unless it stays on the device."""
+    def __init__(self, pipe: Any, spec: Spec, device: str, placement: str) -> None:
+        """`pipe` draws from text, and is on `device` as `placement` says."""
         self._pipe = pipe
+        self._role = _DRAWS
         self._spec = spec
-        self._previews = previews and getattr(pipe, "vae", None) is not None
+        self._device = device
+        self._placement = placement
+        self._decoding = Decoding()
+        #: The most orders that could be drawn in one call, where that was found to be fewer.
+        self._together: dict[tuple[Any, ...], int] = {}
+        # Elsewhere than on the device the decoder would be moved about for each.
+        self._previews = placement == "full" and getattr(pipe, "vae", None) is not None
         self._takes = inspect.signature(pipe.__call__).parameters
 
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
@@ -99,20 +119,37 @@ class Pipeline:
             Unavailable: if the model computes no numbers.
             Refused: if the model's own safety checker withholds a picture.
         """
-        groups = list(_groups(batch, int(self._spec.options.get("batch", 1))))
-        total = sum(int(group[0].request["steps"]) for group in groups)
+        most = int(self._spec.options.get("batch", 1))
+        groups = deque(_groups(batch, most, self._together))
         before, done = 0, 0
-        for group in groups:
+        while groups:
+            group = groups.popleft()
+            total = done + sum(steps_of(each[0])[1] for each in (group, *groups))
+            self._become(group[0].task)
             follower = Follower(
                 progress,
-                steps=int(group[0].request["steps"]),
+                steps=steps_of(group[0])[1],
                 done=done,
                 total=total,
                 before=before,
                 after=len(batch) - before - len(group),
                 look=partial(self.preview, request=group[0].request) if self._previews else None,
             )
-            pictures, flags = self._draw(group, follower)
+            try:
+                drawn = self._draw(group, follower)
+            except OutOfMemory:
+                if len(group) == 1:
+                    raise
+                drawn = None
+            if drawn is None:
+                if progress.make_room():
+                    groups.appendleft(group)
+                    continue
+                half = -(-len(group) // 2)
+                self._together[_shape(group[0])] = half
+                groups.extendleft((group[half:], group[:half]))
+                continue
+            pictures, flags = drawn
             before += len(group)
             done += follower.steps
             for order, picture, flagged in zip(group, pictures, flags, strict=True):
@@ -122,7 +159,7 @@ class Pipeline:
                         hint="Change the prompt or the seed.",
                     )
                 pixels = self._finish(picture, order)
-                yield Draft("image", order.index, order.seed, {"pixels": pixels})
+                yield Draft("image", order.index, order.seed, {"pixels": pixels}, self._facts())
 
     def unload(self) -> None:
         """Free the weights and give the memory back to the system."""
@@ -134,12 +171,44 @@ class Pipeline:
         if sys.platform == "linux":
             ctypes.CDLL(None).malloc_trim(0)
 
+    def _facts(self) -> dict[str, Any]:
+        """What was done for want of memory that changes the picture, if anything was."""
+        done = {
+            "decoded in tiles": self._decoding.tiled,
+            "weights in 8 bits": self._placement == "quantised",
+        }
+        return {"for want of memory": names} if (names := [n for n in done if done[n]]) else {}
+
+    def _become(self, task: str) -> None:
+        """Turn the pipeline into the library's own for `task`; its parts in memory stay."""
+        role = _ROLES.get(task, _DRAWS)
+        if role == self._role:
+            return
+        try:
+            pipe = getattr(diffusers, role).from_pipe(self._pipe)
+        except ValueError:
+            raise InvalidRequest(
+                f"{self._spec.name} cannot do {task}: there is no pipeline of its kind for it.",
+                hint="Choose another model for it.",
+            ) from None
+        pipe.set_progress_bar_config(disable=True)
+        if self._placement == "model-offload":
+            # The parts' hooks belong to the pipeline that was there before.
+            place(pipe, self._device, self._placement)
+        self._pipe, self._role = pipe, role
+        self._takes = inspect.signature(pipe.__call__).parameters
+
     def _draw(
         self, group: Sequence[Order], follower: Follower
     ) -> tuple[NDArray[np.float32], Sequence[bool]]:
         """Pictures of the group, float32 (n, height, width, 3) in [0, 1], and who was flagged."""
         try:
-            with _memory_errors(self._spec.name), follower.hooks(self._pipe, self._takes) as hooks:
+            with (
+                memory_errors(self._spec.name),
+                follower.hooks(self._pipe, self._takes) as hooks,
+                self._decoding.of(self._pipe, follower.make_room),
+                setting(self._pipe, group),
+            ):
                 made = self._pipe(**self._arguments(group), **hooks)
         except ValueError as error:
             raise InvalidRequest(
@@ -165,12 +234,13 @@ class Pipeline:
             "prompt": [order.request["prompt"] for order in group],
             "width": width,
             "height": height,
-            "num_inference_steps": first["steps"],
+            "num_inference_steps": steps_of(group[0])[0],
             options.get("guidance", "guidance_scale"): first["guidance"],
             "generator": [torch.Generator("cpu").manual_seed(order.seed) for order in group],
             "output_type": "np",
             **options.get("arguments", {}),
         }
+        arguments |= given(group, (width, height))
         negative = self._takes.get("negative_prompt")
         if negative is not None and first.get("negative_prompt"):
             # A list, except where the library's own signature says that it must be one text.
@@ -188,7 +258,10 @@ class Pipeline:
         return width, height
 
     def _finish(self, picture: NDArray[np.float32], order: Order) -> NDArray[np.uint8]:
-        """The picture as 8-bit pixels of exactly the size that was asked for."""
+        """The picture as 8-bit pixels of exactly the size that was asked for.
+
+        An inpainting has its picture's size: what was asked for is how large the model draws.
+        """
         pixels = (picture * 255).round().astype(np.uint8)
         factor = int(self._spec.options.get("upscale", 1))
         if factor > 1:
@@ -199,7 +272,8 @@ class Pipeline:
             pixels = np.asarray(enlarged)
         width, height = int(order.request["width"]), int(order.request["height"])
         top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
-        return np.ascontiguousarray(pixels[top : top + height, left : left + width])
+        pixels = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+        return put_back(pixels, order) if order.task == "inpainting" else pixels
 
     def preview(self, latents: torch.Tensor, request: Mapping[str, Any]) -> list[Preview] | None:
         """A small picture of each latent, or None where latents are of a kind not known here."""
@@ -270,19 +344,6 @@ def _for_text_to_image(pipe: Any) -> Any:
     return diffusers.AutoPipelineForText2Image.from_pipe(pipe)
 
 
-def _place(pipe: Any, device: str, placement: str) -> None:
-    if placement == "model-offload":
-        pipe.enable_model_cpu_offload(device=device)
-    elif placement == "group-offload":
-        pipe.enable_group_offload(
-            onload_device=torch.device(device),
-            offload_type="leaf_level",
-            use_stream=device.startswith("cuda"),
-        )
-    else:
-        pipe.to(device)
-
-
 def _dtype(name: str, device: str) -> torch.dtype:
     """The card's precision, except that processors compute half precision badly or not at all."""
     return torch.float32 if (name, device) == ("float16", "cpu") else getattr(torch, name)
@@ -299,11 +360,15 @@ def _scheduler(spec: Spec) -> Any:
     return kind
 
 
-def _groups(batch: Sequence[Order], most: int) -> Iterator[list[Order]]:
-    """The batch cut into calls: neighbours that differ in words and seed only, `most` at once."""
+def _groups(
+    batch: Sequence[Order], most: int, together: Mapping[tuple[Any, ...], int]
+) -> Iterator[list[Order]]:
+    """The batch cut into calls: neighbours that differ in words and seed only, `most` at once,
+    or as many as `together` says for their shape."""
     group: list[Order] = []
     for order in batch:
-        if group and (len(group) == most or _shape(order) != _shape(group[0])):
+        shape = _shape(order)
+        if group and (len(group) == together.get(shape, most) or shape != _shape(group[0])):
             yield group
             group = []
         group.append(order)
@@ -312,25 +377,5 @@ def _groups(batch: Sequence[Order], most: int) -> Iterator[list[Order]]:
 
 
 def _shape(order: Order) -> tuple[Any, ...]:
-    names = ("width", "height", "steps", "guidance", "negative_prompt")
-    return tuple(order.request.get(name) for name in names)
-
-
-@contextmanager
-def _memory_errors(name: str) -> Iterator[None]:
-    """Turn the ways of running out of memory into `OutOfMemory`."""
-    message = ""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError):
-        message = f"The device ran out of memory while {name} was at work."
-    except RuntimeError as error:
-        # What the processor's allocator raises has no class of its own.
-        if "DefaultCPUAllocator" not in str(error):
-            raise
-        message = f"Main memory ran out while {name} was at work."
-    if message:
-        # Out here, so that no traceback holds the tensors of the failed attempt.
-        raise OutOfMemory(
-            message, hint="Ask for a smaller picture or fewer at once, or choose a smaller model."
-        )
+    names = ("width", "height", "steps", "strength", "guidance", "negative_prompt")
+    return order.task, *(order.request.get(name) for name in names)

@@ -50,6 +50,10 @@ class Follower:
         self._look = look
         self._next_look = time.monotonic() + PREVIEW_SECONDS
 
+    def make_room(self) -> bool:
+        """See `studio.families.Progress`."""
+        return self._progress.make_room()
+
     @contextmanager
     def hooks(self, pipe: Any, takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Arguments that make `pipe` report its steps; a hook on its denoiser if it takes none."""
@@ -57,8 +61,10 @@ class Follower:
         if "callback_on_step_end" in takes:
 
             def step_end(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-                # Some schedulers run more inner steps than were asked for.
-                self._made((step + 1) / len(pipe.scheduler.timesteps), tensors.get("latents"))
+                # Some schedulers run more inner steps than were asked for; on a given picture
+                # only the last of them are made.
+                inner = getattr(pipe, "num_timesteps", None) or len(pipe.scheduler.timesteps)
+                self._made((step + 1) / inner, tensors.get("latents"))
                 return tensors
 
             yield {"callback_on_step_end": step_end}

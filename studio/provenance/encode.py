@@ -50,3 +50,28 @@ def encode(draft: Draft, name: str) -> bytes:
     file = io.BytesIO()
     picture.save(file, name.upper(), **FORMATS[name].options)
     return file.getvalue()
+
+
+def encode_preview(picture: Image.Image) -> bytes:
+    """A WebP copy of a finished picture, at most 256 px, that says itself that it is no output.
+
+    It carries neither mark nor manifest, so it says in its metadata what it is: a preview of
+    AI-generated content. Only the gallery shows it, to the picture's owner.
+    """
+    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=80, method=4, xmp=_PREVIEW_XMP)
+    return file.getvalue()
+
+
+#: The longer side of a preview, in pixels.
+PREVIEW_SIDE = 256
+
+_PREVIEW_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+xmlns:dc="http://purl.org/dc/elements/1.1/"
+xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia">
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">Preview of an AI-generated picture. The signed
+picture itself is in the studio's gallery.</rdf:li></rdf:Alt></dc:description>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""

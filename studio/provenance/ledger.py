@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.errors import Unavailable
+from studio.errors import NotFound, Unavailable
 from studio.provenance.fingerprint import LENGTH
 
 
@@ -183,9 +183,18 @@ class Ledger:
         return str(row[0])
 
     def forget(self, owner: str) -> None:
-        """Erase which pseudonym was `owner`'s. Their rows stay, and belong to nobody known."""
+        """Erase which pseudonym was `owner`'s. Their rows stay, and belong to nobody known.
+
+        Raises:
+            NotFound: if the ledger knows nobody of that name.
+        """
         with self._lock, self._database:
-            self._database.execute("DELETE FROM owners WHERE owner = ?", (owner,))
+            done = self._database.execute("DELETE FROM owners WHERE owner = ?", (owner,))
+        if not done.rowcount:
+            raise NotFound(
+                f"The ledger knows nobody called {owner}.",
+                hint="The name is the one that `studio users list` shows; alone, it is `local`.",
+            )
 
     def _one(self, column: str, value: str) -> Entry | None:
         with self._lock:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import c2pa
 
@@ -43,12 +43,22 @@ class Statement:
     allow_training: bool
 
 
+#: What an ingredient was to the output: what was worked on, what only steered it, or a part.
+Relation = Literal["parentOf", "inputTo", "componentOf"]
+
+
 @dataclass(frozen=True)
 class Ingredient:
-    """A signed file that an output was made from."""
+    """A file that an output was made from."""
 
     path: Path
     media_type: str
+    relation: Relation = "parentOf"
+    #: Id of the artifact that it is or comes from, if it was made here.
+    artifact: str | None = None
+    #: Whether it has a manifest that holds, which then travels inside the output's own. Any other
+    #: file is named and not looked into: a broken manifest would break the output's.
+    quotable: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,10 +112,10 @@ def sign(
     definition = _definition(statement, bool(ingredients))
     with c2pa.Builder(json.dumps(definition), context=_context("")) as builder:
         for place, ingredient in enumerate(ingredients):
-            relation = "parentOf" if place == 0 else "componentOf"
-            description = {"relationship": relation, "label": f"parent{place}"}
+            description = {"relationship": ingredient.relation, "label": f"parent{place}"}
+            kind = ingredient.media_type if ingredient.quotable else "application/octet-stream"
             with ingredient.path.open("rb") as file:
-                builder.add_ingredient(json.dumps(description), ingredient.media_type, file)
+                builder.add_ingredient(json.dumps(description), kind, file)
         info = c2pa.C2paSignerInfo(b"es256", key.chain, key.private, None)
         signed = io.BytesIO()
         with c2pa.Signer.from_info(info) as signer:
@@ -163,19 +173,24 @@ def read(file: BinaryIO, media_type: str, anchors: str) -> Report:
 
 def _definition(statement: Statement, made_from_parents: bool) -> dict[str, Any]:
     agent = {"name": "Colophon", "version": statement.version}
+    actions: list[dict[str, Any]]
     if made_from_parents:
-        first = {
-            "action": "c2pa.opened",
-            "digitalSourceType": f"{_SOURCES}compositeWithTrainedAlgorithmicMedia",
-            "softwareAgent": agent,
-            "parameters": {"ingredientIds": ["parent0"]},
-        }
+        actions = [
+            {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent0"]}},
+            {
+                "action": "c2pa.edited",
+                "digitalSourceType": f"{_SOURCES}compositeWithTrainedAlgorithmicMedia",
+                "softwareAgent": agent,
+            },
+        ]
     else:
-        first = {
-            "action": "c2pa.created",
-            "digitalSourceType": f"{_SOURCES}trainedAlgorithmicMedia",
-            "softwareAgent": agent,
-        }
+        actions = [
+            {
+                "action": "c2pa.created",
+                "digitalSourceType": f"{_SOURCES}trainedAlgorithmicMedia",
+                "softwareAgent": agent,
+            }
+        ]
     use = "allowed" if statement.allow_training else "notAllowed"
     generation = {
         "label": "AI-generated",
@@ -193,7 +208,7 @@ def _definition(statement: Statement, made_from_parents: bool) -> dict[str, Any]
         "assertions": [
             {
                 "label": "c2pa.actions.v2",
-                "data": {"actions": [first, {"action": "c2pa.watermarked.bound"}]},
+                "data": {"actions": [*actions, {"action": "c2pa.watermarked.bound"}]},
             },
             {
                 "label": "c2pa.soft-binding",

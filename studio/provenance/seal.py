@@ -17,8 +17,9 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -29,7 +30,7 @@ from studio.cards import Card
 from studio.draft import Draft
 from studio.errors import NotFound, SealFailed, StudioError, Unavailable
 from studio.job import Job
-from studio.provenance.encode import FORMATS, encode
+from studio.provenance.encode import FORMATS, encode, encode_preview
 from studio.provenance.fingerprint import fingerprint
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
@@ -60,7 +61,7 @@ class Sealer:
         job: Job,
         card: Card,
         revision: str,
-        parents: tuple[str, ...] = (),
+        ingredients: Sequence[Ingredient] = (),
         batch: int,
         versions: Mapping[str, str],
     ) -> Artifact:
@@ -99,7 +100,7 @@ class Sealer:
                 target.media_type,
                 statement,
                 key,
-                list(self._ingredients(parents)),
+                ingredients,
             )
             weak = self._check(media, target.media_type, marked, number)
             note = Note(
@@ -113,7 +114,7 @@ class Sealer:
                 request_sha256=_digest_of(job.request),
                 draft_sha256=draft.digest(),
                 seed=draft.seed,
-                parents=parents,
+                parents=tuple(dict.fromkeys(one.artifact for one in ingredients if one.artifact)),
                 marks={
                     draft.kind: {
                         "id": statement.mark,
@@ -141,19 +142,27 @@ class Sealer:
             self.ledger.append(_entry(artifact, print_))
             return self.store.publish(artifact, media)
 
+    def preview(self, identity: str) -> Path:
+        """The small copy of a published picture, made the first time that it is asked for.
+
+        Raises:
+            NotFound: if there is no such artifact, or it is no picture.
+        """
+
+        def make(media: Path) -> bytes:
+            with Image.open(media) as picture:
+                return encode_preview(picture)
+
+        if self.store.get(identity).kind != "image":
+            raise NotFound("Only pictures have previews.", hint="Open the file itself.")
+        return self.store.preview(identity, make)
+
     def _draw(self) -> int:
         """A mark number that no output has yet."""
         while True:
             number = secrets.randbits(48)
             if self.ledger.by_mark(f"{number:012x}") is None:
                 return number
-
-    def _ingredients(self, parents: tuple[str, ...]) -> Iterator[Ingredient]:
-        for parent in parents:
-            # A deleted parent stays named in the note; its file can no longer be quoted.
-            with contextlib.suppress(NotFound):
-                artifact = self.store.get(parent)
-                yield Ingredient(self.store.path(parent), artifact.media_type)
 
     def _check(self, media: bytes, media_type: str, marked: Marked, number: int) -> bool:
         """Read the finished file as a stranger would; returns whether the mark is weak in it."""

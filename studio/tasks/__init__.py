@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from studio.errors import NotFound
-from studio.tasks.image import TextToImage
+from studio.tasks.image import ImageToImage, Inpainting, LatentWalk, TextToImage
 from studio.tasks.request import Kind, Request
 
 
@@ -47,6 +47,9 @@ def _by_id(tasks: Iterable[Task]) -> Mapping[str, Task]:
 TASKS: Mapping[str, Task] = _by_id(
     [
         Task("text-to-image", "imagine", TextToImage, makes="image"),
+        Task("image-to-image", "edit", ImageToImage, makes="image"),
+        Task("inpainting", "inpaint", Inpainting, makes="image"),
+        Task("latent-walk", "walk", LatentWalk, makes="image"),
     ]
 )
 

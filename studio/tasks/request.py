@@ -96,3 +96,8 @@ class Request(BaseModel):
     count: Annotated[int, Field(ge=1, le=64)] = Field(
         1, title="Count", description="How many to make, each with the next seed."
     )
+    exact: Annotated[bool, Advanced()] = Field(
+        False,
+        title="Exact",
+        description="Make each output alone, so that the same seed gives the very same one again.",
+    )

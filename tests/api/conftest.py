@@ -46,7 +46,7 @@ def serve(settings: Settings, **lane: Any) -> Iterator[Server]:
     over = threading.Event()
 
     async def main() -> None:
-        async with Host(settings, lane=FakeLane(settings, **lane)) as host:
+        async with Host(settings, lanes=[FakeLane(settings, **lane)]) as host:
             config = uvicorn.Config(
                 create_app(host), port=0, log_config=None, timeout_graceful_shutdown=1
             )

@@ -165,3 +165,22 @@ def test_reading_about_the_studio_loads_no_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_jobs_can_be_tried_again_and_change_places(server: Server) -> None:
+    async def use(client: Client) -> None:
+        stopped = await client.submit("imagine", SMALL)
+        await client.cancel(stopped.id)
+        await finished(client, stopped.id)
+        again = await client.retry(stopped.id)
+        assert again.request == stopped.request
+        done = await finished(client, again.id)
+        assert done.state is JobState.DONE
+        assert await client.retry(stopped.id) == done
+        with pytest.raises(InvalidRequest):
+            await client.move(done.id)
+        with pytest.raises(NotFound):
+            await client.move("0" * 32, done.id)
+
+    for way in (locally, remotely):
+        asyncio.run(way(server, use))

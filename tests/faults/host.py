@@ -17,7 +17,7 @@ async def main(home: Path, lane: str, jobs: int) -> None:
     write_cards(home)
     fake = FakeLane(settings, steps=3, seconds=0.05) if lane == "fake" else None
     order = SMALL if fake else {"prompt": "a red circle above a blue square"}
-    async with Host(settings, lane=fake) as host:
+    async with Host(settings, lanes=[fake] if fake else ()) as host:
         client = host.client("ann")
         ids = []
         for number in range(jobs):

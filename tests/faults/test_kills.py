@@ -19,8 +19,8 @@ from tests.hosts import fake_host, finished, run, settings_for
 pytestmark = pytest.mark.fault
 
 
-def killed_at(stage: str, home: Path, lane: str, jobs: int) -> list[str]:
-    """Run a host until it has said `stage`, kill it, and return the ids that it acknowledged."""
+def killed_at(stage: str, home: Path, lane: str, jobs: int, delay: float = 0) -> list[str]:
+    """Run a host until `delay` s after it said `stage`, kill it; the ids that it acknowledged."""
     host = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.host", str(home), lane, str(jobs)],
         stdout=subprocess.PIPE,
@@ -33,6 +33,7 @@ def killed_at(stage: str, home: Path, lane: str, jobs: int) -> list[str]:
         if word == "ack":
             acknowledged.append(job)
         if word == stage:
+            time.sleep(delay)
             host.send_signal(signal.SIGKILL)
             break
     # Whatever it had still said before it died counts as well.
@@ -124,7 +125,7 @@ def test_a_killed_child_costs_a_retry_and_a_job_that_kills_it_twice_is_given_up(
 
             job = await client.submit("imagine", {**order, "count": 1})
             async for event in client.events(job.id):
-                if isinstance(event, Step) and host.lane.state.pid:
+                if isinstance(event, Step) and host.lanes[0].state.pid:
                     kill_child(host)
             job = await client.job(job.id)
             assert (job.state, job.attempts) == (JobState.FAILED, 2)
@@ -135,5 +136,5 @@ def test_a_killed_child_costs_a_retry_and_a_job_that_kills_it_twice_is_given_up(
 
 
 def kill_child(host: Host) -> None:
-    assert host.lane.state.pid is not None
-    os.kill(host.lane.state.pid, signal.SIGKILL)
+    assert host.lanes[0].state.pid is not None
+    os.kill(host.lanes[0].state.pid, signal.SIGKILL)

@@ -15,6 +15,7 @@ from studio.cards import Card
 from studio.draft import Draft
 from studio.job import Job
 from studio.provenance import Provenance, open_provenance
+from studio.provenance.manifest import Ingredient
 from studio.settings import Settings
 
 CARD = Card.parse(
@@ -61,6 +62,20 @@ def seal(provenance: Provenance, pixels: np.ndarray, **request: object) -> Artif
         revision="embedded",
         batch=1,
         versions={"torch": "0"},
+    )
+
+
+def seal_edit(provenance: Provenance, pixels: np.ndarray, parent: Artifact) -> Artifact:
+    """`pixels`, sealed as what was made of `parent`."""
+    quoted = Ingredient(provenance.store.path(parent.id), parent.media_type, artifact=parent.id)
+    return provenance.sealer.seal(
+        new_draft(pixels),
+        job=new_job(),
+        card=CARD,
+        revision="embedded",
+        ingredients=[quoted],
+        batch=1,
+        versions={},
     )
 
 

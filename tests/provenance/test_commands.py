@@ -10,12 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from studio.commands.audit import audit
 from studio.commands.keys import keys
+from studio.commands.lineage import lineage
 from studio.commands.verify import verify
 from studio.errors import NotFound
 from studio.provenance import Provenance, open_provenance
 from studio.settings import Settings
-from tests.provenance.conftest import seal
+from tests.provenance.conftest import seal, seal_edit
 from tests.provenance.pictures import flat, texture
 
 
@@ -90,3 +92,26 @@ def test_keys_can_be_made_before_anything_else(home: Path) -> None:
     result = CliRunner().invoke(keys, ["init"])
     assert result.exit_code == 0
     assert (home / "keys" / "leaf.pem").is_file()
+
+
+def test_lineage_is_a_tree_of_parents_and_children(mine: Provenance) -> None:
+    parent = seal(mine, flat(1))
+    child = seal_edit(mine, texture(2), parent)
+    told = CliRunner().invoke(lineage, [child.id]).stdout
+    assert told.splitlines()[1:] == [
+        "made from:",
+        f"  {parent.id}  text-to-image  small-world  seed 7",
+    ]
+    record = json.loads(CliRunner().invoke(lineage, ["--json", parent.id]).stdout)
+    assert record["artifact"] == parent.id
+    assert [one["artifact"] for one in record["children"]] == [child.id]
+    assert isinstance(CliRunner().invoke(lineage, ["0" * 32]).exception, NotFound)
+
+
+def test_a_person_is_erased_and_the_chain_still_holds(mine: Provenance) -> None:
+    made = seal(mine, flat(1))
+    result = CliRunner().invoke(audit, ["erase", made.owner])
+    assert result.exit_code == 0
+    assert "1 rows, all as they were written" in result.stdout
+    assert mine.ledger.pseudonym(made.owner) != made.note.owner
+    assert isinstance(CliRunner().invoke(audit, ["erase", "nobody"]).exception, NotFound)

@@ -183,6 +183,8 @@ def test_forgetting_a_person_leaves_the_chain_whole(tmp_path: Path) -> None:
     ledger.forget("ann")
     assert ledger.pseudonym("ann") != name
     assert ledger.check() == 1
+    with pytest.raises(NotFound, match="nobody called ben"):
+        ledger.forget("ben")
     ledger.close()
 
 

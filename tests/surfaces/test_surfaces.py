@@ -99,6 +99,8 @@ def test_an_untouched_web_form_gives_the_defaults_and_no_seed(task: Task) -> Non
     specs = [spec for spec, _ in shown if not spec.media]
     entered = collect(specs, values)
     assert entered["seed"] is None
+    # Media must be put in; what is put in becomes an id only when it is sent.
+    entered |= {spec.name: "a yellow star" for spec, _ in shown if spec.media and spec.required}
     assert build(task.request, entered) == build(task.request, required(task))
 
 

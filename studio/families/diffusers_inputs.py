@@ -1,0 +1,195 @@
+"""How the diffusers family works on given pictures, and between two prompts.
+
+Pictures come from the order's spooled inputs, are brought to the size that the model draws, and go
+to the library as Pillow images. What the mask leaves alone is put back bit by bit.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from studio.draft import Draft
+from studio.families import Order
+
+Pixels = NDArray[np.uint8]
+
+
+def steps_of(order: Order) -> tuple[int, int]:
+    """How many steps to plan for an order, and how many of them a given picture leaves to make."""
+    steps, strength = int(order.request["steps"]), float(order.request.get("strength", 1.0))
+    # At least one must be left, or the library refuses.
+    planned = max(steps, math.ceil(1 / strength))
+    return planned, min(int(planned * strength), planned)
+
+
+def given(group: Sequence[Order], size: tuple[int, int]) -> dict[str, Any]:
+    """What a call takes beside the words: the group's pictures and masks, drawn at `size`.
+
+    A picture to edit is cut about its middle to the shape of `size` (width, height); one to paint
+    in is taken whole, for what is painted has to fit back into it.
+    """
+    first = group[0]
+    match first.task:
+        case "image-to-image":
+            return {
+                "strength": first.request["strength"],
+                "image": [
+                    ImageOps.fit(_picture(order), size, Image.Resampling.LANCZOS) for order in group
+                ],
+            }
+        case "inpainting":
+            return {
+                "strength": first.request["strength"],
+                "image": [
+                    _picture(order).resize(size, Image.Resampling.LANCZOS) for order in group
+                ],
+                "mask_image": [_touched(order, size) for order in group],
+            }
+        case _:
+            return {}
+
+
+def setting(pipe: Any, group: Sequence[Order]) -> AbstractContextManager[None]:
+    """What has to be arranged around a call of `pipe` for the group's task."""
+    match group[0].task:
+        case "inpainting":
+            return _masking(pipe)
+        case "latent-walk":
+            return _walking(pipe, group)
+        case _:
+            return nullcontext()
+
+
+def put_back(drawn: Pixels, order: Order) -> Pixels:
+    """`drawn`, brought to the picture's size, inside the mask; outside it, the picture as it was.
+
+    Where the picture is transparent the result is too: its alpha stays outside the mask, and
+    what is painted is opaque.
+    """
+    original = np.asarray(Draft.unspool(order.inputs["image"]).arrays["pixels"])
+    height, width, depth = original.shape
+    image = Image.fromarray(drawn).resize((width, height), Image.Resampling.LANCZOS)
+    if depth == 4:
+        image.putalpha(255)
+    return np.where(_mask(order)[..., None] >= 128, np.asarray(image), original)
+
+
+@contextmanager
+def _masking(pipe: Any) -> Iterator[None]:
+    """While this lasts, `pipe` paints under a mask whatever number of channels its latents have.
+
+    The library takes a UNet with four input channels for one that knows no masks, and refuses
+    all others but nine; it goes by nothing but the number in the UNet's configuration.
+    """
+    unet: Any = getattr(pipe, "unet", None)
+    if unet is None or unet.config.in_channels != pipe.vae.config.latent_channels:
+        yield
+        return
+    channels = unet.config.in_channels
+    unet.register_to_config(in_channels=4)
+    try:
+        yield
+    finally:
+        unet.register_to_config(in_channels=channels)
+
+
+@contextmanager
+def _walking(pipe: Any, group: Sequence[Order]) -> Iterator[None]:
+    """While this lasts, `pipe` draws each order between its two prompts and its two noises.
+
+    The walk begins as the first prompt with the request's seed would, and ends as the second
+    prompt with the last output's seed. In between, embeddings and noise turn on a sphere, where
+    they keep the length that the model expects. Works on whatever a pipeline's own
+    `encode_prompt` and `prepare_latents` return.
+    """
+    lasts = [int(order.request["count"]) - 1 for order in group]
+    shares = [order.index / last for order, last in zip(group, lasts, strict=True)]
+    prompts = [str(order.request["prompt_2"]) for order in group]
+
+    def noise(places: Sequence[int]) -> dict[str, Any]:
+        seeds = [int(o.request["seed"]) + place for o, place in zip(group, places, strict=True)]
+        return {"generator": [torch.Generator("cpu").manual_seed(seed) for seed in seeds]}
+
+    pipe.encode_prompt = _between(pipe.encode_prompt, shares, dict, lambda: {"prompt": prompts})
+    pipe.prepare_latents = _between(
+        pipe.prepare_latents, shares, lambda: noise([0] * len(group)), lambda: noise(lasts)
+    )
+    try:
+        yield
+    finally:
+        # The library's own methods, which these had hidden.
+        del pipe.encode_prompt, pipe.prepare_latents
+
+
+def _picture(order: Order) -> Image.Image:
+    """The picture that `order` begins with, in RGB; what is transparent lies on white."""
+    image = Image.fromarray(np.asarray(Draft.unspool(order.inputs["image"]).arrays["pixels"]))
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def _mask(order: Order) -> Pixels:
+    """Where to paint: uint8 (height, width) of the picture's size, 255 where it may change."""
+    return np.asarray(Draft.unspool(order.inputs["mask"]).arrays["mask"])
+
+
+def _touched(order: Order, size: tuple[int, int]) -> Image.Image:
+    """The mask at `size`, with whatever it touches: a thin stroke must not vanish."""
+    small = Image.fromarray(_mask(order)).resize(size, Image.Resampling.BOX)
+    return small.point(lambda value: 255 if value else 0)
+
+
+def _between(
+    method: Callable[..., Any],
+    shares: Sequence[float],
+    here: Callable[[], dict[str, Any]],
+    there: Callable[[], dict[str, Any]],
+) -> Callable[..., Any]:
+    """`method` called twice, with the arguments `here` and `there`, and what lies between."""
+    signature = inspect.signature(method)
+
+    def call(*given: Any, **named: Any) -> Any:
+        bound = signature.bind(*given, **named).arguments
+        more = bound.pop("kwargs", {})
+        begin = method(**{**bound, **more, **here()})
+        end = method(**{**bound, **more, **there()})
+        if isinstance(begin, torch.Tensor):
+            return _slerp(begin, end, shares)
+        return tuple(_slerp(one, other, shares) for one, other in zip(begin, end, strict=True))
+
+    return call
+
+
+def _slerp(begin: Any, end: Any, shares: Sequence[float]) -> Any:
+    """Each row of two tensors (n, …), turned from one towards the other by its share."""
+    if not isinstance(begin, torch.Tensor) or torch.equal(begin, end):
+        return begin
+    rows = [_turned(*row) for row in zip(begin, end, shares, strict=True)]
+    return torch.stack(rows)
+
+
+def _turned(one: torch.Tensor, other: torch.Tensor, share: float) -> torch.Tensor:
+    """The tensor that lies at `share` between two, on the arc and not on the chord."""
+    if share in (0.0, 1.0):
+        # Exactly what it would be without a walk.
+        return other if share else one
+    if not one.is_floating_point():
+        return torch.maximum(one, other)  # which words count: those of either prompt
+    here, there = one.float(), other.float()
+    angle = torch.arccos(
+        (here.flatten() @ there.flatten() / here.norm() / there.norm()).clamp(-1, 1)
+    )
+    if not angle > 1e-3:  # or no number, where one of them is nought
+        return torch.lerp(one, other, share)
+    arc = torch.sin((1 - share) * angle) * here + torch.sin(share * angle) * there
+    return (arc / torch.sin(angle)).to(one.dtype)

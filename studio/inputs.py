@@ -1,0 +1,295 @@
+"""Inputs: what requests name in their media fields, from the upload to the family's arrays.
+
+A media field holds the id of an artifact or of an upload. Whatever came from outside is opened in
+the decode child and nowhere else; the device child gets raw arrays, and the seal the files that
+they came from. A job's arrays live in `home/inputs/<job>` until the job has its outcome.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from studio.artifacts import ArtifactStore
+from studio.cards import Card
+from studio.draft import Draft
+from studio.errors import InvalidRequest, NotFound
+from studio.fields import FieldSpec, fields_of
+from studio.job import Job
+from studio.provenance.manifest import Ingredient, Relation
+from studio.provenance.verdict import Outcome
+from studio.provenance.verify import Verifier
+from studio.settings import Settings
+from studio.tasks import TASKS, Task
+from studio.tasks.request import Request
+from studio.uploads import Upload, Uploads, upload_id
+from studio.worker.decode_client import decoding
+
+Pixels = NDArray[np.uint8]
+
+_A_DAY = 24 * 3600.0
+_TAKES = {"image": "a picture", "mask": "a picture", "audio": "a sound", "video": "a film"}
+#: A side of what a model draws, where its card does not say.
+_USUAL_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The inputs of one job, as a family and the seal take them."""
+
+    #: By field: folders that `Draft.unspool` reads; see `studio.families.Order.inputs`.
+    drafts: Mapping[str, Path]
+    #: The files, the one that is worked on first.
+    ingredients: tuple[Ingredient, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What an id stands for: one of the owner's artifacts or uploads."""
+
+    upload: Upload
+    path: Path
+
+
+class Inputs:
+    """The uploads and the jobs' inputs of one home; called from any thread."""
+
+    def __init__(self, settings: Settings, store: ArtifactStore, verifier: Verifier) -> None:
+        self._settings = settings
+        self._store = store
+        self._verifier = verifier
+        self._uploads = Uploads(
+            settings.home / "uploads", most=settings.max_uploads, most_bytes=settings.uploads_bytes
+        )
+        self._folder = settings.home / "inputs"
+        # What an earlier host opened is opened anew: nobody knows how far it had come.
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700)
+        self._opened: dict[str, Opened] = {}
+
+    def take(self, owner: str, path: Path, name: str) -> Upload:
+        """Keep a copy of the file at `path`, if it can be opened, as the owner's upload.
+
+        Raises:
+            NotFound: if there is no such file.
+            InvalidRequest: if it is empty, too large, damaged, or of no kind that is known.
+            Unavailable: if the owner has as many uploads as one may have.
+        """
+        with self._uploads.receiving(path, self._settings.max_upload_bytes) as (copy, sha256):
+            anchors = self._verifier.keys.anchors()
+            with decoding(copy, self._settings, anchors=anchors) as decoded:
+                if decoded.pixels is None:
+                    raise InvalidRequest(decoded.damage, hint="Fetch it again from where it came.")
+                height, width, _ = decoded.pixels.shape
+                upload = Upload(
+                    id=upload_id(owner, sha256),
+                    kind="image",
+                    media_type=decoded.media_type,
+                    size=copy.stat().st_size,
+                    sha256=sha256,
+                    name=Path(name).name[:200],
+                    width=width,
+                    height=height,
+                    manifest=decoded.manifest.state,
+                    parent=self._recognised(copy),
+                )
+            return self._uploads.keep(owner, copy, upload)
+
+    def resolve(self, owner: str, task: Task, card: Card, request: Request) -> Request:
+        """`request` with the size of its picture, fitted to the model, where it has none itself.
+
+        Raises:
+            NotFound: if a field names nothing that is the owner's.
+            InvalidRequest: if what it names is of another kind than the field takes.
+        """
+        named = {
+            spec.name: self._find(owner, spec, str(getattr(request, spec.name)))
+            for spec in _media(task)
+            if getattr(request, spec.name) is not None
+        }
+        sides = {spec.name: spec for spec in card.fields(task) if spec.name in ("width", "height")}
+        if "image" not in named or sides.keys() != {"width", "height"}:
+            return request
+        upload = named["image"].upload
+        asked = {name: getattr(request, name) for name in sides}
+        return request.model_copy(update=_fitted(upload, asked, sides, card.studio.defaults))
+
+    def open(self, job: Job) -> Opened:
+        """The job's inputs, made ready once and kept until `close`.
+
+        Raises:
+            NotFound: if one of them was deleted since the order.
+            InvalidRequest: if one of them cannot be used: a mask with nothing painted.
+        """
+        if job.id not in self._opened:
+            place = self._folder / job.id
+            shutil.rmtree(place, ignore_errors=True)
+            self._opened[job.id] = self._open(job, place)
+        return self._opened[job.id]
+
+    def close(self, job: str) -> None:
+        """Free what was made ready for a job; nothing happens if nothing was."""
+        if self._opened.pop(job, None) is not None:
+            shutil.rmtree(self._folder / job, ignore_errors=True)
+
+    def sweep(self, now: float, unfinished: Iterable[Job]) -> int:
+        """Remove uploads that were not used for `upload_days` and no unfinished job names."""
+        needed = {
+            str(job.request[spec.name])
+            for job in unfinished
+            for spec in _media(TASKS[job.task])
+            if job.request[spec.name] is not None
+        }
+        return self._uploads.sweep(now - self._settings.upload_days * _A_DAY, needed)
+
+    def _open(self, job: Job, place: Path) -> Opened:
+        drafts: dict[str, Path] = {}
+        ingredients: list[Ingredient] = []
+        size = (0, 0)
+        for spec in _media(TASKS[job.task]):
+            identity = job.request[spec.name]
+            if identity is None:
+                continue
+            source = self._find(job.owner, spec, str(identity))
+            place.mkdir(mode=0o700, exist_ok=True)
+            # A second name for the same file: the seal can quote it whatever becomes of the first.
+            original = place / f"{spec.name}.original"
+            original.hardlink_to(source.path)
+            with decoding(original, self._settings) as decoded:
+                if decoded.pixels is None:
+                    raise InvalidRequest(f"{spec.name}: {decoded.damage}")
+                if spec.media == "mask":
+                    arrays = {"mask": _mask(decoded.pixels, size)}
+                else:
+                    arrays = {"pixels": decoded.pixels}
+                    size = decoded.pixels.shape[:2]
+                drafts[spec.name] = Draft("image", 0, 0, arrays).spool(place / spec.name)
+            upload = source.upload
+            ingredients.append(
+                Ingredient(
+                    original,
+                    upload.media_type,
+                    _relation(spec, first=not ingredients),
+                    artifact=upload.parent,
+                    quotable=upload.manifest in ("trusted", "valid"),
+                )
+            )
+        return Opened(drafts, tuple(ingredients))
+
+    def _find(self, owner: str, spec: FieldSpec, identity: str) -> _Source:
+        """The owner's artifact or upload with this id, as if it were an upload of its own."""
+        try:
+            source = self._artifact(owner, identity) or self._upload(owner, identity)
+        except NotFound:
+            raise NotFound(
+                f"{spec.name}: you have neither an output nor an upload {identity[:40]!r}.",
+                hint="Upload the file again, or choose something from your gallery.",
+            ) from None
+        wanted = "image" if spec.media == "mask" else spec.media
+        if source.upload.kind != wanted:
+            raise InvalidRequest(
+                f"{spec.name} takes {_TAKES[spec.media or '']}, and was given "
+                f"{source.upload.media_type}.",
+                hint="Choose another file.",
+            )
+        return source
+
+    def _upload(self, owner: str, identity: str) -> _Source:
+        return _Source(self._uploads.get(owner, identity), self._uploads.path(owner, identity))
+
+    def _artifact(self, owner: str, identity: str) -> _Source | None:
+        try:
+            artifact = self._store.get(identity)
+        except NotFound:
+            return None
+        if artifact.owner != owner:
+            return None
+        path = self._store.path(identity)
+        width = height = None
+        if artifact.kind == "image":
+            with Image.open(path) as picture:
+                width, height = picture.size
+        upload = Upload(
+            id=identity,
+            kind=artifact.kind,
+            media_type=artifact.media_type,
+            size=artifact.size,
+            sha256=artifact.sha256,
+            name=identity,
+            width=width,
+            height=height,
+            manifest="trusted",
+            parent=identity,
+        )
+        return _Source(upload, path)
+
+    def _recognised(self, path: Path) -> str | None:
+        """The artifact that the file at `path` is or comes from, if this studio made it."""
+        verdict = self._verifier.verify(path)
+        if verdict.outcome is Outcome.CONTRADICTED:
+            return None
+        (ledger,) = (layer for layer in verdict.layers if layer.name == "ledger")
+        return ledger.details.get("artifact")
+
+
+def _media(task: Task) -> Iterator[FieldSpec]:
+    return (spec for spec in fields_of(task.request) if spec.media is not None)
+
+
+def _relation(spec: FieldSpec, *, first: bool) -> Relation:
+    if spec.media == "mask":
+        return "inputTo"
+    return "parentOf" if first else "componentOf"
+
+
+def _fitted(
+    upload: Upload,
+    asked: Mapping[str, int | None],
+    sides: Mapping[str, FieldSpec],
+    usual: Mapping[str, object],
+) -> dict[str, int]:
+    """The size to draw: of the picture's shape, no larger than the model is used to.
+
+    One side that was asked for decides; both of them are taken as they are.
+    """
+    size = {"width": upload.width or 1, "height": upload.height or 1}
+    area = math.prod(int(str(usual.get(name, _USUAL_SIDE))) for name in size)
+    scale = min(1.0, math.sqrt(area / math.prod(size.values())))
+    for name, side in asked.items():
+        if side is not None:
+            scale = side / size[name]
+    return {name: asked[name] or _on_grid(size[name] * scale, sides[name]) for name in size}
+
+
+def _on_grid(side: float, spec: FieldSpec) -> int:
+    """The nearest side that the model can draw."""
+    step = int(spec.step or 1)
+    low, high = int(spec.minimum or step), int(spec.maximum or side)
+    return min(max(round(side / step) * step, low), high)
+
+
+def _mask(pixels: Pixels, size: Sequence[int]) -> Pixels:
+    """Where to paint: uint8 of `size` (height, width), 255 where the mask is light, else 0.
+
+    Where the mask has transparency, whatever is painted counts, in any colour. A mask of another
+    size than its picture is brought to it by taking the nearest pixel.
+    """
+    painted = pixels.shape[2] == 4 and pixels[..., 3].min() < 255
+    light = pixels[..., 3] if painted else pixels[..., :3].max(axis=2)
+    rows, columns = (
+        np.arange(there) * here // there for there, here in zip(size, light.shape, strict=True)
+    )
+    mask = np.where(light[rows][:, columns] >= 128, np.uint8(255), np.uint8(0))
+    if not mask.any():
+        raise InvalidRequest(
+            "mask: nothing is painted, so there is nothing to change.",
+            hint="Paint over what should change, or leave it white in the mask's file.",
+        )
+    return mask

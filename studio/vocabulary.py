@@ -1,0 +1,39 @@
+"""The words that a small model knows, where it ships a list of them: `vocabulary.json`.
+
+Such a model draws something for any word, and nothing for an unknown one; without a word about it
+people would blame themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from studio.job import Remark
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+
+
+def read_vocabulary(folder: Path) -> Mapping[str, tuple[str, ...]]:
+    """The words that the model in `folder` knows, by group; empty where it ships no list."""
+    try:
+        text = (folder / "vocabulary.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    return {group: tuple(words) for group, words in json.loads(text)["groups"].items()}
+
+
+def remarks_on(text: str, groups: Mapping[str, tuple[str, ...]]) -> tuple[Remark, ...]:
+    """One remark for each word of `text` that is in none of the `groups`, in its order."""
+    known = {word.lower() for words in groups.values() for word in words}
+    if not known:
+        return ()
+    unknown = dict.fromkeys(
+        word
+        for word in map(str.lower, _WORD.findall(text))
+        if not known & {word, word.removesuffix("s"), word.removesuffix("es")}
+    )
+    return tuple(Remark(word, tuple(get_close_matches(word, sorted(known)))) for word in unknown)

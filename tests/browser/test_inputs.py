@@ -1,0 +1,62 @@
+"""Pictures into the form: from an address, from a file, and under the brush."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def latest(url: str) -> dict[str, object]:
+    jobs = httpx.get(f"{url}/api/v1/jobs", trust_env=False).json()
+    return dict(jobs[0]["request"])
+
+
+def finish(page: Page, prompt: str) -> None:
+    page.click("#make")
+    expect(page.locator(".card", has_text=prompt).first).to_have_attribute("data-state", "done")
+
+
+def test_an_output_is_edited_from_its_address(page: Page, url: str, made: Path) -> None:
+    artifacts = httpx.get(f"{url}/api/v1/artifacts", trust_env=False).json()
+    artifact = artifacts[0]["id"]
+    page.goto(f"{url}/?task=image-to-image&image={artifact}&prompt=a+yellow+circle")
+    expect(page.locator("#field-image img")).to_have_js_property("naturalWidth", 512)
+    shown = page.locator("#field-image img").get_attribute("src")
+    assert shown is not None
+    home = shown.partition("/page/")[0]
+    for name in ("ledger.sqlite", "keys/leaf.key", "jobs.sqlite", f"artifacts/{artifact[:2]}"):
+        assert httpx.get(f"{home}/{name}", trust_env=False).status_code == 403, name
+    finish(page, "a yellow circle")
+    assert latest(url)["image"] == artifact
+
+
+def test_a_picture_of_ones_own_is_painted_on(page: Page, url: str, made: Path) -> None:
+    page.goto(f"{url}/?task=inpainting&prompt=a+green+star")
+    page.set_input_files("#field-image input[type=file]", made)
+    expect(page.locator("#field-image img")).to_have_js_property("naturalWidth", 512)
+    canvas = page.locator("#field-mask canvas").first
+    expect(page.locator("#field-mask")).to_contain_text("%")  # the editor has the picture
+    page.wait_for_timeout(2000)
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(across, down)
+    page.mouse.down()
+    page.mouse.move(across + 30, down + 30, steps=10)
+    page.mouse.up()
+    page.wait_for_timeout(2000)
+    finish(page, "a green star")
+    request = latest(url)
+    assert request["image"] != request["mask"]
+
+
+def test_without_a_picture_the_form_says_what_is_missing(page: Page, url: str) -> None:
+    page.goto(f"{url}/?task=image-to-image&image={'0' * 32}&prompt=a+star")
+    page.click("#make")
+    expect(page.locator("#problem")).to_contain_text("image")

@@ -1,0 +1,101 @@
+"""What stands around every page: its masthead, the way to the others, and the keys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from ui.markup import tag
+from ui.page import panel
+from ui.tongue import LANGUAGE, later
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page of the studio."""
+
+    #: Its address.
+    path: str
+    #: Its name in the catalogue.
+    key: str
+    #: The key that goes there, after `g`.
+    letter: str
+
+    @property
+    def route(self) -> str:
+        """What Gradio calls the page."""
+        return self.path.strip("/")
+
+
+PLACES = (
+    Place("/", "make.page", "m"),
+    Place("/gallery", "gallery.page", "g"),
+    Place("/queue", "queue.page", "q"),
+    Place("/models", "models.page", "o"),
+    Place("/verify", "verify.page", "v"),
+    Place("/settings", "settings.page", "s"),
+    Place("/help", "help.page", "h"),
+)
+
+#: What each shortcut does: the keys as they are shown, and the sentence.
+SHORTCUTS = (
+    ("/", "keys.prompt"),
+    ("Ctrl Enter", "keys.make"),
+    *((f"g {place.letter}", place.key) for place in PLACES),
+    ("?", "keys.help"),
+    ("Esc", "keys.close"),
+)
+
+
+def masthead(here: str) -> None:
+    """The head of the page at `here`: whose pages these are, and the way to the others."""
+    links = (
+        tag(
+            "a",
+            later(place.key),
+            href=place.path,
+            aria_current="page" if place.path == here else None,
+        )
+        for place in PLACES
+    )
+    panel(
+        "masthead",
+        tag(
+            "header",
+            tag("p", tag("a", later("studio.name"), href="/"), class_="name"),
+            tag("p", later("studio.line"), class_="line"),
+            tag("nav", *links, aria_label=later("studio.pages")),
+        )
+        + tag("p", later("studio.lost"), id="lost", role="status", hidden=True)
+        + tag(
+            "dialog",
+            tag("h2", later("keys.title")),
+            shortcuts(),
+            tag(
+                "form",
+                tag("button", later("keys.close"), class_="press"),
+                method="dialog",
+            ),
+            id="keys",
+            aria_label=later("keys.title"),
+        ),
+    )
+
+
+def shortcuts() -> Markup:
+    """Every shortcut and what it does."""
+    rows = (
+        tag("dt", *(tag("kbd", key) for key in keys.split())) + tag("dd", later(sentence))
+        for keys, sentence in SHORTCUTS
+    )
+    return tag("dl", *rows, class_="keys")
+
+
+def script() -> Markup:
+    """What runs on every page: the keys, and coming back when the studio does."""
+    code = (Path(__file__).parent / "frame.js").read_text(encoding="utf-8")
+    ways = json.dumps({place.letter: place.path for place in PLACES})
+    return tag("script", Markup(code.replace("__WAYS__", ways).replace("__LANGUAGE__", LANGUAGE)))  # noqa: S704 - our own file
