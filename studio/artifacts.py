@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -93,13 +95,20 @@ class Artifact:
 
     @staticmethod
     def from_record(record: Mapping[str, Any]) -> Artifact:
-        """The artifact that `record` describes."""
-        note = dict(record["note"])
+        """The artifact that `record` describes; what a later version added to it is left out.
+
+        Raises:
+            KeyError: if something is missing.
+        """
+        note = {name: record["note"][name] for name in Note.__dataclass_fields__}
         note["parents"] = tuple(note["parents"])
         keeping = dict(record.get("keeping", {}))
         for name in keeping.keys() & {"tags", "collections"}:
             keeping[name] = tuple(keeping[name])
-        return Artifact(**{**record, "note": Note(**note), "keeping": Keeping(**keeping)})
+        known = {
+            name: record[name] for name in ("id", "owner", "kind", "media_type", "size", "sha256")
+        }
+        return Artifact(**known, note=Note(**note), keeping=Keeping(**keeping))
 
 
 #: The extension that files of each media type are published under.
@@ -117,6 +126,10 @@ def artifact_id(job_id: str, index: int) -> str:
 _GENERATIONS = 4
 _CHILDREN = 24
 _MAX_TAGS = 32
+#: Seconds after which a file that belongs to nothing was left by a crash.
+_SWEPT_AFTER = 3600.0
+
+_LOG = logging.getLogger(__name__)
 
 
 class ArtifactStore:
@@ -239,7 +252,9 @@ class ArtifactStore:
         artifact = self.get(identity)
         preview = self._beside(identity, _PREVIEW)
         if not preview.exists():
-            with replacing(preview, make(self._media(artifact))) as place:
+            with replacing(preview, make(self._media(artifact))) as place, self._lock:
+                # It may have been deleted for ever while the preview was made.
+                self.get(identity, binned=True)
                 place()
         return preview
 
@@ -285,15 +300,34 @@ class ArtifactStore:
         Returns how many artifacts there are, in the bin and out of it.
         """
         with self._lock:
-            found = []
-            for path in self.folder.glob("??/*"):
-                if path.name.startswith("."):
-                    path.unlink(missing_ok=True)
-                elif path.name.endswith(_NOTE):
-                    artifact = self._read(path.name.removesuffix(_NOTE))
-                    found += [artifact.record()] if artifact else []
-            self._index.fill(found, self.collections.read())
-        return len(found)
+            found: dict[str, dict[str, Any] | None] = {}
+            for note in self.folder.glob(f"??/*{_NOTE}"):
+                identity = note.name.removesuffix(_NOTE)
+                try:
+                    artifact = self._read(identity)
+                except (ValueError, KeyError, TypeError):
+                    # Not shown, and not touched: its files may still be mended by hand.
+                    _LOG.warning("the note %s cannot be read", note)
+                    found[identity] = None
+                else:
+                    if artifact is not None:
+                        found[identity] = artifact.record()
+            self._sweep(found.keys())
+            records = [record for record in found.values() if record is not None]
+            self._index.fill(records, self.collections.read())
+        return len(records)
+
+    def _sweep(self, known: Collection[str]) -> None:
+        """Remove what crashes have left behind; what is young may be somebody's at work."""
+        old = time.time() - _SWEPT_AFTER
+        for path in self.folder.glob("??/*"):
+            identity, _, ending = path.name.partition(".")
+            # Never media: a note goes first, so a lone file is no remnant of ours.
+            ours = f".{ending}" in (_NOTE, _KEEPING, _PREVIEW)
+            left = not identity or (ours and identity not in known)
+            with contextlib.suppress(FileNotFoundError):
+                if left and path.stat().st_mtime < old:
+                    path.unlink()
 
     def _look(self, identity: str) -> Artifact | None:
         """The artifact wherever it is, in the bin too."""

@@ -7,6 +7,7 @@ block that says how the studio runs the model. `model_cards/README.md` documents
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,6 +146,8 @@ class Card:
         known = {spec.name for task in block.tasks for spec in fields_of(TASKS[task].request)}
         for unknown in {*block.defaults, *block.limits} - known:
             raise ValueError(f"none of its tasks has a field {unknown!r}")
+        for task in block.tasks:
+            card._fit(TASKS[task])
         return card
 
     @property
@@ -174,6 +177,30 @@ class Card:
         values["model"] = self.name
         return build(type(request), values)
 
+    def _fit(self, task: Task) -> None:
+        """Raise `ValueError` unless the defaults and limits are such as the task can have."""
+        for spec in fields_of(task.request):
+            limit = self.studio.limits.get(spec.name, Limit())
+            for least, most in ((spec.minimum, limit.minimum), (limit.maximum, spec.maximum)):
+                if least is not None and most is not None and least > most:
+                    raise ValueError(
+                        f"limits: {spec.name} goes beyond what {task.id} takes, "
+                        f"{spec.minimum} to {spec.maximum}"
+                    )
+        narrowed = {spec.name: spec for spec in self.fields(task)}
+        given = {name: narrowed[name].default for name in self.studio.defaults if name in narrowed}
+        try:
+            for name, value in given.items():
+                self._check(narrowed[name], value)
+            task.request.model_validate(given)
+        except InvalidRequest as error:
+            raise ValueError(f"defaults: {error.message}") from None
+        except ValidationError as error:
+            # What the person has to say is missing here, and is meant to be.
+            wrong = [one for one in error.errors() if one["loc"][0] in given]
+            if wrong:
+                raise ValueError(f"defaults: {wrong[0]['loc'][0]}: {wrong[0]['msg']}") from None
+
     def _narrowed(self, spec: FieldSpec) -> FieldSpec:
         limit = self.studio.limits.get(spec.name, Limit())
         default = spec.default
@@ -199,7 +226,7 @@ class Card:
                 wrong = f"at least {spec.minimum}"
             elif spec.maximum is not None and value > spec.maximum:
                 wrong = f"at most {spec.maximum}"
-            elif spec.step is not None and value % spec.step:
+            elif spec.step is not None and not _on_grid(value, spec.step):
                 wrong = f"a multiple of {spec.step}"
         elif spec.choices and value is not None and value not in spec.choices:
             wrong = f"one of {', '.join(spec.choices)}"
@@ -208,6 +235,11 @@ class Card:
                 f"{spec.name}: {self.studio.title} takes {wrong}, and was asked for {value}.",
                 hint=f"`studio models show {self.name}` lists what this model can do.",
             )
+
+
+def _on_grid(value: float, step: float) -> bool:
+    """Whether `value` is a multiple of `step`, as far as binary fractions can say."""
+    return math.isclose(round(value / step) * step, value, rel_tol=1e-9, abs_tol=1e-12)
 
 
 @dataclass(frozen=True)

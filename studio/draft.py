@@ -20,6 +20,9 @@ from studio.tasks.request import Kind
 
 Array = NDArray[Any]
 
+#: Facts without which the arrays are not the same content.
+_CONTENT = ("fps", "rate", "text")
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -50,8 +53,9 @@ class Draft:
             array = np.ascontiguousarray(self.arrays[name])
             total.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
             total.update(array.data)
-        if "text" in self.facts:
-            total.update(str(self.facts["text"]).encode())
+        for name in _CONTENT:
+            if name in self.facts:
+                total.update(f"{name}={self.facts[name]};".encode())
         return total.hexdigest()
 
     def spool(self, folder: Path) -> Path:

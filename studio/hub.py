@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from filelock import FileLock, Timeout
 from huggingface_hub import HfApi, constants, get_token, hf_hub_url
 from huggingface_hub.errors import (  # type: ignore[attr-defined]
     GatedRepoError,
@@ -91,16 +92,20 @@ def get(
         for stale in set(_partials(card, models)) - {partial}:
             shutil.rmtree(stale)
         partial.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_disk(offer, partial)
-        _download(source, offer, partial, progress)
-    digests = {
-        name: _check(partial / name, offer.sha256.get(name))
-        for name in offer.files
-        if name.endswith(".safetensors")
-    }
-    lock = Lock(source.repo, offer.revision, digests)
-    _write(lock, partial)
-    partial.rename(place)
+        with _alone(card, models):
+            if place.is_dir():
+                return _adopt(card, source, place)
+            _check_disk(offer, partial)
+            _download(source, offer, partial, progress)
+            # The hub knows the checksum of every file that is not small.
+            digests = {
+                name: _check(partial / name, offer.sha256.get(name))
+                for name in offer.files
+                if name in offer.sha256 or name.endswith(".safetensors")
+            }
+            lock = Lock(source.repo, offer.revision, digests)
+            _write(lock, partial)
+            partial.rename(place)
     return lock
 
 
@@ -231,6 +236,8 @@ def _download(
             # The library's own download to a file begins at nought after every interruption.
             with unfinished.open("ab") as file:
                 there = file.tell()
+                if there > size:
+                    there = file.truncate(0)
                 advance(there)
                 if there < size:
                     url = hf_hub_url(source.repo, name, revision=offer.revision)
@@ -245,6 +252,24 @@ def _download(
             unfinished.rename(path)
         else:
             advance(size)
+
+
+@contextmanager
+def _alone(card: Card, models: Path) -> Iterator[None]:
+    """Hold what is arriving against other processes; `Unavailable` if one is at it already."""
+    lock = FileLock(models / f".{card.name}.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Unavailable(
+            f"{card.studio.title} is being fetched already.",
+            hint="Wait until it has arrived, or stop the other.",
+            retry=True,
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_disk(offer: Offer, partial: Path) -> None:

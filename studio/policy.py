@@ -15,16 +15,22 @@ from studio.fields import fields_of
 from studio.tasks import Task
 from studio.tasks.request import Request
 
+_AGE = (
+    r"(1[0-7]|[1-9]|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|"
+    r"fourteen|fifteen|sixteen|seventeen)"
+)
 _CHILD = re.compile(
     r"\b(child|children|kid|kids|toddlers?|bab(y|ies)|infants?|minors?|underage\w*|preteens?|"
-    r"teen(s|age|ager|agers)?|school ?(girl|boy|child)\w*|little (girl|boy)s?|loli\w*|shota\w*|"
-    r"(1[0-7]|[1-9]) ?(yo|y o|years? old|year olds?))\b"
+    r"teen(s|age|ager|agers)?|school ?(girl|boy|child)\w*|(little|young|small) (girl|boy)s?|"
+    rf"loli\w*|shota\w*|{_AGE} ?(yo|y o|years? old|year olds?)|aged? (of )?{_AGE})\b"
 )
 _SEXUAL = re.compile(
-    r"\b(nudes?|naked|nudity|sex\w*|porn\w*|erotic\w*|hentai|lewd|nsfw|topless|genitals?|"
-    r"orgasm\w*|masturbat\w*|undress\w*|fetish\w*)\b"
+    r"\b(nudes?|naked|nudity|sex|sexy|sexual\w*|porn\w*|erotic\w*|hentai|lewd|nsfw|topless|"
+    r"genitals?|orgasm\w*|masturbat\w*|undress\w*|fetish\w*)\b"
 )
 _LETTERS = str.maketrans("013457@$", "oieastas")
+#: Letters of other alphabets that look like Latin ones (Unicode TR 39), after case folding.
+_LOOKALIKES = str.maketrans("авеіјкмнорѕстухԁԛԝαβεικνορτυχ", "abeijkmhopsctyxdqwabeikvoptux")
 
 
 def check(task: Task, request: Request) -> None:
@@ -49,5 +55,7 @@ def _readings(task: Task, request: Request) -> Iterator[str]:
             # Digits are read as they stand, which ages need, and as the letters they imitate.
             for text in (value, value.translate(_LETTERS)):
                 plain = unicodedata.normalize("NFKD", text).casefold()
-                letters = "".join(char for char in plain if not unicodedata.combining(char))
-                yield re.sub(r"[\W_]+", " ", letters)
+                # Accents, and what is not seen at all, hide no word.
+                letters = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf"))
+                for reading in {letters, letters.translate(_LOOKALIKES)}:
+                    yield re.sub(r"[\W_]+", " ", reading)

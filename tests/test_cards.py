@@ -126,6 +126,8 @@ def test_an_own_card_joins_the_catalogue(home: Path) -> None:
         (("title: Example XL", "titel: Example XL"), "titel"),
         (("[text-to-image]            #", "[text-to-nothing] #"), "text-to-nothing"),
         (("    steps: 30", "    stepps: 30"), "stepps"),
+        (("    steps: 30", "    steps: many"), "steps"),
+        (("    steps: 30", "    steps: 300"), "steps"),
         (("working: 3500", "working: -1"), "working"),
         (("dtype: float16", "dtype: int3"), "dtype"),
         (("---\nlicense", "license"), "front matter"),

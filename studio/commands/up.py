@@ -23,6 +23,9 @@ from studio.settings import Settings
 from studio.tasks import TASKS
 from ui.app import mount
 
+#: Options of mallopt(3), from glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENAS = -1, -3, -8
+
 
 @click.command()
 @click.option("--host", metavar="ADDRESS", help="Address to listen on; 127.0.0.1 by default.")
@@ -33,6 +36,7 @@ def up(host: str | None, port: int | None, open_page: bool) -> None:
     given = {"host": host, "port": port}
     settings = Settings.load(**{name: value for name, value in given.items() if value is not None})
     keep_log(settings.home)
+    _return_memory()
     with _listen(settings) as listening:
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{name}:{listening.getsockname()[1]}"
@@ -82,6 +86,21 @@ async def _warm(host: Host) -> None:
     if sys.platform == "linux":
         # What building the pages needed and nobody needs again goes back to the system.
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def _return_memory() -> None:
+    """Have freed memory go back to the system.
+
+    The C library keeps what sealing a picture took, for every thread: measured after a dozen
+    pictures, 300 MB instead of 255.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        for option, value in (
+            (_TRIM_THRESHOLD, 128 << 10),
+            (_MMAP_THRESHOLD, 128 << 10),
+            (_ARENAS, 2),
+        ):
+            mallopt(option, value)
 
 
 @contextlib.contextmanager

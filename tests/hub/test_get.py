@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.hub.loopback import COMMIT, Loopback, digest, serve
 
@@ -100,7 +101,7 @@ def test_a_model_is_fetched_checked_and_locked(studio: Studio, hub: Loopback, ho
     }
     there = {str(p.relative_to(installed(home))) for p in installed(home).rglob("*") if p.is_file()}
     assert there == {"lock.json", "model_index.json", "unet/config.json", UNET}
-    assert [path.name for path in (home / "models").iterdir()] == ["some"]
+    assert {path.name for path in (home / "models").iterdir()} == {"some", ".some.lock"}
     strange = [path for _, path, _ in hub.seen if "/who/what/" not in path]
     assert strange == [], "the hub is asked for the model and told nothing else"
     asked = len(hub.seen)
@@ -241,3 +242,22 @@ def test_the_list_tells_what_is_installed(studio: Studio, hub: Loopback) -> None
     assert by_name["starter-pictures"]["source"]["kind"] == "embedded"
     assert not by_name["some"]["installed"]
     assert hub.seen == []
+
+
+def test_every_file_with_a_known_checksum_is_checked(
+    home: Path, hub: Loopback, studio: Studio
+) -> None:
+    folder = home / "models" / f".some.{COMMIT}.partial" / "unet"
+    folder.mkdir(parents=True)
+    (folder / "config.json.part").write_bytes(b"{}{}")
+    status, _, err = studio("get", "some", "--yes")
+    assert status == 0, err
+    assert (home / "models" / "some" / "unet" / "config.json").read_bytes() == b"{}"
+
+
+def test_two_at_once_do_not_write_into_each_other(home: Path, studio: Studio) -> None:
+    (home / "models").mkdir()
+    with FileLock(home / "models" / ".some.lock"):
+        status, said, _ = studio("get", "some", "--yes")
+    assert status == 69
+    assert "already" in said["message"]
