@@ -54,6 +54,8 @@ class Host:
         )
         #: What this machine's own commands and bots present; it may act for any owner.
         self.private_token = secrets.token_urlsafe(32)
+        #: Strangers' files are opened a few at a time: each takes a process and much memory.
+        self.opening = anyio.CapacityLimiter(4)
         #: Another one each time: pages that were open before know by it that they must begin anew.
         self.boot = secrets.token_hex(4)
 

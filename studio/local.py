@@ -146,13 +146,19 @@ class LocalClient(LocalGallery, LocalRuns, Client):
 
     async def upload(self, path: Path, *, name: str | None = None) -> Upload:
         return await anyio.to_thread.run_sync(
-            self._host.inputs.take, self._owner, path, name or path.name
+            self._host.inputs.take,
+            self._owner,
+            path,
+            name or path.name,
+            limiter=self._host.opening,
         )
 
     async def verify(self, path: Path, *, name: str | None = None) -> Verdict:
         """See `Client.verify`; `name` is what the verdict calls the file."""
         verifier = self._host.provenance.verifier
-        return await anyio.to_thread.run_sync(verifier.verify, path, name)
+        return await anyio.to_thread.run_sync(
+            verifier.verify, path, name, limiter=self._host.opening
+        )
 
     async def cards(self) -> list[Model]:
         catalog = self._host.catalog

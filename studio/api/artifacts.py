@@ -122,6 +122,10 @@ async def uploaded(request: Request) -> AsyncIterator[tuple[Path, str]]:
         message = await request.receive()
         read += len(message.get("body", b""))
         if read > most + _ENVELOPE:
+            # Whoever still sends does not hear the answer, so the rest is let through, and dropped.
+            while message.get("more_body") and read < 2 * most + _ENVELOPE:
+                message = await request.receive()
+                read += len(message.get("body", b""))
             raise TooLarge(
                 f"The file is larger than {most} bytes.",
                 hint="Reduce it, or raise `max_upload_bytes` in the settings.",
