@@ -217,6 +217,8 @@ class Card:
             maximum=spec.maximum if limit.maximum is None else limit.maximum,
             step=spec.step if limit.step is None else limit.step,
             choices=limit.choices or spec.choices,
+            # Where a model knows only certain words, they are there to choose from.
+            type="choice" if limit.choices and spec.type == "text" else spec.type,
         )
 
     def _check(self, spec: FieldSpec, value: Value) -> None:

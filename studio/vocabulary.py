@@ -28,7 +28,10 @@ def read_vocabulary(folder: Path) -> Mapping[str, tuple[str, ...]]:
 
 def remarks_on(text: str, groups: Mapping[str, tuple[str, ...]]) -> tuple[Remark, ...]:
     """One remark for each word of `text` that is in none of the `groups`, in its order."""
-    known = {word.lower() for words in groups.values() for word in words}
+    # Compound words are read part by part, on both sides.
+    known = {
+        part for words in groups.values() for word in words for part in _WORD.findall(word.lower())
+    }
     if not known:
         return ()
     unknown = dict.fromkeys(

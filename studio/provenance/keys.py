@@ -3,7 +3,7 @@
 Everything lies in `home/keys` (0700, files 0600):
 
     root.pem root.key      the installation's own authority; export it, then move root.key away
-    leaf.pem leaf.key      signs manifests; leaf.pem holds the whole chain
+    leaf.pem               signs manifests: the whole chain, and the leaf's private key
     marks.json             keys of the hidden marks, newest first; old ones keep reading
     secret                 32 bytes: what the ledger's chain is keyed with
     trusted/*.pem          roots of other installations that this one trusts
@@ -28,10 +28,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from filelock import FileLock
 
 from studio.errors import InvalidRequest, NotFound, Unavailable
+from studio.files import sync_folder
 from studio.provenance.marks import MarkKey
 
 _CLAIM_SIGNING = ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
 _ROOT_YEARS, _LEAF_YEARS = 30, 10
+#: What is made before the leaf.
+_PARTS = ("secret", "root.key", "root.pem", "marks.json")
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,14 @@ class Keys:
     def exist(self) -> bool:
         """Whether this installation has its keys."""
         # Written last by `create`.
-        return (self.folder / "leaf.pem").is_file()
+        return self._leaf.is_file()
 
     def create(self, label: str) -> None:
-        """Make all keys, unless they exist; safe when several processes start at once."""
+        """Make all keys, unless they exist; safe when several processes start at once.
+
+        Raises:
+            Unavailable: if some are here and others are not: new ones would orphan what was made.
+        """
         if self.exist:
             return
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,7 +79,8 @@ class Keys:
         Raises:
             Unavailable: if the root's private key was moved away.
         """
-        self.require()
+        if not self._leaf.parent.is_dir():
+            self.require()
         with self._lock():
             if not (self.folder / "root.key").is_file():
                 raise Unavailable(
@@ -92,9 +100,9 @@ class Keys:
     def signing(self) -> SigningKey:
         """The current leaf; `Unavailable` if there are no keys."""
         self.require()
-        chain = (self.folder / "leaf.pem").read_bytes()
-        leaf = x509.load_pem_x509_certificate(chain)
-        return SigningKey(_name(leaf), chain, (self.folder / "leaf.key").read_bytes())
+        # One file, so that nobody ever sees a new key beside an old chain.
+        chain, begin, private = self._leaf.read_bytes().partition(b"-----BEGIN PRIVATE KEY")
+        return SigningKey(_name(x509.load_pem_x509_certificate(chain)), chain, begin + private)
 
     def root_pem(self) -> str:
         """The installation's own root certificate; `Unavailable` if there are no keys."""
@@ -160,12 +168,26 @@ class Keys:
         """The key of the ledger's hash chain, 32 bytes."""
         return (self.folder / "secret").read_bytes()
 
+    @property
+    def _leaf(self) -> Path:
+        return self.folder / "leaf.pem"
+
     def _lock(self) -> FileLock:
         return FileLock(self.folder / ".lock", mode=0o600)
 
     def _create(self, label: str) -> None:
         if self.exist:  # another process was quicker
             return
+        making = self.folder / ".making"
+        if not making.exists():
+            here = [name for name in _PARTS if (self.folder / name).exists()]
+            if here:
+                raise Unavailable(
+                    f"{self.folder} holds {', '.join(here)}, but no leaf.pem.",
+                    hint="Put leaf.pem back from a copy. If there is none, and root.key is here, "
+                    "`studio keys rotate` issues a new one.",
+                )
+            _write(making, b"")
         _write(self.folder / "secret", secrets.token_bytes(32))
         root_key = ec.generate_private_key(ec.SECP256R1())
         root = _certificate(_common_name(f"{label:.40} root"), root_key, None)
@@ -173,6 +195,7 @@ class Keys:
         _write(self.folder / "root.pem", _pem(root))
         self._add_mark_key()
         self._issue_leaf(label)
+        making.unlink()
 
     def _add_mark_key(self) -> None:
         path = self.folder / "marks.json"
@@ -192,8 +215,7 @@ class Keys:
             )
         leaf_key = ec.generate_private_key(ec.SECP256R1())
         leaf = _certificate(_common_name(f"{label:.40}"), leaf_key, (root, root_key))
-        _write(self.folder / "leaf.key", _private_pem(leaf_key))
-        _write(self.folder / "leaf.pem", _pem(leaf) + _pem(root))
+        _write(self._leaf, _pem(leaf) + _pem(root) + _private_pem(leaf_key))
 
 
 def _certificate(
@@ -280,3 +302,4 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    sync_folder(path.parent)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from studio.errors import NotFound
+from studio.tasks.audio import TextToMusic
 from studio.tasks.image import ImageToImage, Inpainting, LatentWalk, TextToImage
 from studio.tasks.request import Kind, Request
 
@@ -50,6 +51,7 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("image-to-image", "edit", ImageToImage, makes="image"),
         Task("inpainting", "inpaint", Inpainting, makes="image"),
         Task("latent-walk", "walk", LatentWalk, makes="image"),
+        Task("text-to-music", "compose", TextToMusic, makes="audio"),
     ]
 )
 

@@ -29,7 +29,7 @@ def test_an_output_is_edited_from_its_address(page: Page, url: str, made: Path) 
     shown = page.locator("#field-image img").get_attribute("src")
     assert shown is not None
     home = shown.partition("/page/")[0]
-    for name in ("ledger.sqlite", "keys/leaf.key", "jobs.sqlite", f"artifacts/{artifact[:2]}"):
+    for name in ("ledger.sqlite", "keys/leaf.pem", "jobs.sqlite", f"artifacts/{artifact[:2]}"):
         assert httpx.get(f"{home}/{name}", trust_env=False).status_code == 403, name
     finish(page, "a yellow circle")
     assert latest(url)["image"] == artifact

@@ -19,6 +19,7 @@ from studio.provenance import Provenance
 from studio.provenance.fingerprint import NEAR, distance, fingerprint
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
+from studio.provenance.verdict import Outcome
 from tests.provenance.conftest import seal
 from tests.provenance.pictures import flat, jpeg, resized, texture
 
@@ -47,7 +48,7 @@ def test_only_the_owner_can_read_the_keys(provenance: Provenance) -> None:
     folder = provenance.keys.folder
     assert oct(folder.stat().st_mode)[-3:] == "700"
     files = [path for path in folder.iterdir() if path.is_file()]
-    assert {path.name for path in files} >= {"root.key", "leaf.key", "marks.json", "secret"}
+    assert {path.name for path in files} >= {"root.key", "leaf.pem", "marks.json", "secret"}
     assert {oct(path.stat().st_mode)[-3:] for path in files} == {"600"}
 
 
@@ -79,6 +80,28 @@ def test_without_the_roots_key_sealing_works_and_rotation_says_why_not(
     seal(opened, flat(1, 64))
     with pytest.raises(Unavailable, match="root"):
         opened.keys.rotate("Colophon")
+
+
+def test_a_lost_file_never_makes_a_new_identity(another: Callable[..., Provenance]) -> None:
+    before = another()
+    old = seal(before, texture(1))
+    root, leaf = before.keys.root_fingerprint(), before.keys.folder / "leaf.pem"
+    leaf.unlink()
+    with pytest.raises(Unavailable, match="leaf"):
+        before.keys.create("Colophon")
+    before.keys.rotate("Colophon")
+    assert before.keys.root_fingerprint() == root
+    assert another().verifier.verify(before.store.path(old.id)).outcome is Outcome.SIGNED
+
+
+def test_an_interrupted_beginning_begins_again(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys")
+    keys.create("Colophon")
+    (keys.folder / "leaf.pem").unlink()
+    (keys.folder / ".making").touch()
+    keys.create("Colophon")
+    assert keys.signing().private.startswith(b"-----BEGIN PRIVATE KEY")
+    assert not (keys.folder / ".making").exists()
 
 
 def test_only_a_root_can_be_trusted(provenance: Provenance, tmp_path: Path) -> None:

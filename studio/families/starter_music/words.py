@@ -130,4 +130,6 @@ def groups() -> dict[str, list[str]]:
         "pace": sorted(_PACE),
         "mode": list(MODES),
         "metre": list(METRES),
+        "note": list("abcdefg"),
+        "small": sorted(_SMALL),
     }
