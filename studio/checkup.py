@@ -64,11 +64,12 @@ def _packages() -> Iterator[Finding]:
 def _processor() -> Finding:
     cuda = shutil.which("nvidia-smi")
     what = f"{os.cpu_count()} cores, {platform.machine()}"
-    if cuda and "+cpu" in version("torch"):
+    torch = next((one.message for one in _packages() if one.name == "torch"), "")
+    if cuda and "+cpu" in torch:
         return Finding(
             "device",
             "note",
-            f"{what}; an NVIDIA card is here, and torch {version('torch')} cannot use it",
+            f"{what}; an NVIDIA card is here, and torch {torch} cannot use it",
             "Install a CUDA build of torch into .venv; ./scripts/start keeps it.",
         )
     return Finding("device", "ok", f"{what}{', NVIDIA card' if cuda else ', no NVIDIA card'}")

@@ -54,6 +54,8 @@ class Host:
         )
         #: What this machine's own commands and bots present; it may act for any owner.
         self.private_token = secrets.token_urlsafe(32)
+        #: Where what is sent here lies until it is whole.
+        self.incoming = settings.home / "incoming"
         #: Strangers' files are opened a few at a time: each takes a process and much memory.
         self.opening = anyio.CapacityLimiter(4)
         #: Another one each time: pages that were open before know by it that they must begin anew.
@@ -76,6 +78,9 @@ class Host:
             self.inputs = await anyio.to_thread.run_sync(
                 Inputs, self.settings, self.provenance.store, self.provenance.verifier
             )
+            # Whatever was still arriving when an earlier host ended is nobody's.
+            shutil.rmtree(self.incoming, ignore_errors=True)
+            self.incoming.mkdir(mode=0o700)
             self.shelf = Shelf(self.catalog.weights)
             self.users = await anyio.to_thread.run_sync(Users, self.settings.home / "users.json")
             self.presets = Presets(self.settings.home / "presets")

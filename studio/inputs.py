@@ -131,13 +131,17 @@ class Inputs:
         if job.id not in self._opened:
             place = self._folder / job.id
             shutil.rmtree(place, ignore_errors=True)
-            self._opened[job.id] = self._open(job, place)
+            try:
+                self._opened[job.id] = self._open(job, place)
+            except BaseException:
+                shutil.rmtree(place, ignore_errors=True)
+                raise
         return self._opened[job.id]
 
     def close(self, job: str) -> None:
         """Free what was made ready for a job; nothing happens if nothing was."""
-        if self._opened.pop(job, None) is not None:
-            shutil.rmtree(self._folder / job, ignore_errors=True)
+        self._opened.pop(job, None)
+        shutil.rmtree(self._folder / job, ignore_errors=True)
 
     def sweep(self, now: float, unfinished: Iterable[Job]) -> int:
         """Remove uploads that were not used for `upload_days` and no unfinished job names."""

@@ -33,6 +33,11 @@ def _names(value: Any) -> Any:
     return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
 
+def _unless_blank(value: Any) -> Any:
+    """An environment that sets a name to nothing means that it is not set."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 class Settings(BaseSettings):
     """One installation's settings."""
 
@@ -43,17 +48,22 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         7860, description="Port they listen on; 0 takes a free one."
     )
-    token: SecretStr | None = Field(
+    token: Annotated[
+        Annotated[SecretStr, Field(min_length=16)] | None, BeforeValidator(_unless_blank)
+    ] = Field(
         None,
-        description="What callers must present; required for any address other than loopback.",
+        description="What callers must present, 16 characters at least; required for any address "
+        "other than loopback.",
     )
-    hosts: tuple[str, ...] = Field(
+    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         (), description="Further names this server answers to, beside its address."
     )
     database_url: str | None = Field(
         None, description="Where jobs are kept; empty is an SQLite file below home."
     )
-    cards: tuple[Path, ...] = Field((), description="Further folders of model cards.")
+    cards: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (), description="Further folders of model cards."
+    )
     devices: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names), Field(min_length=1)] = (
         Field(
             ("auto",),

@@ -29,7 +29,7 @@ PREFIX = "/api/v1"
 
 def create_app(host: Host) -> FastAPI:
     """The API of `host`; `app.state.gate` decides who comes in, to mounted pages too."""
-    gate = Gate(host.settings, host.private_token, host.users)
+    gate = Gate(host.settings, host.private_token, host.users, host.secret)
     app = FastAPI(
         title="Colophon",
         summary="A self-hosted multimodal creative studio that signs its work.",

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -111,9 +112,8 @@ def _file(request: Request, path: Path, media_type: str, name: str) -> FileRespo
     )
 
 
-@asynccontextmanager
-async def uploaded(request: Request) -> AsyncIterator[tuple[Path, str]]:
-    """The file that came with the request, in a private folder that is gone afterwards."""
+def limited(request: Request) -> Request:
+    """The same request; reading more of its body than a file may have raises `TooLarge`."""
     most = request.app.state.host.settings.max_upload_bytes
     read = 0
 
@@ -132,14 +132,21 @@ async def uploaded(request: Request) -> AsyncIterator[tuple[Path, str]]:
             )
         return message
 
-    async with Request(request.scope, receive).form(max_files=1, max_fields=1) as form:
+    return Request(request.scope, receive)
+
+
+@asynccontextmanager
+async def uploaded(request: Request) -> AsyncIterator[tuple[Path, str]]:
+    """The file that came with the request, in a private folder that is gone afterwards."""
+    incoming = request.app.state.host.incoming
+    async with limited(request).form(max_files=1, max_fields=1) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidRequest(
                 "There is no file in the request.",
                 hint="Send it as multipart/form-data, in the field `file`.",
             )
-        folder = Path(await anyio.to_thread.run_sync(tempfile.mkdtemp))
+        folder = Path(await anyio.to_thread.run_sync(partial(tempfile.mkdtemp, dir=incoming)))
         try:
             path = folder / "file"
             await anyio.to_thread.run_sync(_copy, file, path)

@@ -24,7 +24,7 @@ from studio.api.failures import FAILURES, TooMany, Unauthenticated, answer
 from studio.errors import InvalidRequest, Refused
 from studio.protocol import LOCAL
 from studio.settings import Settings
-from studio.users import Users
+from studio.users import Users, digest
 
 COOKIE = "studio_session"
 #: Lets a holder of the private token act for somebody else: a bot for its users.
@@ -45,11 +45,15 @@ _READING = ("GET", "HEAD", "OPTIONS")
 class Gate:
     """Decides about every request. One per server."""
 
-    def __init__(self, settings: Settings, private_token: str, users: Users) -> None:
+    def __init__(self, settings: Settings, private_token: str, users: Users, secret: bytes) -> None:
+        """`secret` is the installation's own: sessions are signed with it."""
         self._users = users
+        self._secret = secret
+        #: Sessions that were ended, and when they would have run out.
+        self._ended: dict[str, float] = {}
         self._failed: dict[str, list[float]] = {}
         self._private = private_token
-        self._token = settings.token.get_secret_value() if settings.token else None
+        self._token = None if settings.token is None else settings.token.get_secret_value()
         self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.hosts)}
         self.router = APIRouter(tags=["session"], responses=FAILURES)
         self.router.post("/session", status_code=204, summary="Begin a session")(self._session)
@@ -72,9 +76,12 @@ class Gate:
                     )
                 return owner
             return self._who(presented)
-        name, _, proof = request.cookies.get(COOKIE, "").rpartition(":")
-        secret = self._token if name == LOCAL else self._users.digest_of(name)
-        if secret is not None and _equal(proof.encode(), _session(secret)):
+        session = request.cookies.get(COOKIE, "")
+        name, _, rest = session.partition("|")
+        until = rest.partition("|")[0]
+        right = self._signed(name, until)
+        known = right is not None and _equal(session.encode(), right)
+        if known and session not in self._ended and int(until) > time.time():
             return name
         return LOCAL if self._token is None else None
 
@@ -106,7 +113,7 @@ class Gate:
                 hint="Open it by its address, or list the name in the setting `hosts`.",
             )
         origin = connection.headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = origin is not None and origin.lower().partition("://")[2] != host.lower()
         if method not in _READING and foreign:
             raise Refused(
                 "Pages of other sites cannot use this server.", hint="Use the studio's own page."
@@ -125,14 +132,31 @@ class Gate:
             return False
         return True  # an address is not a name that could be rebound
 
+    def _signed(self, name: str, until: str) -> str | None:
+        """The cookie of a session, if there is such a person: it proves that they had the token.
+
+        It depends on the token, so a new token or a person's leaving ends it, and on a secret that
+        is kept apart from the tokens' digests, so that whoever reads those cannot make one.
+        """
+        token = self._token and digest(self._token.encode())
+        known = token if name == LOCAL else self._users.digest_of(name)
+        if known is None or not until.isdecimal() or len(until) > 12:
+            return None
+        said = f"studio session|{name}|{until}|{known}".encode()
+        return f"{name}|{until}|{hmac.new(self._secret, said, hashlib.sha256).hexdigest()}"
+
     def _who(self, token: bytes) -> str | None:
         """Whose token it is: the operator's, or a named user's."""
-        if self._token and _equal(token, self._token):
+        if self._token is not None and _equal(token, self._token):
             return LOCAL
         return self._users.who(token)
 
-    def _leave(self) -> Response:
-        """Forget the session's cookie."""
+    def _leave(self, request: Request) -> Response:
+        """End the session, copies of its cookie too."""
+        now = time.time()
+        self._ended = {one: until for one, until in self._ended.items() if until > now}
+        if self.authenticate(request) is not None:
+            self._ended[request.cookies.get(COOKIE, "")] = now + _SESSION_SECONDS
         response = Response(status_code=204)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
@@ -142,7 +166,9 @@ class Gate:
     ) -> Response:
         """Trade a token for a cookie, with which a page can load pictures.
 
-        Whoever guesses wrongly too often has to wait.
+        Whoever guesses wrongly too often has to wait. Tokens in headers, which programs send, are
+        not counted: at 16 characters and more nobody guesses them, and behind a proxy one stranger
+        would lock everybody out.
         """
         peer = request.client.host if request.client else ""
         now = time.monotonic()
@@ -158,11 +184,10 @@ class Gate:
                 if now - moments[-1] < _WAIT_SECONDS
             } | {peer: [*failed, now]}
             raise Unauthenticated
-        secret = self._token if name == LOCAL else self._users.digest_of(name)
         response = Response(status_code=204)
         response.set_cookie(
             COOKIE,
-            f"{name}:{_session(secret or '')}",
+            self._signed(name, str(int(time.time()) + _SESSION_SECONDS)) or "",
             max_age=_SESSION_SECONDS,
             httponly=True,
             samesite="strict",
@@ -205,8 +230,3 @@ def _bearer(request: Request) -> bytes | None:
 
 def _equal(presented: bytes, secret: str) -> bool:
     return hmac.compare_digest(presented, secret.encode())
-
-
-def _session(token: str) -> str:
-    """The cookie's value: it proves that its bearer had the token, and does not contain it."""
-    return hmac.new(token.encode(), b"studio session", hashlib.sha256).hexdigest()

@@ -11,6 +11,7 @@ import anyio
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from studio.api.artifacts import limited
 from studio.api.failures import FAILURES
 from studio.api.here import Here
 from studio.errors import InvalidRequest
@@ -43,7 +44,7 @@ class Head(BaseModel):
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "content": {"text/plain": {"schema": {"type": "string"}}},
         }
     },
 )
@@ -58,8 +59,8 @@ async def begin_run(
     every row has been checked.
     """
     # Kept aside, so that a long table is never in memory and a slow sender holds nothing up.
-    with tempfile.TemporaryFile() as file:
-        async for piece in request.stream():
+    with tempfile.TemporaryFile(dir=request.app.state.host.incoming) as file:
+        async for piece in limited(request).stream():
             await anyio.to_thread.run_sync(file.write, piece)
         file.seek(0)
         plan = await anyio.to_thread.run_sync(_plan, file)
@@ -141,7 +142,7 @@ def _rows(file: IO[bytes]) -> Iterator[Row]:
         number += 1
         try:
             line, cells = _ROW.validate_python(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidRequest(
                 f"Line {number} of the body is no row.",
                 hint='Write each row as [line, {"prompt": "a red boat"}].',

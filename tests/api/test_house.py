@@ -68,14 +68,22 @@ def test_a_session_is_one_users_and_ends_when_they_leave(guarded: Server) -> Non
         body = {"name": "mine", "task": "text-to-image", "values": {}}
         assert page.post("presets", json=body).status_code == 200
         # Nobody becomes somebody else by writing another name into the cookie.
-        proof = page.cookies["studio_session"].strip('"').partition(":")[2]
-        forged = {"studio_session": f"local:{proof}"}
+        session = page.cookies["studio_session"].strip('"')
+        forged = session.replace("emma|", "local|", 1)
+        later = session.replace("|1", "|9", 1)
+        assert session not in (forged, later)
         with guarded.client() as other:
-            assert other.get("users", headers={"Cookie": f"{forged}"}).status_code == 401
-            other.cookies.update(forged)
-            assert other.get("presets").status_code == 401
-        assert page.delete("session").status_code == 204
+            for wrong in (forged, later, "emma|", "emma|x|y", "local||"):
+                assert other.get("presets", headers=cookie(wrong)).status_code == 401, wrong
+            assert other.get("presets", headers=cookie(session)).status_code == 200
+            assert page.delete("session").status_code == 204
+            assert other.get("presets", headers=cookie(session)).status_code == 401
         assert page.get("presets").status_code == 401
+
+
+def cookie(session: str) -> dict[str, str]:
+    """The header that a browser with this session sends."""
+    return {"Cookie": f'studio_session="{session}"'}
 
 
 def test_wrong_tokens_have_to_wait_and_so_does_the_right_one_then(guarded: Server) -> None:

@@ -106,6 +106,15 @@ def test_a_wrong_body_is_refused(server: Server, body: bytes) -> None:
         assert answer.json()["hint"]
 
 
+def test_a_body_without_end_is_not_kept(server: Server) -> None:
+    line = b'[2, {"prompt": "' + b"x" * 1000 + b'"}]\n'
+    with server.client() as http:
+        answer = http.post("runs", content=b'{"name": "x", "task": "imagine"}\n' + 1500 * line)
+        assert answer.status_code == 413, answer.text
+        deep = b'{"name": "x"}\n' + b"[" * 100_000 + b"\n"
+        assert http.post("runs", content=deep).status_code == 422
+
+
 def test_the_body_is_json_lines(server: Server) -> None:
     lines = [{"name": "icons", "task": "imagine", "defaults": ORDER}, [2, {"prompt": "a star"}]]
     body = "".join(json.dumps(line) + "\n" for line in lines)

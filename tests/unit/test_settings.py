@@ -56,5 +56,21 @@ def test_a_file_that_is_not_toml_is_named(home: Path) -> None:
 
 
 def test_secrets_are_never_printed() -> None:
-    settings = Settings.load(token="canary-secret")
+    settings = Settings.load(token="canary-secret-of-24-chars")
     assert "canary" not in repr(settings) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize("token", ["", "  ", "short"])
+def test_no_token_worth_the_name_opens_nothing(token: str) -> None:
+    with pytest.raises((Refused, InvalidRequest)):
+        Settings.load(host="0.0.0.0", token=token)
+    if not token.strip():
+        assert Settings.load(token=token).token is None
+
+
+def test_lists_in_the_environment_are_names_between_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_HOSTS", "studio.lan, art.lan")
+    monkeypatch.setenv("STUDIO_CARDS", "/cards")
+    settings = Settings.load()
+    assert settings.hosts == ("studio.lan", "art.lan")
+    assert settings.cards == (Path("/cards"),)
