@@ -63,7 +63,8 @@ class LocalClient(LocalGallery, LocalRuns, Client):
             task=found.id,
             card=card,
             request=request,
-            priority=priority,
+            # Only whoever runs the studio may put themselves before others.
+            priority=priority if self._owner == LOCAL else min(priority, 0),
             created=time.time(),
             remarks=await anyio.to_thread.run_sync(self._remarks, found, card, request),
         )
