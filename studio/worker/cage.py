@@ -1,7 +1,9 @@
-"""What the device child gives up before it loads anything: the network, privileges, orphanhood.
+"""What the device child gives up before it loads anything: network, keys, privileges, orphanhood.
 
-The child runs code that reads strangers' weights. It has no keys and, from here on, no network:
-a network namespace of its own where the kernel allows one, and everywhere a refusal inside Python.
+The child runs code that reads strangers' weights. From here on it has no network: a network
+namespace of its own where the kernel allows one, and everywhere a refusal inside Python. Of the
+home it sees the weights and what it was given to work on, where the kernel knows Landlock: not the
+keys, not the private token, nobody's pictures.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
+
+from studio.worker.landlock import EVERYTHING, READ, beside, restrict
 
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
@@ -23,7 +28,11 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 
-def confine(parent: int) -> Literal["namespace", "refusal"]:
+#: Of the home, what the child reads, and what it may change.
+READS, CHANGES = ("models", "inputs"), ("spool", "cache")
+
+
+def confine(parent: int, home: Path) -> Literal["namespace", "refusal"]:
     """Give up what generating does not need; say what keeps this process off the network.
 
     Must run before any thread is started: a new user namespace is for single-threaded processes.
@@ -43,8 +52,20 @@ def confine(parent: int) -> Literal["namespace", "refusal"]:
         with suppress(OSError):
             # When main memory runs out, the kernel should end this process and not the host.
             Path("/proc/self/oom_score_adj").write_text("500")
+    with suppress(OSError):
+        restrict(_needed(home.resolve()))
     sys.addaudithook(_refuse_network)
     return "namespace" if isolated else "refusal"
+
+
+def _needed(home: Path) -> Iterator[tuple[Path, int]]:
+    """What the child may open: all but the home, and of that what it works with."""
+    yield from ((path, EVERYTHING) for path in beside(home))
+    yield from ((home / name, READ) for name in READS)
+    yield from ((home / name, EVERYTHING) for name in CHANGES)
+    # An installation may lie below its own home.
+    code = (sys.prefix, sys.base_prefix, Path(__file__).parents[2])
+    yield from ((Path(place), EVERYTHING) for place in code if Path(place).is_relative_to(home))
 
 
 def _leave_network() -> bool:

@@ -1,9 +1,10 @@
 """The decode child: opens one stranger's file, where it can do no harm.
 
 `python -m studio.worker.decode` reads one JSON order from stdin, writes one JSON answer to stdout
-and ends. It has no network, no way to start processes, little memory and a few seconds; it imports
-neither torch nor the host. What it finds is told in JSON; pixels go, as a raw array, into the
-file that the order names. `studio.worker.decode_client` is the side that asks.
+and ends. It has little memory and a few seconds, no network, and where the kernel knows Landlock no
+file but the one it was given and no program to start; it imports neither torch nor the host. What
+it finds is told in JSON; pixels go, as a raw array, into the file that the order names.
+`studio.worker.decode_client` is the side that asks.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from studio.errors import InvalidRequest, NotFound, StudioError
 from studio.provenance.manifest import Report, read
+from studio.worker.landlock import EVERYTHING, READ, restrict
 
 #: What may be opened as a picture, and what each is to the manifest reader.
 _MEDIA_TYPES = {
@@ -42,13 +44,15 @@ _WITHOUT_MANIFEST = {"BMP"}
 _MEMORY = 480_000_000  # bytes of address space beyond the interpreter and its libraries
 _CPU_SECONDS = 4
 _STRIPE = 256  # rows that are converted and written at a time
+#: Where libraries and their settings lie; read only, and nothing there can be started.
+_SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/dev")
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # of Linux's unshare(2)
 
 
 def main() -> None:
     """Carry out the order on stdin."""
     order = json.load(sys.stdin)
-    _confine()
+    confine(Path(order["path"]), Path(order["pixels"]).parent)
     try:
         answer: dict[str, Any] = {"ok": decode(order)}
     except StudioError as error:
@@ -172,11 +176,23 @@ def _too_much(what: str) -> InvalidRequest:
     )
 
 
-def _confine() -> None:
-    """Give up the network, other processes, time and memory; none of it can be taken back."""
-    # Where the system forbids a name space of one's own, the libraries' settings still hold.
-    with contextlib.suppress(OSError, AttributeError):
+def confine(file: Path, folder: Path) -> None:
+    """Give up the network, time, memory, and all files but `file` and what goes into `folder`.
+
+    None of it can be taken back.
+    """
+    if sys.platform == "linux":
+        # Where the system forbids a name space of one's own, the libraries' settings still hold.
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NETWORK)
+        code = (sys.prefix, sys.base_prefix, Path(__file__).parents[2], *_SYSTEM)
+        with contextlib.suppress(OSError):
+            restrict(
+                [
+                    *((Path(place), READ) for place in code),
+                    (file.resolve(), READ),
+                    (folder.resolve(), EVERYTHING),
+                ]
+            )
     if sys.platform == "linux":
         # Other systems take no limit on address space; the time limit and the caps hold there too.
         in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from studio.settings import Settings
 
 #: Seconds after which a child is killed. It limits its own processor time more tightly.
 _PATIENCE = 10.0
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def _ask(order: dict[str, object]) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise _gave_up("took too long") from None
     if child.returncode != 0:
+        _LOG.warning("decode child ended with %s: %s", child.returncode, child.stderr[-2000:])
         raise _gave_up("took more time or memory than a check may use")
     answer: dict[str, Any] = json.loads(child.stdout)
     return answer

@@ -316,20 +316,35 @@ def test_caps_come_from_the_settings(
             replace_settings(provenance, **{cap: 1000}).verifier.verify(path)
 
 
-def test_the_decode_child_has_little_memory_and_no_torch() -> None:
+def test_the_decode_child_has_little_memory_no_torch_and_one_file(tmp_path: Path) -> None:
     program = """
 import sys
 from studio.worker import decode
 heavy = {"torch", "cv2", "scipy", "dbos", "gradio", "pydantic_settings", "cryptography"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
-decode._confine()
+import os
+from pathlib import Path
+decode.confine(Path("given"), Path("into"))
 try:
     bytearray(600_000_000)
 except MemoryError:
     print("confined")
+start = lambda: os.execv("/bin/echo", ["echo", "out"])
+for what in (Path("given").read_bytes, Path("secret").read_bytes, start):
+    try:
+        what()
+        print("may")
+    except PermissionError:
+        print("may not")
+(Path("into") / "pixels").write_bytes(b"x")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "confined\n", done.stderr
+    (tmp_path / "into").mkdir()
+    for name in ("given", "secret"):
+        (tmp_path / name).touch()
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout.split("\n") == ["confined", "may", "may not", "may not", ""], done.stderr
 
 
 def test_opening_provenance_loads_no_generation_library() -> None:
