@@ -28,20 +28,11 @@ def table(results: Path) -> str:
         for row in record["rows"]:
             value = f"{row['value']:,.3g}" if abs(row["value"]) < 1000 else f"{row['value']:,.0f}"
             unit = f" {row['unit']}" if row["unit"] else ""
-            # A bare number is an upper limit.
-            limit = f"≤{row['goal']:g}" if isinstance(row["goal"], float) else row["goal"]
-            goal = f"{limit}{unit}" if limit else ""
-            met = {True: "met", False: "missed"}.get(row["met"], "")
-            lines.append(f"| {row['measure']} | {value}{unit} | {goal} | {met} |")
-    machines = sorted({_machine(record["machine"]) for record in records})
+            met = "met" if row["met"] else "missed"
+            lines.append(f"| {row['measure']} | {value}{unit} | {row['goal']}{unit} | {met} |")
+    machines = sorted({record["machine"] for record in records})
     lines += ["", f"Measured on: {'; '.join(machines)}."]
     return "\n".join(lines)
-
-
-def _machine(machine: str | dict[str, object]) -> str:
-    if isinstance(machine, str):
-        return machine
-    return ", ".join(f"{name} {value}" for name, value in machine.items())
 
 
 def with_table(readme: str, table: str) -> str:
