@@ -1,8 +1,9 @@
 """How soon the page is there beside bare Gradio: `python -m scripts.bench_page --json FILE`.
 
 Both are served from this machine and opened in turn by one Chromium, each time by a visitor who
-has never been here. The time runs from asking for the page: to its masthead being visible, and to a
-form that can be filled in, which the visitor's model and language decide and Gradio draws last.
+has never been here. The time runs from asking for the page: to its masthead being visible, which
+comes with the page itself, before Gradio has begun; and to a form that can be filled in, which the
+visitor's model and language decide and Gradio draws last.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ COMMANDS = {
     "reproduce": "reproduce",
     "verify": "verify",
     "lineage": "lineage",
+    "subtitles": "subtitles",
     "tasks": "tasks",
     "models": "models",
     "devices": "devices",

@@ -2,7 +2,8 @@
 
 Media lie in `home/artifacts/<first two characters>/<id>.<extension>`, each beside its private
 note, `<id>.note.json`, and, where there is something to say, what its owner did with it since,
-`<id>.keeping.json`. The files are the truth: the index is rebuilt from them whenever it is lost.
+`<id>.keeping.json`, and the manifest that the file cannot hold, `<id>.c2pa`. The files are the
+truth: the index is rebuilt from them whenever it is lost.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -58,6 +59,11 @@ class Note:
     versions: Mapping[str, str]
     #: Seconds since the epoch.
     created: float
+    #: What was done that changes the output a little: `decoded in tiles`, `weights in 8 bits` …
+    made_with: tuple[str, ...] = ()
+    #: What the content turned out to be: the levels of a sound, the plan of a piece, who says what
+    #: when (`cues`).
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,9 @@ class Artifact:
         Raises:
             KeyError: if something is missing.
         """
-        note = {name: record["note"][name] for name in Note.__dataclass_fields__}
-        note["parents"] = tuple(note["parents"])
+        earlier = {"made_with": (), "about": {}, **record["note"]}
+        note = {name: earlier[name] for name in Note.__dataclass_fields__}
+        note |= {name: tuple(note[name]) for name in ("parents", "made_with")}
         keeping = dict(record.get("keeping", {}))
         for name in keeping.keys() & {"tags", "collections"}:
             keeping[name] = tuple(keeping[name])
@@ -113,7 +120,19 @@ class Artifact:
 
 #: The extension that files of each media type are published under.
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
-    {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
+    {
+        "image/png": "png",
+        "image/webp": "webp",
+        "image/jpeg": "jpg",
+        "audio/wav": "wav",
+        "audio/flac": "flac",
+        "audio/mpeg": "mp3",
+        "audio/ogg": "ogg",
+        "audio/opus": "opus",
+        "text/plain": "txt",
+        "text/markdown": "md",
+        "application/json": "json",
+    }
 )
 
 
@@ -224,10 +243,13 @@ class ArtifactStore:
         down = self._descendants(artifact, _GENERATIONS)
         return Lineage(artifact, up.parents, down.children, up.more or down.more)
 
-    def publish(self, artifact: Artifact, media: bytes) -> Artifact:
+    def publish(
+        self, artifact: Artifact, media: bytes, companion: bytes | None = None
+    ) -> Artifact:
         """Make an output visible as a whole, or not at all; one that already is, wins.
 
-        Only `studio.provenance.seal` calls this: `media` is marked and signed.
+        Only `studio.provenance.seal` calls this: `media` is marked and signed. A `companion` is
+        the signed manifest of media that cannot hold one.
         """
         with self._lock:
             if (there := self._look(artifact.id)) is not None:
@@ -237,15 +259,21 @@ class ArtifactStore:
             record = artifact.record()
             del record["keeping"]
             note = json.dumps(record, indent=1).encode()
-            with (
-                replacing(self._beside(artifact.id, _NOTE), note) as place_note,
-                replacing(target, media) as place_media,
-            ):
-                place_note()
-                place_media()
+            with contextlib.ExitStack() as placing:
+                parts = [(self._beside(artifact.id, _NOTE), note), (target, media)]
+                if companion is not None:
+                    parts.insert(1, (self._beside(artifact.id, _COMPANION), companion))
+                for place in [placing.enter_context(replacing(*part)) for part in parts]:
+                    place()
             sync_folder(target.parent)
             self._index.put(artifact.record())
         return artifact
+
+    def companion(self, identity: str) -> Path | None:
+        """The manifest beside a published file, if the file itself cannot hold one."""
+        self.get(identity)
+        path = self._beside(identity, _COMPANION)
+        return path if path.exists() else None
 
     def preview(self, identity: str, make: Callable[[Path], bytes]) -> Path:
         """The small copy of an artifact, which `make` makes of its media the first time."""
@@ -288,7 +316,7 @@ class ArtifactStore:
                 if artifact.keeping.deleted is None or artifact.keeping.deleted > before:
                     continue
                 self._media(artifact).unlink(missing_ok=True)
-                for name in (_NOTE, _KEEPING, _PREVIEW):
+                for name in (_NOTE, _KEEPING, _PREVIEW, _COMPANION):
                     self._beside(artifact.id, name).unlink(missing_ok=True)
                 self._index.remove(artifact.id)
                 gone += 1
@@ -323,7 +351,7 @@ class ArtifactStore:
         for path in self.folder.glob("??/*"):
             identity, _, ending = path.name.partition(".")
             # Never media: a note goes first, so a lone file is no remnant of ours.
-            ours = f".{ending}" in (_NOTE, _KEEPING, _PREVIEW)
+            ours = f".{ending}" in (_NOTE, _KEEPING, _PREVIEW, _COMPANION)
             left = not identity or (ours and identity not in known)
             with contextlib.suppress(FileNotFoundError):
                 if left and path.stat().st_mtime < old:
@@ -390,3 +418,4 @@ class ArtifactStore:
 _NOTE = ".note.json"
 _KEEPING = ".keeping.json"
 _PREVIEW = ".preview.webp"
+_COMPANION = ".c2pa"

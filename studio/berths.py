@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from studio import scheduler
 from studio.cards import Catalog
+from studio.errors import NotFound, StudioError, Unavailable
 from studio.line import Entry, Line, Turn
 from studio.pace import Paces
+from studio.tasks import TASKS
 from studio.worker.supervisor import Lane
 
 _ACCELERATORS = {"cuda", "mps"}
@@ -90,6 +92,24 @@ class Berths:
             return berth.kind in wanted
         # What is fast on an accelerator would only keep people waiting on a processor.
         return berth.kind != "cpu" or not any(other.kind in _ACCELERATORS for other in self)
+
+    def missing(self, entry: Entry) -> StudioError | None:
+        """Why nothing here can run the job; None if something can."""
+        if entry.job.task not in TASKS:
+            return Unavailable(
+                f"This studio has no task {entry.job.task} any more.",
+                hint="`studio tasks` lists what it does; order it again under the new name.",
+            )
+        try:
+            if self.able(entry):
+                return None
+        except NotFound as error:
+            return error
+        return Unavailable(
+            f"No device of this studio runs {entry.job.card}.",
+            hint=f"`studio models show {entry.job.card}` says what it runs on, the setting "
+            "`devices` what this studio uses.",
+        )
 
     def most(self, berth: Berth, leader: Entry, alike: int) -> int:
         """How many of so many outputs to make at once: what proved fastest, if the card allows."""

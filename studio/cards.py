@@ -10,6 +10,8 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -34,6 +36,15 @@ class Embedded(_Block):
 
     #: Folder below the `studio` package.
     path: str
+
+
+class Package(_Block):
+    """Weights that another installed package brings."""
+
+    #: The package's import name; its folder is the model's.
+    package: str
+    #: Which of the studio's extras installs it.
+    extra: str
 
 
 class Hub(_Block):
@@ -80,7 +91,7 @@ class StudioBlock(_Block):
     family: str
     #: The tasks it can do, best first.
     tasks: tuple[str, ...]
-    source: Embedded | Hub
+    source: Embedded | Package | Hub
     memory: Memory
     #: Field values that suit this model better than the task's own defaults.
     defaults: Mapping[str, Value] = {}
@@ -335,16 +346,21 @@ class Catalog:
         """
         place = self._place(card)
         if not place.is_dir():
+            source = card.studio.source
             raise Unavailable(
                 f"{card.studio.title} is not installed.",
-                hint=f"Get it with `studio models get {card.name}`.",
+                hint=f"Install it with `pip install 'colophon[{source.extra}]'`."
+                if isinstance(source, Package)
+                else f"Get it with `studio models get {card.name}`.",
             )
         return place
 
     def revision(self, card: Card) -> str:
-        """Which weights are installed: the locked commit, `embedded`, or `by-hand`."""
+        """Which weights are installed: the commit or version, `embedded`, or `by-hand`."""
         if isinstance(card.studio.source, Embedded):
             return "embedded"
+        if isinstance(card.studio.source, Package):
+            return version(card.studio.source.package)
         lock = self.folder(card) / "lock.json"
         if not lock.exists():
             return "by-hand"
@@ -354,6 +370,9 @@ class Catalog:
         source = card.studio.source
         if isinstance(source, Embedded):
             return _PACKAGE / source.path
+        if isinstance(source, Package):
+            found = find_spec(source.package)
+            return Path(found.origin).parent if found and found.origin else Path(source.package)
         # `studio models get` renames this folder into place last, so it exists only when whole.
         return self.weights / card.name
 

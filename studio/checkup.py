@@ -16,7 +16,9 @@ import psutil
 
 from studio.cards import Catalog, Embedded
 from studio.errors import StudioError
+from studio.provenance.attestation import unmarked
 from studio.provenance.keys import Keys
+from studio.provenance.ledger import Ledger
 from studio.settings import Settings
 
 #: Below this, a job could fill the disk while it is being sealed.
@@ -46,6 +48,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _privacy(settings.home)
     yield from _models(settings)
     yield _root(settings)
+    yield from _unmarked(settings)
     yield _network(settings)
 
 
@@ -137,6 +140,22 @@ def _root(settings: Settings) -> Finding:
             f"Move {keys.folder / 'root.key'} to a safe place; only `studio keys rotate` needs it.",
         )
     return Finding("signing key", "ok", f"the private key of root {root} is kept elsewhere")
+
+
+def _unmarked(settings: Settings) -> Iterator[Finding]:
+    """Tasks whose outputs carry no hidden mark, because somebody attested that they need none."""
+    keys, place = Keys(settings.home / "keys"), settings.home / "ledger.sqlite"
+    if not keys.exist or not place.is_file():
+        return
+    ledger = Ledger(place, keys.ledger_secret())
+    for task, attested in unmarked(keys, ledger).items():
+        yield Finding(
+            "hidden mark",
+            "note",
+            f"left out of {task}, as {attested.by} attested: {attested.reason}",
+            f"`studio keys revoke {task}` puts it back.",
+        )
+    ledger.close()
 
 
 def _network(settings: Settings) -> Finding:

@@ -14,8 +14,8 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Self
@@ -26,7 +26,7 @@ from studio.artifacts import Artifact, ArtifactStore
 from studio.berths import Berth, Berths
 from studio.cards import Card, Catalog
 from studio.draft import Draft
-from studio.errors import Broken, Cancelled, NotFound, OutOfMemory, StudioError, Unavailable
+from studio.errors import Broken, Cancelled, OutOfMemory, StudioError
 from studio.families import Order
 from studio.inputs import Inputs
 from studio.job import Event, Job, JobState, Loading, Outcome, Paused, Queued, Sealed, Standing
@@ -35,6 +35,7 @@ from studio.pace import Paces
 from studio.provenance.seal import Sealer
 from studio.scheduler import Share
 from studio.settings import Settings
+from studio.tasks import TASKS
 from studio.watch import Watchers
 from studio.worker.supervisor import Lane, Made
 
@@ -47,6 +48,8 @@ MOST_ATTEMPTS = 4
 SEALERS = 2
 #: Seconds between looks at a full disk, and before going on after something unforeseen.
 DISK_SECONDS = 5.0
+#: Seconds between two looks at the line by which those who watch hear their place in it.
+PLACE_SECONDS = 1.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,6 +80,8 @@ class Dispatcher:
         self._count = count
         self.watchers = Watchers()
         self._line = Line()
+        #: Set when places in line may have changed.
+        self._moved = asyncio.Event()
         #: Jobs to end that have not been handed over yet.
         self._unwanted: set[str] = set()
         self._sealers = asyncio.Semaphore(SEALERS)
@@ -87,6 +92,7 @@ class Dispatcher:
         self._work = [
             asyncio.create_task(self._run(berth), name="dispatcher") for berth in self._berths
         ]
+        self._work.append(asyncio.create_task(self._places(), name="places"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -110,21 +116,19 @@ class Dispatcher:
         if job.state is JobState.CANCELLED or job.id in self._unwanted:
             entry.end(Cancelled())
         elif job.attempts >= MOST_ATTEMPTS:
-            entry.end(
-                Broken(
-                    f"This job was begun {job.attempts} times and never got anywhere; something "
-                    "in it ends the studio."
-                )
-            )
-        elif wanted and (missing := self._missing(entry)) is not None:
+            entry.end(_given_up(entry))
+        elif wanted and (missing := self._berths.missing(entry)) is not None:
             entry.end(missing)
         elif wanted:
-            ahead = next(ahead for other, ahead in self._line.order() if other == job.id)
-            self._tell(job.id, Queued(ahead))
+            self._moved.set()
             self._berths.wake()
         entry.settle()
         reached = await outcome
-        await anyio.to_thread.run_sync(self._inputs.close, job.id)
+        try:
+            await anyio.to_thread.run_sync(self._inputs.close, job.id)
+        except OSError as error:
+            # What is left over changes nothing about how the job ended.
+            _LOG.warning("job %s: its inputs could not be put away", job.id, exc_info=error)
         return reached
 
     def settled(self, job: str, outcome: Outcome) -> None:
@@ -149,8 +153,21 @@ class Dispatcher:
         """Whether the job is in here, so that its last event is still to come."""
         return job in self._line
 
+    def watch(self, job: str, owner: str) -> AbstractContextManager[AsyncIterable[Event]]:
+        """See `Watchers.watch`; a job in line is soon told its place."""
+        self._moved.set()
+        return self.watchers.watch(job, owner)
+
+    def expect(self, job: Job) -> None:
+        """Count a job that is being accepted among its owner's."""
+        self._line.expect(job)
+
+    def forgo(self, job: str) -> None:
+        """An expected job does not come."""
+        self._line.forgo(job)
+
     def unfinished(self, owner: str) -> int:
-        """How many of the owner's jobs are in here."""
+        """How many of the owner's jobs are in here, or about to be."""
         return self._line.count(owner)
 
     def move(self, job: str, before: str | None) -> Standing:
@@ -160,26 +177,12 @@ class Dispatcher:
             InvalidRequest: if one of them does not wait any more.
         """
         standing = self._line.move(job, before)
-        for other, ahead in self._line.order():
-            self._tell(other, Queued(ahead))
+        self._moved.set()
         return standing
 
     def queue(self) -> list[Turn]:
         """Every unfinished job with its place in line: first those that run."""
         return self._berths.queue(self._line)
-
-    def _missing(self, entry: Entry) -> StudioError | None:
-        """Why nothing here can run the job; None if something can."""
-        try:
-            if self._berths.able(entry):
-                return None
-        except NotFound as error:
-            return error
-        return Unavailable(
-            f"No device of this studio runs {entry.job.card}.",
-            hint=f"`studio models show {entry.job.card}` says what it runs on, the setting "
-            "`devices` what this studio uses.",
-        )
 
     async def _run(self, berth: Berth) -> None:
         """Keep the berth busy for as long as the studio is open, whatever happens."""
@@ -191,6 +194,17 @@ class Dispatcher:
                 _LOG.error("incident %s: a lane stumbled", broken.incident, exc_info=error)
                 self._pause(Paused("Something went wrong, and is tried again.", broken.hint))
                 await asyncio.sleep(DISK_SECONDS)
+
+    async def _places(self) -> None:
+        """Tell everyone who watches a waiting job its place, now and then."""
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            if any(self.watchers.watched(entry.job.id) for entry in self._line if entry.waits):
+                for job, ahead in self._line.order():
+                    if self.watchers.watched(job):
+                        self._tell(job, Queued(ahead))
+            await asyncio.sleep(PLACE_SECONDS)
 
     async def _turn(self, berth: Berth) -> None:
         await berth.news.wait()
@@ -235,8 +249,7 @@ class Dispatcher:
         """One turn of the lane."""
         for entry in entries:
             entry.lane = berth.number
-        for job, ahead in self._line.order():
-            self._tell(job, Queued(ahead))
+        self._moved.set()
         cold = False
         orders: list[Order] = []
 
@@ -252,20 +265,26 @@ class Dispatcher:
             shares = zip(entries, batch, strict=True)
             for entry, share in shares:
                 orders += await self._orders(entry, share.outputs)
-            begun = partial(self._begun, entries)
-            # Whoever was stopped while the lane was found has no orders; perhaps nobody has.
+            # Whoever was stopped meanwhile is left out; perhaps nobody remains.
+            orders = [order for order in orders if self._line[order.job].error is None]
+            asked = {order.job for order in orders}
+            idle = [entry for entry in entries if entry.job.id in asked]
             if orders:
+                begun = partial(self._begun, list(idle))
                 drafts = berth.lane.generate(card, folder, revision, orders, tell=tell, begun=begun)
                 last = None
-                async with aclosing(drafts):
-                    async for made in drafts:
-                        last = made
-                        await self._made(berth.lane, made, card, revision)
+                # By `cancel`, which has set the jobs' error; else the job is idle.
+                with suppress(Cancelled):
+                    async with aclosing(drafts):
+                        async for made in drafts:
+                            last = made
+                            idle = [entry for entry in idle if entry.job.id != made.order.job]
+                            await self._made(berth.lane, made, card, revision)
+                idle = [entry for entry in idle if entry.error is None]
+                self._failed(idle, Broken("The worker ended a batch without its outputs."))
                 # The first batch after a load is slower than those that follow.
                 if last is not None and not cold:
                     await self._learn(entries[0], berth, len(orders), last.seconds)
-        except Cancelled:
-            pass  # by `cancel`, which has set the jobs' error
         except OutOfMemory as error:
             alone = len(orders) == 1
             if not alone:
@@ -289,6 +308,9 @@ class Dispatcher:
         """The entry's next orders with their inputs; none if an input is gone, which ends it."""
         orders = entry.orders(outputs)
         if not orders:
+            return []
+        if entry.attempts >= MOST_ATTEMPTS:
+            self._end(entry, _given_up(entry))
             return []
         try:
             opened = await anyio.to_thread.run_sync(self._inputs.open, entry.job)
@@ -330,7 +352,9 @@ class Dispatcher:
         def seal() -> Artifact:
             try:
                 return self._sealer.seal(
-                    Draft.unspool(made.place),
+                    Draft.unspool(made.place).checked(
+                        TASKS[made.order.task].makes, made.order.index, made.order.seed
+                    ),
                     job=entry.job,
                     card=card,
                     revision=revision,
@@ -367,3 +391,10 @@ class Dispatcher:
         entry = self._line.get(job)
         if entry is not None and not entry.outcome.done():
             self.watchers.tell(job, event)
+
+
+def _given_up(entry: Entry) -> Broken:
+    return Broken(
+        f"This job was begun {entry.attempts} times and never got anywhere; something in it ends "
+        "the studio."
+    )

@@ -16,12 +16,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.errors import Broken
 from studio.tasks.request import Kind
 
 Array = NDArray[Any]
 
 #: Facts without which the arrays are not the same content.
 _CONTENT = ("fps", "rate", "text")
+#: The arrays that a draft of each kind must hold, and those that it may.
+_ARRAYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "image": (frozenset({"pixels"}), frozenset()),
+    "audio": (frozenset({"samples"}), frozenset()),
+    "video": (frozenset({"frames"}), frozenset({"samples"})),
+    "text": (frozenset(), frozenset()),
+    "mesh": (frozenset({"vertices", "faces"}), frozenset({"colours"})),
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +52,21 @@ class Draft:
     #: The seed that made it.
     seed: int
     arrays: Mapping[str, Array] = field(default_factory=dict)
-    #: Whatever else belongs to the content or says how it came about; plain JSON.
+    #: Whatever else belongs to the content or says how it came about; plain JSON. `made with` is
+    #: a list of what was done that changes the output, for its note.
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def checked(self, kind: Kind, index: int, seed: int) -> Draft:
+        """The draft itself, if it is the output that was ordered.
+
+        Raises:
+            Broken: if it is another one; whoever spooled it is not believed.
+        """
+        must, may = _ARRAYS[kind]
+        ordered = (self.kind, self.index, self.seed) == (kind, index, seed)
+        if not ordered or not must <= set(self.arrays) <= must | may:
+            raise Broken("The worker made something other than what was ordered.")
+        return self
 
     def digest(self) -> str:
         """SHA-256 over the content, in hex: equal for equal drafts, whatever marks they get."""

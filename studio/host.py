@@ -8,6 +8,7 @@ reach it over HTTP.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import shutil
@@ -38,8 +39,11 @@ from studio.users import Users
 from studio.worker.machine import devices_of
 from studio.worker.supervisor import Lane
 
-#: Seconds between looks for uploads that nobody uses any more.
+#: Seconds between looks for what has been kept long enough.
 _SWEEP_SECONDS = 3600.0
+_DAY = 24 * 3600
+
+_LOG = logging.getLogger(__name__)
 
 
 class Host:
@@ -73,8 +77,6 @@ class Host:
             self.catalog = await anyio.to_thread.run_sync(Catalog.open, self.settings)
             self.provenance = await anyio.to_thread.run_sync(open_provenance, self.settings)
             stack.callback(self.provenance.close)
-            kept_since = time.time() - self.settings.bin_days * 24 * 3600
-            await anyio.to_thread.run_sync(self.provenance.store.empty, kept_since)
             self.inputs = await anyio.to_thread.run_sync(
                 Inputs, self.settings, self.provenance.store, self.provenance.verifier
             )
@@ -109,7 +111,6 @@ class Host:
                 count=self.jobs.count,
             )
             await stack.enter_async_context(self.jobs)
-            await self.jobs.forget(time.time() - self.settings.jobs_days * 24 * 3600)
             await stack.enter_async_context(self.dispatcher)
             sweeping = asyncio.create_task(self._sweep(), name="sweep")
             stack.callback(sweeping.cancel)
@@ -138,11 +139,25 @@ class Host:
         attach.announce(self.settings.home, url, self.private_token)
 
     async def _sweep(self) -> None:
-        """Remove uploads that nobody uses any more, now and then."""
+        """Remove uploads that nobody uses, old jobs, and what is long in the bin, now and then."""
         while True:
-            unfinished = await self.jobs.unfinished()
-            await anyio.to_thread.run_sync(self.inputs.sweep, time.time(), unfinished)
+            for sweep in (self._sweep_uploads, self._sweep_bin, self._sweep_jobs):
+                try:
+                    await sweep()
+                except Exception as error:
+                    _LOG.error("sweeping failed, and is tried again later", exc_info=error)
             await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def _sweep_uploads(self) -> None:
+        unfinished = await self.jobs.unfinished()
+        await anyio.to_thread.run_sync(self.inputs.sweep, time.time(), unfinished)
+
+    async def _sweep_bin(self) -> None:
+        kept_since = time.time() - self.settings.bin_days * _DAY
+        await anyio.to_thread.run_sync(self.provenance.store.empty, kept_since)
+
+    async def _sweep_jobs(self) -> None:
+        await self.jobs.forget(time.time() - self.settings.jobs_days * _DAY)
 
     def _lock(self, stack: AsyncExitStack) -> None:
         home = self.settings.home

@@ -176,7 +176,8 @@ def by_hand(source: Hub, place: Path) -> str:
 def _source(card: Card) -> Hub:
     if not isinstance(card.studio.source, Hub):
         raise InvalidRequest(
-            f"{card.studio.title} ships with the studio.", hint="There is nothing to get or remove."
+            f"{card.studio.title} comes with the studio or one of its extras.",
+            hint="There is nothing to get or remove here.",
         )
     return card.studio.source
 

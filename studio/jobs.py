@@ -49,6 +49,9 @@ _STAMP_MARGIN = 2.0
 #: How many jobs one transaction deletes.
 _FORGOTTEN_AT_ONCE = 500
 
+#: Seconds before what failed is tried again: carrying a job out, or storing its outcome.
+AGAIN_SECONDS = 5.0
+
 #: Threads for the database. Each call is short.
 _THREADS = 8
 
@@ -77,6 +80,9 @@ class JobStore:
         self._running: dict[str, asyncio.Task[Any]] = {}
         #: Unfinished jobs that were first stored by this very store.
         self._fresh: set[str] = set()
+        #: How jobs ended whose outcome could not be stored yet, and who stores it again.
+        self._reached: dict[str, Outcome] = {}
+        self._unwritten: dict[str, asyncio.Task[None]] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing = False
@@ -114,6 +120,8 @@ class JobStore:
         # A workflow that is cancelled from within stores nothing, and so stays pending.
         for carrying in self._running.values():
             carrying.cancel()
+        for writing in self._unwritten.values():
+            writing.cancel()
         await self._empty.wait()
         await self._release()
 
@@ -147,7 +155,7 @@ class JobStore:
         status = await DBOS.get_workflow_status_async(job)
         if status is None or status.name != _WORKFLOW:
             raise NotFound("There is no such job.", hint="Look through your jobs for its id.")
-        return _job(status)
+        return self._overlaid(_job(status))
 
     async def list(self, owner: str, *, limit: int, before: Job | None = None) -> list[Job]:
         """The owner's jobs, newest first: at most `limit`, made before the job `before`."""
@@ -159,7 +167,7 @@ class JobStore:
             rows = await DBOS.list_workflows_async(
                 name=_WORKFLOW, user=owner, end_time=end, limit=size, sort_desc=True
             )
-            jobs = sorted(map(_job, rows), key=_age, reverse=True)
+            jobs = sorted(map(self._overlaid, map(_job, rows)), key=_age, reverse=True)
             if len(rows) == size:
                 # Rows with equal stamps come in no order, so the last ones fetched may not be
                 # the newest of those that are left; they belong to the next page.
@@ -176,7 +184,7 @@ class JobStore:
         rows = await DBOS.list_workflows_async(
             name=_WORKFLOW, status=["PENDING", "ENQUEUED", "DELAYED"]
         )
-        return tuple(map(_job, rows))
+        return tuple(_job(row) for row in rows if row.workflow_id not in self._unwritten)
 
     async def forget(self, before: float) -> int:
         """Delete the jobs that ended before then, in seconds since the epoch; how many there were.
@@ -271,25 +279,59 @@ class JobStore:
     async def _carry_out(self, job: Job) -> Outcome:
         if self._closing:
             raise asyncio.CancelledError
+        if job.id in self._unwritten:
+            return self._reached[job.id]
         self._running[job.id] = cast(asyncio.Task[Any], asyncio.current_task())
         self._empty.clear()
         # What an earlier host has noted of a job stands beside its record.
-        return await self._run(job if job.id in self._fresh else await self.get(job.id))
+        while True:
+            try:
+                outcome = await self._run(job if job.id in self._fresh else await self.get(job.id))
+            except Exception as error:
+                # To DBOS an error is final. Only an outcome may end a job.
+                broken = _broken(job.id)
+                _LOG.error("incident %s: job %s", broken.incident, job.id, exc_info=error)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                self._reached[job.id] = outcome
+                return outcome
 
     def _kept(self, job: str, keeping: asyncio.Task[Any]) -> None:
-        """The workflow has ended: its outcome is stored, or the store is closing."""
+        """The workflow has ended: its outcome is stored or could not be, or the store closes."""
         self._running.pop(job, None)
         self._fresh.discard(job)
         if not self._running:
             self._empty.set()
-        if keeping.cancelled():
+        if keeping.cancelled() or job in self._unwritten:
             return
+        outcome = self._reached[job]
         if error := keeping.exception():
-            broken = _broken(job)
-            _LOG.error("incident %s: job %s", broken.incident, job, exc_info=error)
-            self._settled(job, Outcome((), broken.record()))
+            _LOG.error("the outcome of job %s is not stored yet", job, exc_info=error)
+            self._unwritten[job] = self._loop.create_task(self._write(job), context=Context())
         else:
-            self._settled(job, _outcome(keeping.result()))
+            del self._reached[job]
+        self._settled(job, outcome)
+
+    async def _write(self, job: str) -> None:
+        """Have DBOS store an outcome that it could not store, until it has."""
+        while True:
+            await asyncio.sleep(AGAIN_SECONDS)
+            try:
+                status = await DBOS.get_workflow_status_async(job)
+                if status is None or status.status in ("SUCCESS", "ERROR", "CANCELLED"):
+                    break
+                # It runs again, and finds its outcome reached.
+                await DBOS.resume_workflow_async(job)
+            except Exception as error:
+                _LOG.error("the outcome of job %s is not stored yet", job, exc_info=error)
+        del self._unwritten[job], self._reached[job]
+
+    def _overlaid(self, job: Job) -> Job:
+        """`job` with its outcome, if that is known and not stored yet."""
+        if job.id not in self._unwritten:
+            return job
+        outcome = self._reached[job.id]
+        return replace(job, state=outcome.state, artifacts=outcome.artifacts, error=outcome.error)
 
 
 def _age(job: Job) -> tuple[float, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -157,6 +158,9 @@ class Line:
         self._entries: dict[str, Entry] = {}
         #: Seconds of the device that each owner has had.
         self._served: dict[str, float] = {}
+        #: How many entries each owner has, and the owners of jobs that are being accepted.
+        self._present: Counter[str] = Counter()
+        self._expected: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
@@ -173,16 +177,30 @@ class Line:
 
     def enter(self, entry: Entry) -> None:
         """Take a job in."""
-        owners = {other.job.owner for other in self}
-        if entry.job.owner not in owners:
+        owner = entry.job.owner
+        self.leave(entry.job.id)
+        if owner not in self._present:
             # Whoever comes back starts level with those who are here: rest is not saved up.
-            level = min((self._served[other] for other in owners), default=0.0)
-            self._served[entry.job.owner] = max(self._served.get(entry.job.owner, 0.0), level)
+            level = min((self._served[other] for other in self._present), default=0.0)
+            self._served[owner] = max(self._served.get(owner, 0.0), level)
+        self._present[owner] += 1
         self._entries[entry.job.id] = entry
+
+    def expect(self, job: Job) -> None:
+        """Count a job that is about to enter among its owner's."""
+        self._expected[job.id] = job.owner
+
+    def forgo(self, job: str) -> None:
+        """Count an expected job no more; nothing happens if it has entered."""
+        self._expected.pop(job, None)
 
     def leave(self, job: str) -> None:
         """Forget a job; nothing happens if it was never here."""
-        self._entries.pop(job, None)
+        self.forgo(job)
+        if (entry := self._entries.pop(job, None)) is None:
+            return
+        self._present[entry.job.owner] -= 1
+        self._present += Counter()  # without those who have none left
         if not self._entries:
             self._served.clear()
 
@@ -191,8 +209,9 @@ class Line:
         self._served[owner] = self._served.get(owner, 0.0) + seconds
 
     def count(self, owner: str) -> int:
-        """How many of the owner's jobs are in here."""
-        return sum(entry.job.owner == owner for entry in self)
+        """How many of the owner's jobs are in here or expected."""
+        expected = sum(other == owner for other in self._expected.values())
+        return self._present[owner] + expected
 
     def waiting(self, able: Callable[[Entry], bool] = lambda _: True) -> list[Waiting]:
         """Those in line that are `able`, as the scheduler sees them."""

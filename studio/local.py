@@ -105,7 +105,7 @@ class LocalClient(LocalGallery, LocalRuns, Client):
         ]
 
     async def events(self, job: str) -> AsyncIterator[Event]:
-        with self._host.dispatcher.watchers.watch(job) as watcher:
+        with self._host.dispatcher.watch(job, self._owner) as watcher:
             found = await self.job(job)
             if found.state.final and not self._host.dispatcher.holds(job):
                 yield Outcome(found.artifacts, found.error).event()
@@ -265,14 +265,24 @@ class LocalClient(LocalGallery, LocalRuns, Client):
 
     async def _put(self, job: Job, *, drawn: bool = False) -> Job:
         """Store the job, unless too many of its owner's wait already."""
+        dispatcher = self._host.dispatcher
         limit = self._host.settings.max_waiting
-        if self._host.dispatcher.unfinished(self._owner) >= limit:
+        if dispatcher.unfinished(self._owner) >= limit:
             raise Unavailable(
                 f"{limit} of your jobs are waiting, and more are not accepted.",
                 hint="Wait until some are done, or stop some.",
                 retry=True,
             )
-        return await self._host.jobs.put(job, drawn=drawn)
+        # Counted before the first wait, so that many at once cannot all pass.
+        dispatcher.expect(job)
+        try:
+            stored = await self._host.jobs.put(job, drawn=drawn)
+        except BaseException:
+            dispatcher.forgo(job.id)
+            raise
+        if stored.state.final:
+            dispatcher.forgo(job.id)
+        return stored
 
     async def _find(self, job: str) -> Job | None:
         if not _ID.fullmatch(job):

@@ -8,17 +8,15 @@ measurements say how long those in line have to wait.
 
 from __future__ import annotations
 
-import logging
 import math
-import sqlite3
 import threading
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from studio.fields import fields_of
 from studio.job import Job
+from studio.learned import Learned
 from studio.tasks import TASKS
 
 #: How often a size is tried before it is judged, and once more after so many other batches.
@@ -30,8 +28,6 @@ _WORTH = 0.97
 _HOPELESS = 1.1
 #: How many of the latest batches a mean is made of.
 _MEMORY = 8
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -100,17 +96,21 @@ class Paces:
 
     def __init__(self, path: Path) -> None:
         """Keep the measurements in the SQLite file at `path`."""
-        self._path = path
         self._lock = threading.Lock()
         self._curves: dict[tuple[Kind, str], dict[int, Pace]] = {}
         self._requests: dict[tuple[Kind, str], str] = {}
-        try:
-            self._open()
-        except sqlite3.DatabaseError as error:
-            # Measurements can be made again; a damaged file must not stop the studio.
-            _LOG.warning("%s is damaged and is begun anew: %s", path, error)
-            path.unlink()
-            self._open()
+        self._file = Learned(
+            path,
+            "CREATE TABLE IF NOT EXISTS pace (card TEXT, task TEXT, size TEXT, device TEXT, "
+            "batch INTEGER, runs INTEGER, seconds REAL, request TEXT, "
+            "PRIMARY KEY (card, task, size, device, batch))",
+        )
+        for card, task, size, device, batch, runs, seconds, request in self._file.read(
+            "SELECT * FROM pace"
+        ):
+            key = Kind(card, task, size), device
+            self._curves.setdefault(key, {})[batch] = Pace(runs, seconds)
+            self._requests[key] = request
 
     def batch(self, kind: Kind, device: str, limit: int, alike: int) -> int:
         """How many outputs of this kind to make at once; see `batch_for`."""
@@ -148,27 +148,7 @@ class Paces:
             pace = curve[batch] = Pace(runs, mean)
             self._requests[kind, device] = request
             row = (kind.card, kind.task, kind.size, device, batch, runs, pace.seconds, request)
-            try:
-                with closing(sqlite3.connect(self._path)) as file, file:
-                    file.execute("INSERT OR REPLACE INTO pace VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            except sqlite3.Error as error:
-                # A full disk: what was learned lasts until the studio is closed.
-                _LOG.warning("a measurement could not be kept: %s", error)
-
-    def _open(self) -> None:
-        with closing(sqlite3.connect(self._path)) as file, file:
-            file.execute("PRAGMA journal_mode = WAL")
-            file.execute(
-                "CREATE TABLE IF NOT EXISTS pace (card TEXT, task TEXT, size TEXT, device TEXT, "
-                "batch INTEGER, runs INTEGER, seconds REAL, request TEXT, "
-                "PRIMARY KEY (card, task, size, device, batch))"
-            )
-            for card, task, size, device, batch, runs, seconds, request in file.execute(
-                "SELECT * FROM pace"
-            ):
-                key = Kind(card, task, size), device
-                self._curves.setdefault(key, {})[batch] = Pace(runs, seconds)
-                self._requests[key] = request
+            self._file.write(("INSERT OR REPLACE INTO pace VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row))
 
 
 def _sizes(job: Job) -> list[tuple[str, str | float | bool]]:

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     allow_training: bool = Field(
         False, description="What the manifest says about training on the outputs."
     )
+    signer: str = Field(
+        "",
+        description="The command that signs where the signing key is kept elsewhere, as in a KMS "
+        "or HSM: it gets the bytes on its input and answers with the ECDSA signature.",
+    )
     label: str = Field("Colophon", description="Who the manifest names as the studio.")
 
     @classmethod

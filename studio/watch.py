@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from studio.errors import Unavailable
 from studio.job import Event, Queued, Sealed, Step, TextDelta
+
+#: How many streams of events one owner may have open at a time.
+MOST_STREAMS = 500
 
 
 @dataclass
@@ -43,25 +48,24 @@ class _Watcher:
     """One watcher's unread events; those that say the same again take each other's place."""
 
     def __init__(self, events: list[Event]) -> None:
-        self._unread = events
+        self._unread: dict[tuple[type[Event], int], Event] = {}
         self._news = asyncio.Event()
-        if events:
-            self._news.set()
+        for event in events:
+            self.hear(event)
 
     def hear(self, event: Event) -> None:
-        # However slowly it reads, a watcher holds one step and one stretch of text at most.
-        if self._unread and (both := _together(self._unread[-1], event)):
-            self._unread[-1] = both
-        else:
-            self._unread.append(event)
+        # However slowly it reads, a watcher holds one event of a type for each output at most.
+        key = type(event), getattr(event, "index", 0)
+        before = self._unread.pop(key, None)
+        self._unread[key] = (before and _together(before, event)) or event
         self._news.set()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
             await self._news.wait()
             self._news.clear()
-            events, self._unread = self._unread, []
-            for event in events:
+            events, self._unread = self._unread, {}
+            for event in events.values():
                 yield event
                 if event.last:
                     return
@@ -85,6 +89,7 @@ class Watchers:
 
     def __init__(self) -> None:
         self._scenes: dict[str, _Scene] = {}
+        self._streams: Counter[str] = Counter()
 
     def tell(self, job: str, event: Event) -> None:
         """Pass an event on to everyone who watches the job; after its last event, forget it."""
@@ -95,19 +100,35 @@ class Watchers:
         if event.last:
             del self._scenes[job]
 
+    def watched(self, job: str) -> bool:
+        """Whether anybody watches the job."""
+        scene = self._scenes.get(job)
+        return scene is not None and bool(scene.watchers)
+
     @contextmanager
-    def watch(self, job: str) -> Iterator[AsyncIterable[Event]]:
+    def watch(self, job: str, owner: str = "") -> Iterator[AsyncIterable[Event]]:
         """How far the job is, then every event as it happens, to the last.
 
         Nothing is missed from the moment the context is entered. Ask the job store after that: a
         job that was final before it has no events left.
+
+        Raises:
+            Unavailable: if `owner` watches too many jobs already.
         """
+        if self._streams[owner] >= MOST_STREAMS:
+            raise Unavailable(
+                f"{MOST_STREAMS} of your jobs are being watched, and no more can be.",
+                hint="Close some pages or programs that watch jobs, then try again.",
+                retry=True,
+            )
+        self._streams[owner] += 1
         scene = self._scenes.setdefault(job, _Scene())
         watcher = _Watcher(scene.so_far())
         scene.watchers.add(watcher)
         try:
             yield watcher
         finally:
+            self._streams[owner] -= 1
             scene.watchers.discard(watcher)
             if scene.is_bare and self._scenes.get(job) is scene:
                 del self._scenes[job]

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.client import Client
 from studio.settings import Settings
+from ui.assets import Assets
 from ui.door import Door
 from ui.frame import PLACES, masthead, script
 from ui.gallery import GalleryPage
@@ -61,11 +62,9 @@ def build(clients: Clients) -> gr.Blocks:
         "/help": HelpPage(clients),
     }
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_FORGET) as pages:
-        masthead("/")
         rooms["/"].build(pages)
     for place in PLACES[1:]:
         with pages.route(place.route, place.path, show_in_navbar=False):
-            masthead(place.path)
             rooms[place.path].build(pages)
     return pages
 
@@ -90,6 +89,14 @@ def mount(
     # No route of Gradio's answers to anyone whom `authenticate` does not know.
     pages = build(lambda request: client_for(request.username or ""))
     pages.queue(api_open=False, default_concurrency_limit=None)
+    # The style not as `css`: Gradio would rewrite every selector, and breaks those with a comma.
+    head = (
+        tag("link", rel="stylesheet", href="/theme.css")
+        + tag("style", style)
+        + tag("meta", name="referrer", content="no-referrer")
+        + tag("meta", name="description", content=later("studio.line"))
+        + script()
+    )
     # It warns that several pages rule out a mode which is off anyway.
     warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
 
@@ -98,6 +105,7 @@ def mount(
         """An artifact's own address; whose it is, the gallery finds out."""
         return RedirectResponse(f"/gallery?{urlencode({'show': artifact})}")
 
+    app.mount("/assets", Assets())
     gr.mount_gradio_app(
         app,
         pages,
@@ -106,7 +114,12 @@ def mount(
             "middleware": [
                 Middleware(_OwnFilesOnly),
                 Middleware(Door, authenticate=authenticate),
-                Middleware(Tongue, titles=[(place.path, place.key) for place in PLACES]),
+                Middleware(
+                    Tongue,
+                    titles={place.path: place.key for place in PLACES},
+                    head=head,
+                    beginnings={place.path: masthead(place.path) for place in PLACES},
+                ),
             ]
         },
         auth_dependency=authenticate,
@@ -123,11 +136,6 @@ def mount(
         max_file_size=settings.max_upload_bytes,
         i18n=None,
         theme=theme(),
-        # Not as `css`: Gradio would rewrite every selector, and breaks those with a comma inside.
-        head=tag("style", style)
-        + tag("meta", name="referrer", content="no-referrer")
-        + tag("meta", name="description", content=later("studio.line"))
-        + script(),
         favicon_path=str(Path(__file__).parent / "icon.svg"),
     )
 

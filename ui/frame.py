@@ -9,7 +9,6 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ui.markup import tag
-from ui.page import panel
 from ui.tongue import LANGUAGE, later
 
 
@@ -40,6 +39,10 @@ PLACES = (
     Place("/help", "help.page", "h"),
 )
 
+#: Gradio says this too, but later.
+_DARK = """if (matchMedia("(prefers-color-scheme: dark)").matches)
+  document.body.classList.add("dark");"""
+
 #: What each shortcut does: the keys as they are shown, and the sentence.
 SHORTCUTS = (
     ("/", "keys.prompt"),
@@ -50,8 +53,11 @@ SHORTCUTS = (
 )
 
 
-def masthead(here: str) -> None:
-    """The head of the page at `here`: whose pages these are, and the way to the others."""
+def masthead(here: str) -> Markup:
+    """The head of the page at `here`: whose pages these are, and the way to the others.
+
+    It is there, and works, before Gradio has begun.
+    """
     links = (
         tag(
             "a",
@@ -61,16 +67,16 @@ def masthead(here: str) -> None:
         )
         for place in PLACES
     )
-    panel(
-        "masthead",
+    head = tag(
+        "div",
         tag(
             "header",
             tag("p", tag("a", later("studio.name"), href="/"), class_="name"),
             tag("p", later("studio.line"), class_="line"),
             tag("nav", *links, aria_label=later("studio.pages")),
-        )
-        + tag("p", later("studio.lost"), id="lost", role="status", hidden=True)
-        + tag(
+        ),
+        tag("p", later("studio.lost"), id="lost", role="status", hidden=True),
+        tag(
             "dialog",
             tag("h2", later("keys.title")),
             shortcuts(),
@@ -82,7 +88,9 @@ def masthead(here: str) -> None:
             id="keys",
             aria_label=later("keys.title"),
         ),
+        id="masthead",
     )
+    return tag("script", Markup(_DARK)) + tag("div", head, class_="frame")  # noqa: S704 - our own
 
 
 def shortcuts() -> Markup:

@@ -149,6 +149,7 @@ def _receipt(showing: Showing, artifact: Artifact) -> Markup:
             if "psnr" in mark
         ),
         *note.versions.items(),
+        *((how, showing.say("detail.yes")) for how in note.made_with),
     ]
     return _rows(rows) + tag(
         "details", tag("summary", showing.say("verify.details")), _rows(fine), class_="fold"

@@ -22,7 +22,10 @@ class HelpPage:
 
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
-        panel("help-title", tag("h1", later("help.title")))
+        panel(
+            "help-title",
+            tag("h1", later("help.title")) + tag("p", later("help.english"), class_="quiet"),
+        )
         panel(
             "tour-again",
             tag("h2", later("tour.title"))

@@ -19,7 +19,7 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
         if value is not None and value is not False
     )
     start = Markup("<{}{}>").format(name, written)
-    if name in ("img", "input", "meta"):
+    if name in ("img", "input", "link", "meta"):
         return start
     inside = Markup("").join(escape(child) for child in children if child is not None)
     return start + inside + Markup("</{}>").format(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import gradio as gr
 from starlette.datastructures import MutableHeaders
@@ -56,10 +56,18 @@ def translate(page: str, language: str) -> str:
 class Tongue:
     """ASGI middleware: every page and Gradio's description of it in the visitor's language."""
 
-    def __init__(self, app: ASGIApp, titles: Sequence[tuple[str, str]]) -> None:
-        """`titles` are the sentences that name the pages, by address."""
+    def __init__(
+        self, app: ASGIApp, titles: Mapping[str, str], head: str, beginnings: Mapping[str, str]
+    ) -> None:
+        """`titles` are the sentences that name the pages, by address.
+
+        `head` goes into every page's, and `beginnings`, by address, above what Gradio draws: the
+        `head` that Gradio takes is put there by a script, long after the page came.
+        """
         self._app = app
-        self._titles = dict(titles)
+        self._titles = titles
+        self._head = head
+        self._beginnings = beginnings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -80,6 +88,8 @@ class Tongue:
             page = body.decode()
             if path in self._titles:
                 page = page.replace(TITLE, later(self._titles[path]))
+                page = page.replace("</head>", f"{self._head}</head>", 1)
+                page = page.replace("<gradio-app", f"{self._beginnings[path]}<gradio-app", 1)
             filled = translate(page, language).encode()
             headers = MutableHeaders(scope=start)
             headers["Content-Length"] = str(len(filled))

@@ -17,6 +17,7 @@ from studio.api import (
     jobs,
     orders,
     presets,
+    provenance,
     runs,
     uploads,
     users,
@@ -46,4 +47,5 @@ def create_app(host: Host) -> FastAPI:
     rooms = (jobs, artifacts, gallery, catalog, presets, users, runs, uploads)
     for router in (gate.router, orders.router(), *(room.router for room in rooms)):
         app.include_router(router, prefix=PREFIX)
+    app.include_router(provenance.router, prefix=provenance.PREFIX)
     return app

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from studio.errors import InvalidRequest
+from studio.provenance import open_provenance
+from studio.provenance.attestation import attest as attest_to
+from studio.provenance.attestation import attestations
 from studio.provenance.keys import Keys
 from studio.settings import Settings
+from studio.tasks import find_task
 
 
 @click.group()
@@ -16,7 +23,7 @@ from studio.settings import Settings
 def keys(context: click.Context) -> None:
     """The keys that outputs are signed and marked with."""
     settings = Settings.load()
-    context.obj = (Keys(settings.home / "keys"), settings.label)
+    context.obj = (Keys(settings.home / "keys", settings.signer), settings.label)
 
 
 @keys.command()
@@ -56,11 +63,21 @@ def show(opened: tuple[Keys, str], as_json: bool) -> None:
 
 
 @keys.command()
+@click.option(
+    "--public",
+    type=click.Path(path_type=Path),
+    help="Sign with a key that is kept elsewhere: this is its public half, P-256, PEM.",
+)
 @click.pass_obj
-def rotate(opened: tuple[Keys, str]) -> None:
-    """Make a new signing key and a new mark key; old outputs keep verifying."""
+def rotate(opened: tuple[Keys, str], public: Path | None) -> None:
+    """Make a new signing key and a new mark key; old outputs keep verifying.
+
+    With --public the private half never comes here: the command in the setting `signer` gets what
+    is to be signed on its input, and answers with the signature, as
+    `openssl dgst -sha256 -sign KEY` does.
+    """
     held, label = opened
-    held.rotate(label)
+    held.rotate(label, public)
     click.echo(f"Signing key {held.signing().id}, mark key {held.marks()[0].id}.")
     click.echo("A running studio takes up the new mark key when it is started again.")
 
@@ -87,3 +104,56 @@ def trust(opened: tuple[Keys, str], file: Path) -> None:
     held, _ = opened
     click.echo(f"Trusted from now on: {held.trust(file)}")
     click.echo("Compare this SHA-256 with the one that its owner publishes.")
+
+
+@keys.command()
+@click.argument("task")
+@click.option("--by", required=True, help="Who says so: a name that can be asked.")
+@click.option("--reason", required=True, help="Why these outputs need no hidden mark.")
+def attest(task: str, by: str, reason: str) -> None:
+    """Leave the hidden mark out of TASK's outputs from now on, signed and recorded in the ledger.
+
+    The signed manifest stays, whatever is attested; where a format cannot hold one, so does the
+    mark. The output's note, `studio verify` and `studio doctor` say that it was left out.
+    """
+    _decide(task, marked=False, by=by, reason=reason)
+
+
+@keys.command()
+@click.argument("task")
+@click.option("--by", required=True, help="Who says so: a name that can be asked.")
+@click.option("--reason", default="", help="Why.")
+def revoke(task: str, by: str, reason: str) -> None:
+    """Put the hidden mark back into TASK's outputs; both decisions stay in the ledger."""
+    _decide(task, marked=True, by=by, reason=reason)
+
+
+@keys.command("attestations")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of records instead of text.")
+def list_attestations(as_json: bool) -> None:
+    """All that was attested and revoked, oldest first; only what its signature still proves."""
+    provenance = open_provenance(Settings.load())
+    said = attestations(provenance.keys, provenance.ledger)
+    provenance.close()
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in said], indent=2))
+        return
+    for one in said:
+        day = datetime.datetime.fromtimestamp(one.created, datetime.UTC).strftime("%Y-%m-%d")
+        what = "marked again" if one.marked else "without the hidden mark"
+        click.echo(f"{day}  {one.task:<16} {what}, says {one.by}: {one.reason}")
+
+
+def _decide(task: str, *, marked: bool, by: str, reason: str) -> None:
+    name = find_task(task).id
+    if not by.strip() or not (marked or reason.strip()):
+        raise InvalidRequest(
+            "An attestation names somebody and says why.", hint="Fill in --by and --reason."
+        )
+    provenance = open_provenance(Settings.load())
+    try:
+        attest_to(provenance.keys, provenance.ledger, name, marked=marked, by=by, reason=reason)
+    finally:
+        provenance.close()
+    how = "carry the hidden mark again" if marked else "carry no hidden mark, and say so"
+    click.echo(f"From now on, outputs of {name} {how}.")

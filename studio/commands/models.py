@@ -10,7 +10,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from studio.cards import Card, Catalog, Embedded, Hub
+from studio.cards import Card, Catalog, Hub
 from studio.client import Studio
 from studio.settings import Settings
 from studio.tasks import TASKS
@@ -177,5 +177,4 @@ def _details(catalog: Catalog, card: Card) -> dict[str, Any]:
 
 def _source(card: Card) -> dict[str, Any]:
     source = card.studio.source
-    kind = "embedded" if isinstance(source, Embedded) else "hub"
-    return {"kind": kind, **source.model_dump()}
+    return {"kind": type(source).__name__.lower(), **source.model_dump()}

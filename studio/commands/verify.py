@@ -24,18 +24,30 @@ EXPLANATIONS = {
         "removes it."
     ),
     "mark": (
-        "A number hidden in the picture, which survives re-encoding, resizing, cropping and small "
-        "turns. It points to a ledger entry. It can be copied onto another picture or worn away, "
+        "A number hidden in the content, which survives re-encoding, resizing, cropping and small "
+        "turns. It points to a ledger entry. It can be copied onto other content or worn away, "
         "so it is a pointer, not proof."
     ),
     "fingerprint": (
-        "A summary of how the picture looks, compared with those made here. Two pictures may look "
-        "alike by chance, and a crop hides a real kinship."
+        "A summary of how the content looks or sounds, compared with what was made here. Two may "
+        "be alike by chance, and a crop or cut hides a real kinship."
     ),
     "ledger": (
         "This installation's own append-only record of what it made. It knows nothing of what "
         "other studios made."
     ),
+}
+
+#: What each outcome means, and what it does not; `--explain` prints it below the verdict.
+MEANINGS = {
+    Outcome.SIGNED: "Somebody you trust signed exactly this file; that says who, not how true.",
+    Outcome.UNKNOWN_SIGNER: (
+        "Somebody signed exactly this file; `studio keys trust` takes their root, if you know it."
+    ),
+    Outcome.MARKED: "The hidden mark was read, and the signature is gone: a pointer, not proof.",
+    Outcome.FINGERPRINT: "It resembles something made here, which may be chance.",
+    Outcome.NONE: "No trace of this studio; it may have been made by anybody, by any means.",
+    Outcome.CONTRADICTED: "Two traces disagree, so at least one was changed or put there later.",
 }
 
 
@@ -74,8 +86,12 @@ def verify(files: tuple[Path, ...], as_json: bool, explain: bool) -> None:
 
 def _show(verdict: Verdict, explain: bool) -> None:
     click.echo(f"{verdict.file}: {verdict.outcome}. {verdict.sentence}")
+    if explain:
+        click.echo(f"  {MEANINGS[verdict.outcome]}")
     for layer in verdict.layers:
         click.echo(f"  {layer.name:<12}{layer.state:<9}{layer.summary}")
+        for one in layer.details.get("ingredients", ()):
+            click.echo(f"{'':14}{one['relation']}, {one['state']}: {one['title']}")
         if explain:
             click.echo(click.wrap_text(EXPLANATIONS[layer.name], 88, " " * 14, " " * 14))
 

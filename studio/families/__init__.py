@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from studio.draft import Draft
 from studio.errors import Unavailable
@@ -103,6 +103,18 @@ class Family(Protocol):
         Raises:
             Unavailable: if a file is missing or is in a format that is refused.
             OutOfMemory: if the device could not hold it in this placement.
+        """
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A family that can tell what a batch will take, before its model is loaded; most cannot."""
+
+    def forecast(self, spec: Spec, batch: Sequence[Order], device: str) -> int | None:
+        """Bytes on `device` beside the weights, for a first plan; None where it cannot tell.
+
+        Raises:
+            Unavailable: as `load` does.
         """
 
 

@@ -42,6 +42,7 @@ from transformers.utils import logging as transformers_logging
 from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Refused, Unavailable
 from studio.families import Order, Progress, Spec
+from studio.families.diffusers_forecast import forecast
 from studio.families.diffusers_inputs import given, put_back, setting, steps_of
 from studio.families.diffusers_memory import Decoding, memory_errors, place
 from studio.families.diffusers_steps import Follower
@@ -92,6 +93,17 @@ class Diffusers:
                 pipe.scheduler = _scheduler(spec).from_config(pipe.scheduler.config)
             place(pipe, device, placement)
         return Pipeline(pipe, spec, device, placement)
+
+    def forecast(self, spec: Spec, batch: Sequence[Order], device: str) -> int | None:
+        """See `studio.families.Foreseeing`."""
+        check_folder(spec.folder, tuple(spec.options.get("without", ())))
+        together = batch[: int(spec.options.get("batch", 1))]
+        size = _drawn_size(spec, together[0].request)
+        try:
+            return forecast(spec, together, device, size, _dtype(spec.dtype, device))
+        except (RuntimeError, TypeError, ValueError):
+            # Something in it cannot do without data; the card has a figure, too.
+            return None
 
 
 class Pipeline:
@@ -172,12 +184,12 @@ class Pipeline:
             ctypes.CDLL(None).malloc_trim(0)
 
     def _facts(self) -> dict[str, Any]:
-        """What was done for want of memory that changes the picture, if anything was."""
+        """What was done that changes the picture a little, if anything was."""
         done = {
             "decoded in tiles": self._decoding.tiled,
             "weights in 8 bits": self._placement == "quantised",
         }
-        return {"for want of memory": names} if (names := [n for n in done if done[n]]) else {}
+        return {"made with": names} if (names := [n for n in done if done[n]]) else {}
 
     def _become(self, task: str) -> None:
         """Turn the pipeline into the library's own for `task`; its parts in memory stay."""
@@ -229,7 +241,7 @@ class Pipeline:
 
     def _arguments(self, group: Sequence[Order]) -> dict[str, Any]:
         first, options = group[0].request, self._spec.options
-        width, height = self._drawn_size(first)
+        width, height = _drawn_size(self._spec, first)
         arguments = {
             "prompt": [order.request["prompt"] for order in group],
             "width": width,
@@ -248,14 +260,6 @@ class Pipeline:
             text = first["negative_prompt"]
             arguments["negative_prompt"] = text if one else [text] * len(group)
         return {name: value for name, value in arguments.items() if name in self._takes}
-
-    def _drawn_size(self, request: Mapping[str, Any]) -> tuple[int, int]:
-        factor = int(self._spec.options.get("upscale", 1))
-        grid = int(self._spec.options.get("grid", 8))
-        width, height = (
-            -(-int(request[side]) // (factor * grid)) * grid for side in ("width", "height")
-        )
-        return width, height
 
     def _finish(self, picture: NDArray[np.float32], order: Order) -> NDArray[np.uint8]:
         """The picture as 8-bit pixels of exactly the size that was asked for.
@@ -279,7 +283,7 @@ class Pipeline:
         """A small picture of each latent, or None where latents are of a kind not known here."""
         pipe = self._pipe
         if latents.ndim == 3 and hasattr(pipe, "_unpack_latents"):
-            width, height = self._drawn_size(request)
+            width, height = _drawn_size(self._spec, request)
             latents = pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
         if latents.ndim != 4:
             return None
@@ -297,7 +301,8 @@ class Pipeline:
             vae.to(dtype=dtype)
             with torch.no_grad():
                 scaled = latents.to(dtype) / vae.config.scaling_factor + shift
-                decoded = vae.decode(scaled, return_dict=False)[0]
+                # The class's own: no other model is evicted for the sake of a preview.
+                decoded = type(vae).decode(vae, scaled, return_dict=False)[0]
         finally:
             vae.to(dtype=stored)
         colours = ((decoded.float() / 2 + 0.5).nan_to_num(0.5).clamp(0, 1) * 255).round()
@@ -342,6 +347,15 @@ def _for_text_to_image(pipe: Any) -> Any:
         return pipe
     # The library loads its classes when they are named; this one loads every pipeline there is.
     return diffusers.AutoPipelineForText2Image.from_pipe(pipe)
+
+
+def _drawn_size(spec: Spec, request: Mapping[str, Any]) -> tuple[int, int]:
+    """The width and height that the model draws."""
+    factor, grid = int(spec.options.get("upscale", 1)), int(spec.options.get("grid", 8))
+    width, height = (
+        -(-int(request[side]) // (factor * grid)) * grid for side in ("width", "height")
+    )
+    return width, height
 
 
 def _dtype(name: str, device: str) -> torch.dtype:

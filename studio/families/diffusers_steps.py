@@ -100,7 +100,7 @@ class Follower:
             return ()
         try:
             shown = self._look(latents)
-        except (AttributeError, RuntimeError, TypeError, ValueError):
+        except (AttributeError, MemoryError, RuntimeError, TypeError, ValueError):
             # A decoder of a kind not known here, or no memory for it: no reason to lose the
             # picture itself.
             shown = None

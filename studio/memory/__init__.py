@@ -5,6 +5,7 @@ same question for a device that need not be here, and `residency` acts on it.
 """
 
 from studio.memory.fit import COMMON, Fit, fit, nearest, room_of
+from studio.memory.headers import sizes_of
 from studio.memory.plan import LADDER, SLACK, Plan, plan
 from studio.memory.residency import Eviction, Residency
 from studio.memory.sizes import Device, Held, Need, Part, Resident, Room, Stage, need_of
@@ -29,4 +30,5 @@ __all__ = [
     "nearest",
     "plan",
     "room_of",
+    "sizes_of",
 ]

@@ -69,6 +69,10 @@ class Residency(Generic[M]):
         """The cards whose models are in memory, in the order they were loaded."""
         return tuple(self._tenants)
 
+    def placement(self, name: str) -> str:
+        """Where the resident model called `name` is."""
+        return self._tenants[name].entry.placement
+
     @contextmanager
     def lease(self, need: Need, revision: str, load: Callable[[str], M]) -> Iterator[M]:
         """The model, loaded by `load(placement)` unless it is here; kept until the lease ends.

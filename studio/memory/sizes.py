@@ -49,6 +49,8 @@ class Need:
     quantisable: bool = False
     #: Whether the weights are in half precision, which processors compute in full.
     half: bool = False
+    #: Whether the working memory was measured where it will run; a first guess otherwise.
+    measured: bool = False
 
     @property
     def weights(self) -> int:
@@ -59,6 +61,11 @@ class Need:
     def working(self) -> int:
         """The activations of the stage that has the most."""
         return max((stage.working for stage in self.stages), default=0)
+
+    def expecting(self, working: int) -> Need:
+        """The same with other activations."""
+        stages = tuple(replace(stage, working=working) for stage in self.stages)
+        return replace(self, stages=stages)
 
     def doubled(self) -> Need:
         """The same in full precision, if it is in half."""
@@ -138,8 +145,13 @@ _SHARES = {"encode": 0.2, "denoise": 0.75, "decode": 0.05}
 _BLOCK = 0.1
 
 
-def need_of(card: Card, requests: Sequence[Mapping[str, Any]]) -> Need:
+def need_of(
+    card: Card, requests: Sequence[Mapping[str, Any]], stored: Mapping[str, int] | None = None
+) -> Need:
     """What running a batch of `requests` on `card` takes, by the card's own figures.
+
+    `stored` are its components' bytes, as `sizes_of` found them; without a denoiser among them
+    the model is of another kind, and its weights are the card's figure, divided as usual.
 
     A card's working memory is for one output of its default size; activations grow with the
     pixels of the largest request, and with how many the card's family makes at once.
@@ -152,11 +164,16 @@ def need_of(card: Card, requests: Sequence[Mapping[str, Any]]) -> Need:
     )
     together = min(len(requests) or 1, int(block.options.get("batch", 1)))
     scale = together * (max(1.0, largest / pixels) if pixels > 1 else 1.0)
-    weights, working = block.memory.weights * 1e6, int(block.memory.working * 1e6 * scale)
+    working = int(block.memory.working * 1e6 * scale)
+    sizes = {stage: int(block.memory.weights * 1e6 * share) for stage, share in _SHARES.items()}
+    if stored and any(_stage(name) == "denoise" for name in stored):
+        sizes = dict.fromkeys(_SHARES, 0)
+        for name, size in stored.items():
+            sizes[_stage(name)] += size
+    weights = sum(sizes.values())
     parts, stages = [], []
-    for stage, share in _SHARES.items():
+    for stage, size in sizes.items():
         key = f"{card.name}/{stage}"
-        size = int(weights * share)
         # Only the denoiser is ever stored in 8 bits.
         small = size // 2 if stage == "denoise" else size
         parts.append(Part(key, size, min(size, int(weights * _BLOCK)), small))
@@ -168,3 +185,10 @@ def need_of(card: Card, requests: Sequence[Mapping[str, Any]]) -> Need:
         quantisable=bool(block.options.get("quantised", False)),
         half=block.dtype == "float16",
     )
+
+
+def _stage(component: str) -> str:
+    """The stage in which a diffusers component of this name computes."""
+    if component.startswith(("unet", "transformer", "controlnet")):
+        return "denoise"
+    return "decode" if component.startswith(("vae", "vq", "movq")) else "encode"

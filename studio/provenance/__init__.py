@@ -40,18 +40,18 @@ def open_provenance(settings: Settings) -> Provenance:
     from studio.artifacts import ArtifactStore
     from studio.provenance.keys import Keys
     from studio.provenance.ledger import Ledger
-    from studio.provenance.marks.image import ImageMark
+    from studio.provenance.media import media
     from studio.provenance.seal import Sealer
     from studio.provenance.verify import Verifier
 
-    keys = Keys(settings.home / "keys")
+    keys = Keys(settings.home / "keys", settings.signer)
     keys.create(settings.label)
     ledger = Ledger(settings.home / "ledger.sqlite", keys.ledger_secret())
     store = ArtifactStore(settings.home / "artifacts")
-    marks = {mark.kind: mark for mark in [ImageMark(keys.marks())]}
+    kinds = media(keys.marks())
     return Provenance(
-        sealer=Sealer(settings, keys, ledger, store, marks),
-        verifier=Verifier(settings, keys, ledger, marks),
+        sealer=Sealer(settings, keys, ledger, store, kinds),
+        verifier=Verifier(settings, keys, ledger, kinds),
         store=store,
         keys=keys,
         ledger=ledger,

@@ -3,7 +3,8 @@
 Everything lies in `home/keys` (0700, files 0600):
 
     root.pem root.key      the installation's own authority; export it, then move root.key away
-    leaf.pem               signs manifests: the whole chain, and the leaf's private key
+    leaf.pem               signs manifests: the whole chain, and the leaf's private key, unless
+                           that is kept elsewhere and the setting `signer` says who signs with it
     marks.json             keys of the hidden marks, newest first; old ones keep reading
     secret                 32 bytes: what the ledger's chain is keyed with
     trusted/*.pem          roots of other installations that this one trusts
@@ -18,10 +19,13 @@ import datetime
 import json
 import os
 import secrets
+import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
@@ -33,6 +37,8 @@ from studio.provenance.marks import MarkKey
 
 _CLAIM_SIGNING = ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
 _ROOT_YEARS, _LEAF_YEARS = 30, 10
+#: Seconds that a program may take to sign.
+_SIGNER_SECONDS = 15
 #: What is made before the leaf.
 _PARTS = ("secret", "root.key", "root.pem", "marks.json")
 
@@ -45,8 +51,35 @@ class SigningKey:
     id: str
     #: Leaf and root, PEM.
     chain: bytes
-    #: The leaf's private key, PEM.
+    #: The leaf's private key, PEM; empty if it is kept elsewhere.
     private: bytes
+    #: The program that signs with it there, and its arguments.
+    signer: tuple[str, ...] = ()
+
+    def sign(self, data: bytes) -> bytes:
+        """The ECDSA signature of SHA-256 of `data`, in DER.
+
+        Raises:
+            Unavailable: if the program that signs is missing, fails or answers nothing in time.
+        """
+        if not self.signer:
+            key = serialization.load_pem_private_key(self.private, password=None)
+            assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101  # made by `_issue_leaf`
+            return key.sign(data, ec.ECDSA(hashes.SHA256()))
+        name = self.signer[0]
+        try:
+            done = subprocess.run(  # noqa: S603  # the operator's own choice
+                self.signer, input=data, capture_output=True, timeout=_SIGNER_SECONDS, check=True
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            why = getattr(error, "stderr", b"") or str(error).encode()
+            said = why.decode(errors="replace").strip().rpartition("\n")[2]
+            raise Unavailable(
+                f"The signer {name} did not sign: {said:.200}.",
+                hint="Try the command in the setting `signer` by hand; jobs go on by themselves.",
+                retry=True,
+            ) from None
+        return done.stdout
 
 
 @dataclass(frozen=True)
@@ -54,6 +87,8 @@ class Keys:
     """The keys in one folder. Values are read anew at each call: a rotation shows at once."""
 
     folder: Path
+    #: The command that signs if the leaf's private key is not here; the setting `signer`.
+    signer: str = ""
 
     @property
     def exist(self) -> bool:
@@ -73,12 +108,16 @@ class Keys:
         with self._lock():
             self._create(label)
 
-    def rotate(self, label: str) -> None:
+    def rotate(self, label: str, public: Path | None = None) -> None:
         """A new leaf and a new mark key; everything made with the old ones still verifies.
+
+        With `public`, a PEM file, the leaf is for that key, whose private half is kept elsewhere.
 
         Raises:
             Unavailable: if the root's private key was moved away.
+            NotFound, InvalidRequest: if `public` holds no public key that the studio can use.
         """
+        key = None if public is None else _public_key(public)
         if not self._leaf.parent.is_dir():
             self.require()
         with self._lock():
@@ -88,7 +127,7 @@ class Keys:
                     hint=f"Put root.key back into {self.folder} for the rotation.",
                 )
             self._add_mark_key()
-            self._issue_leaf(label)
+            self._issue_leaf(label, key)
 
     def require(self) -> None:
         """Raises `Unavailable` if there are no keys yet."""
@@ -98,11 +137,19 @@ class Keys:
             )
 
     def signing(self) -> SigningKey:
-        """The current leaf; `Unavailable` if there are no keys."""
+        """The current leaf; `Unavailable` if there are no keys, or nobody to sign with them."""
         self.require()
         # One file, so that nobody ever sees a new key beside an old chain.
         chain, begin, private = self._leaf.read_bytes().partition(b"-----BEGIN PRIVATE KEY")
-        return SigningKey(_name(x509.load_pem_x509_certificate(chain)), chain, begin + private)
+        name = _name(x509.load_pem_x509_certificate(chain))
+        if private:
+            return SigningKey(name, chain, begin + private)
+        if not self.signer.strip():
+            raise Unavailable(
+                "The signing key is kept elsewhere, and nothing says who signs with it.",
+                hint="Name the program in the setting `signer`, or run `studio keys rotate`.",
+            )
+        return SigningKey(name, chain, b"", tuple(shlex.split(self.signer)))
 
     def root_pem(self) -> str:
         """The installation's own root certificate; `Unavailable` if there are no keys."""
@@ -190,7 +237,7 @@ class Keys:
             _write(making, b"")
         _write(self.folder / "secret", secrets.token_bytes(32))
         root_key = ec.generate_private_key(ec.SECP256R1())
-        root = _certificate(_common_name(f"{label:.40} root"), root_key, None)
+        root = _certificate(_common_name(f"{label:.40} root"), root_key.public_key(), root_key)
         _write(self.folder / "root.key", _private_pem(root_key))
         _write(self.folder / "root.pem", _pem(root))
         self._add_mark_key()
@@ -203,7 +250,7 @@ class Keys:
         key = {"id": secrets.token_hex(4), "secret": secrets.token_hex(32)}
         _write(path, json.dumps([key, *listed], indent=1).encode())
 
-    def _issue_leaf(self, label: str) -> None:
+    def _issue_leaf(self, label: str, public: ec.EllipticCurvePublicKey | None = None) -> None:
         root = x509.load_pem_x509_certificate((self.folder / "root.pem").read_bytes())
         root_key = serialization.load_pem_private_key(
             (self.folder / "root.key").read_bytes(), password=None
@@ -213,17 +260,21 @@ class Keys:
                 f"{self.folder / 'root.key'} holds no elliptic-curve key.",
                 hint="Put back the file that `studio keys init` made.",
             )
-        leaf_key = ec.generate_private_key(ec.SECP256R1())
-        leaf = _certificate(_common_name(f"{label:.40}"), leaf_key, (root, root_key))
-        _write(self._leaf, _pem(leaf) + _pem(root) + _private_pem(leaf_key))
+        private = b""
+        if public is None:
+            made = ec.generate_private_key(ec.SECP256R1())
+            public, private = made.public_key(), _private_pem(made)
+        leaf = _certificate(_common_name(f"{label:.40}"), public, root_key, root.subject)
+        _write(self._leaf, _pem(leaf) + _pem(root) + private)
 
 
 def _certificate(
     name: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None,
+    key: ec.EllipticCurvePublicKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    issuer_name: x509.Name | None = None,
 ) -> x509.Certificate:
-    """A root for `key`, or a leaf that `issuer` signs; the profile that C2PA accepts."""
+    """A leaf for `key` that `issuer_key` signs, or its root; the profile that C2PA accepts."""
     # Readers show the organisation as the signer.
     subject = x509.Name(
         [
@@ -231,15 +282,14 @@ def _certificate(
             x509.NameAttribute(NameOID.COMMON_NAME, name),
         ]
     )
-    is_root = issuer is None
-    issuer_name, issuer_key = (issuer[0].subject, issuer[1]) if issuer else (subject, key)
+    is_root = issuer_name is None
     now = datetime.datetime.now(datetime.UTC)
     years = _ROOT_YEARS if is_root else _LEAF_YEARS
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer_name)
-        .public_key(key.public_key())
+        .issuer_name(issuer_name or subject)
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         # A clock that is a little behind on the reader's side must not make a fresh file invalid.
         .not_valid_before(now - datetime.timedelta(days=1))
@@ -259,7 +309,7 @@ def _certificate(
             ),
             critical=True,
         )
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
     if not is_root:
         builder = builder.add_extension(
@@ -270,6 +320,19 @@ def _certificate(
             critical=False,
         )
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _public_key(path: Path) -> ec.EllipticCurvePublicKey:
+    hint = "Export the public half of a P-256 key as PEM from where it is kept."
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise InvalidRequest(f"{path} holds no PEM public key.", hint=hint) from None
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise InvalidRequest(f"{path} holds a key that is not on the curve P-256.", hint=hint)
+    return key
 
 
 def _common_name(label: str) -> str:

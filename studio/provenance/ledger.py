@@ -15,16 +15,14 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from studio.errors import NotFound, Unavailable
-from studio.provenance.fingerprint import LENGTH
+from studio.provenance.fingerprint import LENGTH, distance
+from studio.provenance.prints import Prints
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,8 @@ class Entry:
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
 
 
+#: Rows that are read at a time.
+_PAGE = 10_000
 _COLUMNS = ("mark", "sha256", "artifact", "fingerprint")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -101,26 +101,34 @@ class Ledger:
                 hint="Put a backup in its place, or move it away to begin a new one; the outputs "
                 "themselves are untouched, and their signatures hold.",
             ) from None
-        # Fingerprints of rows 1 to _seen, as four 64-bit words each; grows as rows are added.
-        self._prints: NDArray[np.uint64] = np.empty((0, LENGTH // 8), np.uint64)
-        self._rows: NDArray[np.int64] = np.empty(0, np.int64)
+        self._prints = Prints(path.with_suffix(".prints"))
 
     def close(self) -> None:
         """Close the file; the ledger is not used again."""
         self._database.close()
 
-    def append(self, entry: Entry) -> None:
-        """Add one row, durably."""
-        body = entry.canonical()
-        values = [getattr(entry, name) for name in _COLUMNS]
+    def append(self, *entries: Entry) -> None:
+        """Add one row for each, durably; all of them or none."""
         with self._lock, self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            chain = self._link(self._head(), body)
-            self._database.execute(
-                f"INSERT INTO entries ({', '.join(_COLUMNS)}, body, chain)"  # noqa: S608
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (*values, body.decode(), chain),
-            )
+            for entry in entries:
+                columns = [getattr(entry, name) for name in _COLUMNS]
+                self._add(entry.canonical(), columns)
+
+    def record(self, said: Mapping[str, Any]) -> None:
+        """Add one row that is no output: something that was decided about them, as plain JSON."""
+        body = json.dumps(dict(said), sort_keys=True, separators=(",", ":")).encode()
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._add(body, [None] * len(_COLUMNS))
+
+    def records(self) -> list[dict[str, Any]]:
+        """What `record` added, oldest first."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT body FROM entries WHERE sha256 IS NULL ORDER BY seq"
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
 
     def by_mark(self, mark: str) -> Entry | None:
         """The newest entry with this mark (12 hex digits)."""
@@ -138,15 +146,13 @@ class Ledger:
         """The entry with the most similar fingerprint, and in how many bits it differs."""
         with self._lock:
             self._catch_up()
-            if not len(self._rows):
-                return None
-            wanted = np.frombuffer(fingerprint, np.uint64)
-            distances = np.bitwise_count(self._prints ^ wanted).sum(axis=1, dtype=np.int16)
-            best = int(distances.argmin())
-            row = self._database.execute(
-                "SELECT body FROM entries WHERE seq = ?", (int(self._rows[best]),)
-            ).fetchone()
-        return _entry(row[0]), int(distances[best])
+            found = self._print_of(fingerprint)
+            if found is None:
+                # The index is another ledger's, as after a backup was put back.
+                self._prints.clear()
+                self._catch_up()
+                found = self._print_of(fingerprint)
+        return found
 
     def head(self) -> str:
         """The chain's last hash, or 64 zeros: a copy kept elsewhere proves what came before."""
@@ -205,11 +211,18 @@ class Ledger:
         return _entry(row[0]) if row else None
 
     def _all(self) -> Iterator[tuple[Any, ...]]:
-        with self._lock:
-            rows = self._database.execute(
-                f"SELECT seq, body, chain, {', '.join(_COLUMNS)} FROM entries ORDER BY seq"  # noqa: S608
-            ).fetchall()
-        yield from rows
+        last = 0
+        while True:
+            with self._lock:
+                rows = self._database.execute(
+                    f"SELECT seq, body, chain, {', '.join(_COLUMNS)} FROM entries"  # noqa: S608
+                    " WHERE seq > ? ORDER BY seq LIMIT ?",
+                    (last, _PAGE),
+                ).fetchall()
+            if not rows:
+                return
+            yield from rows
+            last = rows[-1][0]
 
     def _head(self) -> str:
         row = self._database.execute(
@@ -217,19 +230,47 @@ class Ledger:
         ).fetchone()
         return str(row[0]) if row else "0" * 64
 
+    def _add(self, body: bytes, columns: Sequence[str | None]) -> None:
+        self._database.execute(
+            f"INSERT INTO entries ({', '.join(_COLUMNS)}, body, chain)"  # noqa: S608
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*columns, body.decode(), self._link(self._head(), body)),
+        )
+
     def _link(self, before: str, body: bytes) -> str:
         return hmac.new(self._secret, before.encode() + body, hashlib.sha256).hexdigest()
 
+    def _print_of(self, fingerprint: bytes) -> tuple[Entry, int] | None:
+        """What the index knows to be nearest, if the ledger says the same."""
+        if (found := self._prints.nearest(fingerprint)) is None:
+            return None
+        row = self._database.execute(
+            "SELECT body FROM entries WHERE seq = ?", (found[0],)
+        ).fetchone()
+        entry = _entry(row[0]) if row else None
+        same = entry and distance(fingerprint, bytes.fromhex(entry.fingerprint)) == found[1]
+        return (entry, found[1]) if entry and same else None
+
     def _catch_up(self) -> None:
-        last = int(self._rows[-1]) if len(self._rows) else 0
-        rows = self._database.execute(
-            "SELECT seq, fingerprint FROM entries WHERE seq > ? AND fingerprint != '' ORDER BY seq",
-            (last,),
-        ).fetchall()
-        if rows:
-            prints = np.frombuffer(bytes.fromhex("".join(row[1] for row in rows)), np.uint64)
-            self._prints = np.concatenate([self._prints, prints.reshape(len(rows), -1)])
-            self._rows = np.concatenate([self._rows, [row[0] for row in rows]])
+        """Bring the index up to the newest row."""
+        row = self._database.execute(
+            "SELECT seq FROM entries WHERE length(fingerprint) = ? ORDER BY seq DESC LIMIT 1",
+            (2 * LENGTH,),
+        ).fetchone()
+        last, newest = self._prints.last(), row[0] if row else 0
+        if last == newest:
+            return
+        # SQLite's own lock also keeps other processes from writing the index meanwhile.
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            if last > newest:
+                self._prints.clear()
+            while rows := self._database.execute(
+                "SELECT seq, fingerprint FROM entries WHERE seq > ? AND length(fingerprint) = ?"
+                " ORDER BY seq LIMIT ?",
+                (self._prints.last(), 2 * LENGTH, _PAGE),
+            ).fetchall():
+                self._prints.extend((seq, bytes.fromhex(print_)) for seq, print_ in rows)
 
 
 def _entry(body: str) -> Entry:

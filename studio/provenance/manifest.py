@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import c2pa
 
+from studio.errors import StudioError
+
 if TYPE_CHECKING:
     # The decode child reads manifests and never comes near keys.
     from studio.provenance.keys import SigningKey
@@ -37,7 +39,7 @@ class Statement:
     licence: str
     #: What the card wants said of its outputs, or nothing.
     notice: str
-    #: Method and number (12 hex digits) of the mark in the content.
+    #: Method and number (12 hex digits) of the mark in the content; empty where there is none.
     mark_alg: str
     mark: str
     allow_training: bool
@@ -79,8 +81,9 @@ class Report:
     soft_bindings: Mapping[str, str] = field(default_factory=dict)
     #: The studio's own assertion, if there is one.
     generation: Mapping[str, Any] = field(default_factory=dict)
-    #: Titles of the direct ingredients.
-    ingredients: tuple[str, ...] = ()
+    #: The direct ingredients: `title`, `relation`, and `state`: of its own manifest, `valid`,
+    #: `invalid` or `absent`; who signed that one, and whether you trust them, is not looked into.
+    ingredients: tuple[Mapping[str, str], ...] = ()
     #: Where a manifest is said to be, if it is not in the file; it is never fetched.
     remote: str = ""
 
@@ -103,11 +106,16 @@ def sign(
     statement: Statement,
     key: SigningKey,
     ingredients: Sequence[Ingredient] = (),
-) -> bytes:
-    """`data` with a manifest in it that holds `statement`, signed with `key`.
+    *,
+    embed: bool = True,
+) -> tuple[bytes, bytes]:
+    """`data`, with a manifest in it that holds `statement`, signed with `key`; and the manifest.
+
+    Without `embed` the data stay as they are, and the manifest belongs in a file beside them.
 
     Raises:
         c2pa.C2paError: if the format takes no manifest or the key is unfit to sign.
+        Unavailable: if the program that has the key does not sign.
     """
     definition = _definition(statement, bool(ingredients))
     with c2pa.Builder(json.dumps(definition), context=_context("")) as builder:
@@ -116,23 +124,43 @@ def sign(
             kind = ingredient.media_type if ingredient.quotable else "application/octet-stream"
             with ingredient.path.open("rb") as file:
                 builder.add_ingredient(json.dumps(description), kind, file)
-        info = c2pa.C2paSignerInfo(b"es256", key.chain, key.private, None)
+        refused: list[StudioError] = []
+
+        def signature(claim: bytes) -> bytes:
+            try:
+                return key.sign(claim)
+            except StudioError as error:
+                # The library swallows what a callback raises, and takes nothing for a failure.
+                refused.append(error)
+                return b""
+
         signed = io.BytesIO()
-        with c2pa.Signer.from_info(info) as signer:
-            builder.sign(signer, media_type, io.BytesIO(data), signed)
-    return signed.getvalue()
+        if not embed:
+            builder.set_no_embed()
+        es256, chain = c2pa.C2paSigningAlg.ES256, key.chain.decode()
+        with c2pa.Signer.from_callback(signature, es256, chain) as signer:
+            try:
+                manifest = builder.sign(signer, media_type, io.BytesIO(data), signed)
+            except c2pa.C2paError:
+                if refused:
+                    raise refused[0] from None
+                raise
+    return signed.getvalue(), manifest
 
 
-def read(file: BinaryIO, media_type: str, anchors: str) -> Report:
+def read(file: BinaryIO, media_type: str, anchors: str, companion: bytes | None = None) -> Report:
     """What the manifest store in `file` says, judged by the PEM roots in `anchors`.
+
+    With `companion`, the content of the `.c2pa` file beside it, that one counts instead.
 
     Nothing is ever fetched. A manifest that is broken in any way is `invalid`, as is one with an
     ingredient that was changed: the library calls such a file trusted at its top level.
     """
     try:
-        with c2pa.Reader(media_type, file, context=_context(anchors)) as reader:
+        context = _context(anchors)
+        with c2pa.Reader(media_type, file, manifest_data=companion, context=context) as reader:
             store = json.loads(reader.json())
-    except c2pa.C2paError.ManifestNotFound:
+    except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
         return Report("absent")
     except c2pa.C2paError as error:
         # The library has no class of its own for a manifest that it may not fetch.
@@ -166,7 +194,12 @@ def read(file: BinaryIO, media_type: str, anchors: str) -> Report:
         soft_bindings=dict(_soft_bindings(assertions)),
         generation=assertions.get(_GENERATION, {}),
         ingredients=tuple(
-            str(one.get("title") or one.get("label") or "") for one in active.get("ingredients", [])
+            {
+                "title": str(one.get("title") or one.get("label") or ""),
+                "relation": str(one["relationship"]),
+                "state": _ingredient_state(one),
+            }
+            for one in active.get("ingredients", [])
         ),
     )
 
@@ -202,21 +235,18 @@ def _definition(statement: Statement, made_from_parents: bool) -> dict[str, Any]
     }
     if statement.notice:
         generation["notice"] = statement.notice
+    assertions: list[dict[str, Any]] = []
+    if statement.mark:
+        actions.append({"action": "c2pa.watermarked.bound"})
+        block = {"scope": {}, "value": statement.mark}
+        binding = {"alg": statement.mark_alg, "blocks": [block]}
+        assertions.append({"label": "c2pa.soft-binding", "data": binding})
     return {
         "claim_generator_info": [agent],
         "title": f"AI-generated, made with {statement.card}",
         "assertions": [
-            {
-                "label": "c2pa.actions.v2",
-                "data": {"actions": [*actions, {"action": "c2pa.watermarked.bound"}]},
-            },
-            {
-                "label": "c2pa.soft-binding",
-                "data": {
-                    "alg": statement.mark_alg,
-                    "blocks": [{"scope": {}, "value": statement.mark}],
-                },
-            },
+            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
+            *assertions,
             {
                 "label": "cawg.training-mining",
                 "data": {"entries": {f"cawg.{what}": {"use": use} for what in _TRAINING}},
@@ -254,6 +284,15 @@ def _ingredient_failures(manifests: Mapping[str, Any]) -> Iterator[str]:
         for ingredient in manifest.get("ingredients", []):
             for code in _failures(ingredient.get("validation_results", {})):
                 yield f"ingredient: {code}"
+
+
+def _ingredient_state(ingredient: Mapping[str, Any]) -> str:
+    """How far the manifest of one ingredient holds."""
+    if "active_manifest" not in ingredient:
+        return "absent"
+    problems = _failures(ingredient.get("validation_results", {}))
+    holds = all(code.endswith("signingCredential.untrusted") for code in problems)
+    return "valid" if holds else "invalid"
 
 
 def _soft_bindings(assertions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,8 +20,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from PIL import Image
 
 import studio
@@ -30,17 +30,20 @@ from studio.cards import Card
 from studio.draft import Draft
 from studio.errors import NotFound, SealFailed, StudioError, Unavailable
 from studio.job import Job
-from studio.provenance.encode import FORMATS, encode, encode_preview
-from studio.provenance.fingerprint import fingerprint
+from studio.provenance.attestation import unmarked
+from studio.provenance.encode import FORMATS, Format, encode_preview
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
 from studio.provenance.manifest import Ingredient, Statement, read, sign
-from studio.provenance.marks import Mark, Marked
+from studio.provenance.marks import Marked
+from studio.provenance.media import Medium
 from studio.settings import Settings
 from studio.tasks.request import Kind
 
 #: Bytes that stay free on the disk: databases must be able to write their last rows.
 _RESERVE = 16_000_000
+#: What of a draft's facts its owner is told in the note.
+_ABOUT = ("plan", "loop", "language", "cues")
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,7 @@ class Sealer:
     keys: Keys
     ledger: Ledger
     store: ArtifactStore
-    #: The mark for each kind of content.
-    marks: Mapping[Kind, Mark]
+    media: Mapping[Kind, Medium]
 
     def seal(
         self,
@@ -75,13 +77,14 @@ class Sealer:
         with _failing_closed():
             with contextlib.suppress(NotFound):
                 return self.store.get(identity)
-            if draft.kind not in self.marks:
-                raise SealFailed(f"There is no mark for {draft.kind} yet.", hint="")
-            mark = self.marks[draft.kind]
+            medium = self.media.get(draft.kind)
+            if medium is None:
+                raise Unavailable(f"There is no mark for {draft.kind} yet.", hint="")
             target = FORMATS[str(job.request["format"])]
-            number = self._draw()
-            marked = mark.embed(draft, number)
-            print_ = fingerprint(marked.draft.arrays["pixels"])
+            # What cannot hold its own manifest is marked whatever anybody attested.
+            waived = unmarked(self.keys, self.ledger).get(job.task) if target.embeds else None
+            marked, number = (None, "") if waived else self._mark(draft, medium)
+            content = marked.draft if marked else draft
             key = self.keys.signing()
             statement = Statement(
                 studio=self.settings.label,
@@ -91,18 +94,34 @@ class Sealer:
                 revision=revision,
                 licence=card.licence,
                 notice=card.studio.notice,
-                mark_alg=mark.alg,
-                mark=f"{number:012x}",
+                mark_alg=medium.mark.alg if medium.mark else "",
+                mark=number,
                 allow_training=self.settings.allow_training,
             )
-            media = sign(
-                encode(marked.draft, str(job.request["format"])),
+            media, manifest = sign(
+                medium.encode(content, target),
                 target.media_type,
                 statement,
                 key,
                 ingredients,
+                embed=target.embeds,
             )
-            weak = self._check(media, target.media_type, marked, number)
+            companion = None if target.embeds else manifest
+            finished = self._check(media, target, companion, medium, content)
+            marks: dict[str, dict[str, Any]] = {}
+            if medium.mark and marked:
+                found = medium.mark.detect(finished, thorough=False)
+                read_as = f"{found.payload:012x}" if found else ""
+                marks[draft.kind] = {
+                    "id": number,
+                    "alg": medium.mark.alg,
+                    "key": marked.key,
+                    "psnr": marked.psnr,
+                    "margin": marked.margin,
+                    "weak": marked.weak or read_as != number,
+                    # The mark of something that this was made from can outshout its own.
+                    "foreign": read_as if read_as != number else "",
+                }
             note = Note(
                 job=job.id,
                 index=draft.index,
@@ -115,19 +134,18 @@ class Sealer:
                 draft_sha256=draft.digest(),
                 seed=draft.seed,
                 parents=tuple(dict.fromkeys(one.artifact for one in ingredients if one.artifact)),
-                marks={
-                    draft.kind: {
-                        "id": statement.mark,
-                        "alg": mark.alg,
-                        "key": marked.key,
-                        "psnr": marked.psnr,
-                        "margin": marked.margin,
-                        "weak": weak,
-                    }
-                },
+                marks=marks,
                 batch=batch,
                 versions={"studio": studio.__version__, **versions, "signing-key": key.id},
                 created=time.time(),
+                made_with=(
+                    *draft.facts.get("made with", ()),
+                    *([f"no hidden mark, as {waived.by} attested"] if waived else []),
+                ),
+                about={
+                    **{name: draft.facts[name] for name in _ABOUT if name in draft.facts},
+                    **medium.measure(content),
+                },
             )
             artifact = Artifact(
                 id=identity,
@@ -139,8 +157,8 @@ class Sealer:
                 note=note,
             )
             self._require_space(2 * len(media))
-            self.ledger.append(_entry(artifact, print_))
-            return self.store.publish(artifact, media)
+            self.ledger.append(_entry(artifact, medium.fingerprint(content)))
+            return self.store.publish(artifact, media, companion)
 
     def preview(self, identity: str) -> Path:
         """The small copy of a published picture, made the first time that it is asked for.
@@ -157,27 +175,26 @@ class Sealer:
             raise NotFound("Only pictures have previews.", hint="Open the file itself.")
         return self.store.preview(identity, make)
 
-    def _draw(self) -> int:
-        """A mark number that no output has yet."""
+    def _mark(self, draft: Draft, medium: Medium) -> tuple[Marked | None, str]:
+        """`draft` with a number in it that no output has yet, and the number, if it takes any."""
+        if medium.mark is None:
+            return None, ""
         while True:
             number = secrets.randbits(48)
             if self.ledger.by_mark(f"{number:012x}") is None:
-                return number
+                return medium.mark.embed(draft, number), f"{number:012x}"
 
-    def _check(self, media: bytes, media_type: str, marked: Marked, number: int) -> bool:
-        """Read the finished file as a stranger would; returns whether the mark is weak in it."""
-        report = read(io.BytesIO(media), media_type, self.keys.root_pem())
+    def _check(
+        self, media: bytes, target: Format, companion: bytes | None, medium: Medium, content: Draft
+    ) -> Draft:
+        """The content of the finished file, read as a stranger would; `SealFailed` if it is off."""
+        anchors = self.keys.root_pem()
+        report = read(io.BytesIO(media), target.media_type, anchors, companion)
         if report.state != "trusted":
             raise SealFailed(
                 f"The manifest reads back as {report.state}: {', '.join(report.problems)}."
             )
-        with Image.open(io.BytesIO(media)) as picture:
-            pixels = np.asarray(picture)
-        if pixels.shape[:2] != marked.draft.arrays["pixels"].shape[:2]:
-            raise SealFailed("The finished file has other dimensions than the draft.")
-        finished = Draft("image", 0, 0, {"pixels": pixels})
-        found = self.marks[marked.draft.kind].detect(finished, thorough=False)
-        return marked.weak or found is None or found.payload != number
+        return medium.read(media, content)
 
     def _require_space(self, needed: int) -> None:
         if shutil.disk_usage(self.store.folder).free < needed + _RESERVE:
@@ -186,7 +203,7 @@ class Sealer:
 
 def _entry(artifact: Artifact, print_: bytes) -> Entry:
     note = artifact.note
-    mark = note.marks[artifact.kind]
+    mark = note.marks.get(artifact.kind, {"id": "", "alg": "", "key": "", "weak": False})
     return Entry(
         artifact=artifact.id,
         kind=artifact.kind,

@@ -1,6 +1,6 @@
 """Checking a file: each layer by itself, then one verdict that never exceeds its evidence.
 
-The manifest is read in the decode child, together with the pixels. Then the layers that live here:
+The manifest is read in the decode child, together with the content. Then the layers that live here:
 the mark (at the file's own scale first; turned and cropped only if no valid manifest was found),
 the fingerprint, and what the ledger knows of either.
 """
@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.draft import Draft
-from studio.provenance.fingerprint import NEAR, distance, fingerprint
+from studio.provenance.fingerprint import HEARD, distance
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
 from studio.provenance.manifest import Report
-from studio.provenance.marks import Found, Mark
+from studio.provenance.marks import Found
+from studio.provenance.media import Medium
 from studio.provenance.verdict import Layer, Outcome, Verdict
 from studio.settings import Settings
 from studio.tasks.request import Kind
 from studio.worker.decode_client import Decoded, decoding
 
-#: Fingerprints of one picture stay within `NEAR` bits; beyond this many it is another picture.
+#: Fingerprints of one picture stay within `Medium.near` bits; beyond this many it is another one.
 #: In between, nothing is claimed.
 _ANOTHER = 90
 #: Pictures are read at about this short side; the marks need no more.
@@ -39,33 +39,41 @@ class Verifier:
     settings: Settings
     keys: Keys
     ledger: Ledger
-    marks: Mapping[Kind, Mark]
+    media: Mapping[Kind, Medium]
 
     def verify(self, path: Path, name: str | None = None) -> Verdict:
         """What can be said about the file at `path`, which the verdict calls `name`.
 
         Raises:
             NotFound: if there is no such file.
-            InvalidRequest: if it cannot be opened as a picture, and has no manifest either.
+            InvalidRequest: if it cannot be opened, and has no manifest either.
         """
         with decoding(
-            path, self.settings, anchors=self.keys.anchors(), short_side=_SHORT_SIDE
+            path,
+            self.settings,
+            kinds=tuple(self.media),
+            anchors=self.keys.anchors(),
+            short_side=_SHORT_SIDE,
+            seconds=HEARD,
         ) as decoded:
             manifest, found, print_ = decoded.manifest, None, b""
-            if (pixels := decoded.pixels) is not None:
+            medium = self.media[decoded.kind]
+            if decoded.content is not None:
                 valid = manifest.state in ("trusted", "valid")
-                draft = Draft("image", 0, 0, {"pixels": pixels})
-                found = self.marks["image"].detect(draft, thorough=not valid)
-                print_ = fingerprint(pixels)
+                if medium.mark is not None:
+                    found = medium.mark.detect(decoded.content, thorough=not valid)
+                print_ = medium.fingerprint(decoded.content)
             sha256 = _sha256(path)
             marked = self.ledger.by_mark(f"{found.payload:012x}") if found else None
             exact = self.ledger.by_sha256(sha256)
             nearest = self.ledger.nearest(print_) if print_ else None
-            evidence = _Evidence(decoded, found, marked, exact, nearest, print_)
+            if nearest and nearest[0].kind != decoded.kind:
+                nearest = None
+            evidence = _Evidence(decoded, medium, found, marked, exact, nearest, print_)
         outcome, sentence = evidence.judge()
         layers = (
             evidence.manifest_layer(),
-            evidence.mark_layer(self.marks["image"].alg),
+            evidence.mark_layer(),
             evidence.fingerprint_layer(),
             evidence.ledger_layer(sha256),
         )
@@ -77,12 +85,13 @@ class _Evidence:
     """Everything that was found, before anything is concluded."""
 
     decoded: Decoded
+    medium: Medium
     found: Found | None
-    #: The ledger's entry of the found mark, of exactly this file, and of the most similar picture.
+    #: The ledger's entry of the found mark, of exactly this file, and of the most similar content.
     marked: Entry | None
     exact: Entry | None
     nearest: tuple[Entry, int] | None
-    #: The picture's own fingerprint; empty if its pixels are damaged.
+    #: The content's own fingerprint; empty if it is damaged, or says nothing.
     print_: bytes
 
     @property
@@ -91,15 +100,18 @@ class _Evidence:
 
     @property
     def near(self) -> tuple[Entry, int] | None:
-        """The most similar picture, if it is similar enough to mean anything."""
-        return self.nearest if self.nearest and self.nearest[1] <= NEAR else None
+        """The most similar content, if it is similar enough to mean anything."""
+        return self.nearest if self.nearest and self.nearest[1] <= self.medium.near else None
 
     def mark_distance(self) -> int | None:
-        """How far the picture is from the one its mark belongs to; None if that says nothing.
+        """How far the content is from that which its mark belongs to; None if that says nothing.
 
-        A crop, a turn or a mirror image changes a fingerprint as much as another picture does.
+        A crop, a turn or a mirror image changes a fingerprint as much as another picture does. A
+        cut does the same to a sound, and a sound does not show that it was cut.
         """
         if self.found is None or self.marked is None:
+            return None
+        if self.decoded.kind != "image":
             return None
         pose = self.found.geometry
         upright = (
@@ -125,8 +137,8 @@ class _Evidence:
         far = self.mark_distance()
         if far is not None and far > _ANOTHER:
             return Outcome.CONTRADICTED, (
-                "It carries this studio's mark, but the mark belongs to another picture: it may "
-                "have been copied onto this one."
+                "It carries this studio's mark, but the mark belongs to another "
+                f"{self.medium.noun}: it may have been copied onto this one."
             )
         if self.manifest.state == "valid":
             also = " It also carries this studio's mark." if self.found else ""
@@ -137,9 +149,10 @@ class _Evidence:
             return Outcome.MARKED, self._marked_sentence(far)
         if self.near is not None:
             entry, bits = self.near
+            likeness = "looks like" if self.decoded.kind == "image" else "resembles"
             return Outcome.FINGERPRINT, (
-                f"It looks like a picture made here on {_day(entry)} ({bits} of 256 bits differ); "
-                "that is a likeness, not proof."
+                f"It {likeness} a {self.medium.noun} made here on {_day(entry)} ({bits} of 256 "
+                "bits differ); that is a likeness, not proof."
             )
         return Outcome.NONE, "Nothing was found. That says nothing about how the file was made."
 
@@ -148,11 +161,14 @@ class _Evidence:
             return "It carries a mark made with this studio's key, but the ledger does not know it."
         doubt = ""
         if far is None:
-            doubt = " The picture was cropped or turned, so it was not compared with the original."
-        elif far > NEAR:
+            changed = "cropped or turned" if self.decoded.kind == "image" else "perhaps cut"
+            doubt = (
+                f" The {self.medium.noun} was {changed}, so it was not compared with the original."
+            )
+        elif far > self.medium.near:
             doubt = f" It differs from the original more than expected ({far} of 256 bits)."
         return (
-            f"It carries this studio's mark: it comes from a picture made here with "
+            f"It carries this studio's mark: it comes from a {self.medium.noun} made here with "
             f"{self.marked.card} on {_day(self.marked)}. Its signed statement is gone.{doubt}"
         )
 
@@ -168,8 +184,12 @@ class _Evidence:
             summary = "The file only says where a manifest may be; it was not fetched."
         return Layer("manifest", manifest.state, summary, manifest.record())
 
-    def mark_layer(self, alg: str) -> Layer:
+    def mark_layer(self) -> Layer:
         found = self.found
+        if self.medium.mark is None:
+            summary = f"A {self.medium.noun} carries no mark with a number."
+            return Layer("mark", "absent", summary, {"searched": False})
+        alg = self.medium.mark.alg
         if self.decoded.damage:
             return Layer("mark", "absent", self.decoded.damage, {"alg": alg, "searched": False})
         if found is None:
@@ -179,6 +199,8 @@ class _Evidence:
                 if searched
                 else "No mark was read at the file's own scale; no further search was needed."
             )
+            if self.exact and not self.exact.mark:
+                summary = "It was made without a hidden mark, as somebody here attested."
             return Layer("mark", "absent", summary, {"alg": alg, "searched": searched})
         number = f"{found.payload:012x}"
         details: dict[str, Any] = {
@@ -195,8 +217,8 @@ class _Evidence:
             details["distance"] = far
         state = "weak" if self.marked and self.marked.mark_weak else "found"
         summary = (
-            f"Mark {number} was read; an unmarked picture reads like this at most once in "
-            f"{1 / found.chance:,.0f} times."
+            f"Mark {number} was read; an unmarked {self.medium.noun} reads like this at most once "
+            f"in {1 / found.chance:,.0f} times."
         )
         bound = self.manifest.soft_bindings.get(alg)
         if bound not in (None, number):
@@ -206,22 +228,25 @@ class _Evidence:
     def fingerprint_layer(self) -> Layer:
         if self.decoded.damage:
             return Layer("fingerprint", "absent", self.decoded.damage, {})
+        noun, limit = self.medium.noun, self.medium.near
+        if not self.print_:
+            summary = f"There is too little in this {noun} to compare."
+            return Layer("fingerprint", "absent", summary, {})
         if self.nearest is None:
             return Layer("fingerprint", "absent", "There is nothing to compare with yet.", {})
         entry, bits = self.nearest
-        details = {"distance": bits, "limit": NEAR, "artifact": entry.artifact}
         if self.near is None:
             return Layer(
                 "fingerprint",
                 "absent",
-                f"No picture made here is similar: the nearest differs in {bits} of 256 bits.",
-                {"distance": bits, "limit": NEAR},
+                f"No {noun} made here is similar: the nearest differs in {bits} of 256 bits.",
+                {"distance": bits, "limit": limit},
             )
         return Layer(
             "fingerprint",
             "found",
-            f"Similar to a picture made here on {_day(entry)}: {bits} of 256 bits differ.",
-            details,
+            f"Similar to a {noun} made here on {_day(entry)}: {bits} of 256 bits differ.",
+            {"distance": bits, "limit": limit, "artifact": entry.artifact},
         )
 
     def ledger_layer(self, sha256: str) -> Layer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from studio.errors import NotFound
-from studio.tasks.audio import TextToMusic
+from studio.tasks.audio import TextToMusic, TextToSpeech
 from studio.tasks.image import ImageToImage, Inpainting, LatentWalk, TextToImage
 from studio.tasks.request import Kind, Request
 
@@ -52,6 +52,7 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("inpainting", "inpaint", Inpainting, makes="image"),
         Task("latent-walk", "walk", LatentWalk, makes="image"),
         Task("text-to-music", "compose", TextToMusic, makes="audio"),
+        Task("text-to-speech", "speak", TextToSpeech, makes="audio"),
     ]
 )
 

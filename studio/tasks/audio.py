@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from studio.tasks.request import Advanced, Prompt, Request, Text
+from studio.tasks.request import Advanced, Multiline, Prompt, Request, Text, not_blank
 
-AudioFormat = Literal["wav", "flac", "mp3", "ogg"]
+AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus"]
 
 #: A word or two, of which a model's card says which it knows.
 _Term = Annotated[Text, Field(min_length=1, max_length=40)]
@@ -40,4 +40,25 @@ class TextToMusic(_Sound):
     )
     loopable: bool = Field(
         False, title="Loopable", description="Whether the end leads back to the beginning."
+    )
+
+
+class TextToSpeech(_Sound):
+    """Read a text aloud."""
+
+    text: Annotated[
+        Text, Field(min_length=1, max_length=20_000), AfterValidator(not_blank), Multiline()
+    ] = Field(title="Text", description="What to say; [pause 0.5s] is half a second of silence.")
+    language: _Term = Field(
+        "en-us", title="Language", description="The language of the text, as in en, de or pt-br."
+    )
+    voice: _Term | None = Field(None, title="Voice", description="Who or how it is said.")
+    speed: Annotated[float, Field(ge=0.5, le=2)] = Field(
+        1.0, title="Speed", description="How fast it is said: 2 is twice as fast."
+    )
+    pitch: Annotated[float, Field(ge=0.5, le=2), Advanced()] = Field(
+        1.0, title="Pitch", description="How high it is said: above 1 is higher."
+    )
+    count: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, title="Count", description="Into how many files; each can be heard once it is said."
     )

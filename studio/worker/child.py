@@ -19,13 +19,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import psutil
 
 from studio.draft import Draft
 from studio.errors import Broken, Cancelled, ErrorRecord, OutOfMemory, StudioError
-from studio.families import Model, Order, find_family
+from studio.families import Foreseeing, Model, Order, find_family
 from studio.job import Event, Loading, Preview, Step, TextDelta
 from studio.memory import Need, Residency
 from studio.worker.cage import confine
@@ -48,6 +49,9 @@ from studio.worker.pipe import (
 if TYPE_CHECKING:
     from studio.worker.device import Device
 
+#: Placements in which what a run takes beside its weights can be told from the weights.
+_MEASURED = ("full", "quantised")
+
 _LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy")
 
 
@@ -64,6 +68,10 @@ class Child:
         self._progress = 0
         #: When the model that is at work began.
         self._began = 0.0
+        #: What families foresaw, by model and the numbers of the request.
+        self._foreseen: dict[tuple[object, ...], int | None] = {}
+        #: What the run that is at work, or was last, took beside its weights; 0 if unknown.
+        self._peak = 0
 
     def serve(self, device_name: str, network: Literal["namespace", "refusal"]) -> None:
         """Make what comes in, one batch at a time, for ever."""
@@ -119,9 +127,9 @@ class Child:
     def _run(self, run: Run, device: Device, residency: Residency[Model]) -> None:
         self.send(Began(run.batch))
         failure: ErrorRecord | None = None
-        fatal = False
+        fatal, fallen = False, ""
         try:
-            self._make(run, device, residency)
+            fallen = self._make(run, device, residency)
         except StudioError as error:
             failure = error.record()
         except Exception:
@@ -132,15 +140,16 @@ class Child:
         # Outside the handlers: a live traceback would keep the failed run's tensors in memory.
         memory = _memory(device, residency)
         if failure is None:
-            self.send(Finished(run.batch, memory))
+            self.send(Finished(run.batch, memory, self._peak, fallen))
         else:
             self.send(Failed(run.batch, failure, memory, fatal))
         self._stopped = {entry for entry in self._stopped if entry[0] > run.batch}
 
-    def _make(self, run: Run, device: Device, residency: Residency[Model]) -> None:
+    def _make(self, run: Run, device: Device, residency: Residency[Model]) -> str:
+        """The slower placement in which it was made in the end; empty unless memory ran out."""
         made = itertools.count()
-        need: Need | None = run.need.doubled() if device.name == "cpu" else run.need
-        rest, failure = run.orders, OutOfMemory()
+        need: Need | None = self._need(run, device)
+        rest, failure, fallen = run.orders, OutOfMemory(), ""
         while need is not None:
             try:
                 for order, draft in self._drafts(run, need, rest, device, residency):
@@ -149,13 +158,30 @@ class Child:
                     if self.wanted(run, order.job):
                         draft.spool(run.spool / f"{number:05d}")
                         self.send(Spooled(run.batch, number, time.monotonic() - self._began))
-                return
+                return fallen
             except OutOfMemory as error:
                 failure = OutOfMemory(error.message, hint=error.hint)
             # Out here no traceback keeps the failed run's tensors in memory. What is spooled stays.
             if not residency.make_room(need.name):
                 need = residency.slower(need)
+                fallen = need.fastest if need is not None else ""
         raise failure
+
+    def _need(self, run: Run, device: Device) -> Need:
+        """What the run needs; where nothing like it was measured, as its family foresees it."""
+        family = find_family(run.family)
+        if run.need.measured or not run.orders or not isinstance(family, Foreseeing):
+            return run.need
+        first = run.orders[0]
+        numbers = tuple(
+            (name, value)
+            for name, value in sorted(first.request.items())
+            if isinstance(value, int | float) and name != "seed"
+        )
+        key = (run.spec.name, run.revision, first.task, len(run.orders), numbers)
+        if key not in self._foreseen:
+            self._foreseen[key] = family.forecast(run.spec, run.orders, device.name)
+        return run.need.expecting(self._foreseen[key] or run.need.working)
 
     def _drafts(
         self,
@@ -168,6 +194,7 @@ class Child:
         """Each of `orders` with its draft, from the model in the placement that fits `need`."""
         progress = _Progress(self, replace(run, orders=orders), residency)
         progress.check()
+        self._peak = 0
 
         def load(placement: str) -> Model:
             for job in progress.jobs:
@@ -180,11 +207,14 @@ class Child:
             if not orders:
                 return
             progress.check()
+            gauge = device.gauge() if residency.placement(need.name) in _MEASURED else None
             self._began = time.monotonic()
             for order, draft in zip(orders, model.generate(orders, progress), strict=True):
                 self.moved()
                 yield order, draft
                 progress.check()
+            if gauge is not None and orders == run.orders:
+                self._peak = gauge.peak()
 
 
 class _Progress:
@@ -257,7 +287,7 @@ def _version(name: str) -> str | None:
 
 def main(handle: str, parent: str, device: str, beat: str) -> None:
     """Serve the socket with file descriptor `handle`, for the process `parent`."""
-    network = confine(int(parent))
+    network = confine(int(parent), Path.cwd())
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     Child(socket.socket(fileno=int(handle)), float(beat)).serve(device, network)
 

@@ -3,7 +3,7 @@
 `python -m studio.worker.decode` reads one JSON order from stdin, writes one JSON answer to stdout
 and ends. It has little memory and a few seconds, no network, and where the kernel knows Landlock no
 file but the one it was given and no program to start; it imports neither torch nor the host. What
-it finds is told in JSON; pixels go, as a raw array, into the file that the order names.
+it finds is told in JSON; pixels and samples go, raw, into the file that the order names.
 `studio.worker.decode_client` is the side that asks.
 """
 
@@ -13,11 +13,14 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 # Before numpy: its thread pools would each claim address space that the limit below counts.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -27,6 +30,9 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from studio.errors import InvalidRequest, NotFound, StudioError
 from studio.provenance.manifest import Report, read
+from studio.tasks.request import Kind
+from studio.worker.decode_sound import MEDIA_TYPES as SOUNDS
+from studio.worker.decode_sound import is_sound, media_type, open_sound, spool_sound
 from studio.worker.landlock import EVERYTHING, READ, restrict
 
 #: What may be opened as a picture, and what each is to the manifest reader.
@@ -39,8 +45,10 @@ _MEDIA_TYPES = {
     "AVIF": "image/avif",
     "BMP": "image/bmp",
 }
-#: These hold no manifest.
-_WITHOUT_MANIFEST = {"BMP"}
+_NOUNS: Mapping[Kind, str] = {"image": "picture", "audio": "sound", "text": "text"}
+#: Bytes of a text, and of a companion, that are read at most.
+_TEXT, _COMPANION = 1_000_000, 10_000_000
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _MEMORY = 480_000_000  # bytes of address space beyond the interpreter and its libraries
 _CPU_SECONDS = 4
 _STRIPE = 256  # rows that are converted and written at a time
@@ -52,7 +60,7 @@ _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # of Linux's unshare(2)
 def main() -> None:
     """Carry out the order on stdin."""
     order = json.load(sys.stdin)
-    confine(Path(order["path"]), Path(order["pixels"]).parent)
+    confine(Path(order["path"]), Path(order["content"]).parent)
     try:
         answer: dict[str, Any] = {"ok": decode(order)}
     except StudioError as error:
@@ -62,37 +70,49 @@ def main() -> None:
     json.dump(answer, sys.stdout)
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A file of which only the head has been read."""
+
+    kind: Kind
+    #: What it is to the manifest reader; its size, rate or words.
+    media_type: str
+    facts: Mapping[str, Any]
+    #: Decodes the content into the file that the order names.
+    spool: Callable[[], None]
+
+
 def decode(order: Mapping[str, Any]) -> dict[str, Any]:
     """What is in the file `order["path"]`.
 
-    The order also has `pixels` (the file for them), `anchors` (PEM roots), `max_pixels`, and
-    `short_side`: pictures more than twice as large are reduced by a whole factor; 0 keeps all.
+    The order also has `content` (the file for pixels or samples), `kinds` (what may be opened),
+    `companion` (a `.c2pa` file, or nothing), `anchors` (PEM roots), `max_pixels`; `short_side`:
+    pictures more than twice as large are reduced by a whole factor; `seconds`: how much of a sound
+    is wanted. In both 0 keeps all.
 
     Raises:
         NotFound: if there is no such file.
-        InvalidRequest: if it is no picture of a known format and an allowed size, or is damaged
-            and has no manifest that could say more.
+        InvalidRequest: if it is of no known format and an allowed size, or is damaged and has no
+            manifest that could say more.
     """
     path = Path(order["path"])
     try:
-        with path.open("rb") as file, _open_picture(file) as picture:
-            width, height = picture.size
-            if width * height > order["max_pixels"]:
-                raise _too_much(f"has {width} × {height} pixels")
-            format_name = str(picture.format)
-            media_type = _MEDIA_TYPES[format_name]
-            if format_name in _WITHOUT_MANIFEST:
-                manifest = Report("absent").record()
-            else:
-                with path.open("rb") as again:
-                    manifest = read(again, media_type, order["anchors"]).record()
+        with path.open("rb") as file:
+            opened = _open(file, order)
+            if opened.kind not in order["kinds"]:
+                wanted = " or ".join(_NOUNS[kind] for kind in order["kinds"])
+                raise InvalidRequest(
+                    f"This is a {_NOUNS[opened.kind]}; a {wanted} is needed here.",
+                    hint="Choose another file.",
+                )
+            manifest = _manifest(path, opened.media_type, order).record()
             damage = ""
             try:
-                _spool(_upright(picture, order["short_side"]), Path(order["pixels"]))
+                opened.spool()
             except InvalidRequest as error:
                 if not manifest.get("manifests"):
                     raise
-                # That its manifest no longer fits is evidence, whatever became of the pixels.
+                # That its manifest no longer fits is evidence, whatever became of the content.
                 damage = error.message
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound("There is no such file.", hint="Check the name.") from None
@@ -103,27 +123,75 @@ def decode(order: Mapping[str, Any]) -> dict[str, Any]:
     except PermissionError:
         raise NotFound("This file may not be read.", hint="Check its permissions.") from None
     return {
-        "media_type": media_type,
-        "width": width,
-        "height": height,
+        "kind": opened.kind,
+        "media_type": opened.media_type,
+        "facts": opened.facts,
         "damage": damage,
         "manifest": manifest,
     }
 
 
-def _open_picture(file: Any) -> ImageFile.ImageFile:
-    """The picture that the bytes themselves say they are; only its head has been read."""
-    if not file.read(1):
+def _open(file: BinaryIO, order: Mapping[str, Any]) -> _Opened:
+    """What the bytes themselves say they are, whatever the file is called."""
+    head = file.read(12)
+    if not head:
         raise InvalidRequest("This file is empty.", hint="Fetch it again from where it came.")
     file.seek(0)
+    content = Path(order["content"])
+    if is_sound(head):
+        sound = open_sound(file)
+        facts = {"rate": sound.samplerate, "channels": sound.channels}
+        spool = partial(spool_sound, sound, content, order["seconds"])
+        return _Opened("audio", media_type(sound), facts, spool)
+    if (text := _text(file)) is not None:
+        return _Opened("text", "text/plain", {"text": text}, lambda: None)
+    picture = _open_picture(file)
+    width, height = picture.size
+    if width * height > order["max_pixels"]:
+        raise _too_much(f"has {width} × {height} pixels")
+
+    def spool_picture() -> None:
+        _spool(_upright(picture, order["short_side"]), content)
+
+    facts = {"width": width, "height": height}
+    return _Opened("image", _MEDIA_TYPES[str(picture.format)], facts, spool_picture)
+
+
+def _text(file: BinaryIO) -> str | None:
+    """The words in `file`, if it holds nothing else; it is then at its beginning again."""
+    content = file.read(_TEXT + 1)
+    file.seek(0)
+    with contextlib.suppress(UnicodeDecodeError):
+        text = content.decode()
+        # No text has control characters, other than those that set lines and tabs.
+        if len(content) <= _TEXT and not _CONTROL.search(text):
+            return text
+    return None
+
+
+def _manifest(path: Path, media_type: str, order: Mapping[str, Any]) -> Report:
+    """What the manifest in the file says; if it has none, the one in the companion."""
+    with path.open("rb") as file:
+        report = read(file, media_type, order["anchors"])
+        if report.state != "absent" or not order["companion"]:
+            return report
+        with Path(order["companion"]).open("rb") as beside:
+            companion = beside.read(_COMPANION)
+        file.seek(0)
+        return read(file, media_type, order["anchors"], companion)
+
+
+def _open_picture(file: Any) -> ImageFile.ImageFile:
+    """The picture that the bytes themselves say they are; only its head has been read."""
     # The cap on pixels is the order's own, and holds before anything is decoded.
     Image.MAX_IMAGE_PIXELS = None
     try:
         return Image.open(file, formats=tuple(_MEDIA_TYPES))
     except UnidentifiedImageError:
         raise InvalidRequest(
-            "This file is no picture that the studio can read.",
-            hint=f"It reads {', '.join(_MEDIA_TYPES)}, whatever the file is called.",
+            "This file is no picture, sound or text that the studio can read.",
+            hint=f"It reads {', '.join([*_MEDIA_TYPES, *SOUNDS])} and UTF-8 text, whatever the "
+            "file is called.",
         ) from None
     except (OSError, ValueError, SyntaxError) as error:
         raise _damaged(error) from None

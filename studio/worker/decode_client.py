@@ -6,10 +6,11 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.draft import Draft
 from studio.errors import InvalidRequest, StudioError
 from studio.provenance.manifest import Report
 from studio.settings import Settings
+from studio.tasks.request import Kind
 
 #: Seconds after which a child is killed. It limits its own processor time more tightly.
 _PATIENCE = 10.0
@@ -30,56 +33,98 @@ _LOG = logging.getLogger(__name__)
 class Decoded:
     """What a decode child found in a file."""
 
+    kind: Kind
     #: From the content, whatever the file is called.
     media_type: str
-    #: Size of the picture in the file.
+    #: Size of the picture in the file; 0 for anything else.
     width: int
     height: int
     manifest: Report
-    #: uint8 (height, width, 3 or 4); mapped from a file that is gone when the context ends. None
-    #: if they are damaged, which only a file with a manifest may be.
-    pixels: NDArray[np.uint8] | None
-    #: What is wrong with the pixels, if anything is.
+    #: Its arrays are mapped from a file that is gone when the context ends. None if it is damaged,
+    #: which only a file with a manifest may be.
+    content: Draft | None
+    #: What is wrong with the content, if anything is.
     damage: str
+
+    @property
+    def pixels(self) -> NDArray[np.uint8] | None:
+        """Of a picture: uint8 (height, width, 3 or 4)."""
+        return self.content.arrays["pixels"] if self.content else None
 
 
 @contextlib.contextmanager
 def decoding(
-    path: Path, settings: Settings, *, anchors: str = "", short_side: int = 0
+    path: Path,
+    settings: Settings,
+    *,
+    kinds: Sequence[Kind] = ("image",),
+    anchors: str = "",
+    short_side: int = 0,
+    seconds: int = 0,
 ) -> Iterator[Decoded]:
     """What is in `path`, opened in a process of its own.
 
-    `anchors` are the PEM roots that manifests are judged by. With `short_side`, pictures whose
-    short side is at least twice that are reduced by a whole factor.
+    `anchors` are the PEM roots that manifests are judged by; a manifest may also lie beside the
+    file, in `<name>.c2pa`, with the file's extension or without. With `short_side`, pictures whose
+    short side is at least twice that are reduced by a whole factor; with `seconds`, sounds are read
+    no further.
 
     Raises:
         NotFound: if there is no such file.
-        InvalidRequest: if it is no picture, damaged without a manifest, too large, or takes too
-            much to open.
+        InvalidRequest: if it is not of these `kinds`, damaged without a manifest, too large, or
+            takes too much to open.
     """
     _check_size(path, settings.max_upload_bytes)
     with tempfile.TemporaryDirectory(prefix="colophon-decode-") as folder:
-        pixels = Path(folder) / "pixels.npy"
+        content = Path(folder) / "content"
+        # A copy, since the child sees no other file than the one it was given.
+        companion = _beside(path, Path(folder) / "companion", settings.max_upload_bytes)
         order = {
             "path": str(path.absolute()),
-            "pixels": str(pixels),
+            "content": str(content),
+            "kinds": list(kinds),
+            "companion": str(companion) if companion else "",
             "anchors": anchors,
             "max_pixels": settings.max_pixels,
             "short_side": short_side,
+            "seconds": seconds,
         }
         answer = _ask(order)
         if "error" in answer:
             raise StudioError.from_record(answer["error"])
         found = answer["ok"]
+        facts = found["facts"]
         yield Decoded(
+            kind=found["kind"],
             media_type=found["media_type"],
-            width=found["width"],
-            height=found["height"],
+            width=facts.get("width", 0),
+            height=facts.get("height", 0),
             manifest=Report.from_record(found["manifest"]),
             # The path is the host's own, whatever the child says.
-            pixels=None if found["damage"] else np.load(pixels, mmap_mode="r", allow_pickle=False),
+            content=None if found["damage"] else _content(found["kind"], content, facts),
             damage=found["damage"],
         )
+
+
+def _beside(path: Path, place: Path, limit: int) -> Path | None:
+    """A copy, at `place`, of the manifest that lies beside the file at `path`, if one does."""
+    for companion in (path.with_name(f"{path.name}.c2pa"), path.with_suffix(".c2pa")):
+        if companion.is_file() and companion != path:
+            _check_size(companion, limit)
+            return Path(shutil.copyfile(companion, place))
+    return None
+
+
+def _content(kind: Kind, place: Path, facts: dict[str, Any]) -> Draft:
+    match kind:
+        case "image":
+            pixels = np.load(place, mmap_mode="r", allow_pickle=False)
+            return Draft(kind, 0, 0, {"pixels": pixels}, facts)
+        case "audio":
+            samples = np.memmap(place, np.float32, "r").reshape(-1, facts["channels"])
+            return Draft(kind, 0, 0, {"samples": samples}, facts)
+        case _:
+            return Draft(kind, 0, 0, {}, facts)
 
 
 def _check_size(path: Path, limit: int) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from studio.errors import Unavailable
 from studio.memory import Room
+from studio.worker.gauge import Gauge
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Device:
         if not self.name.startswith("cuda"):
             return 0
         return torch.cuda.memory_reserved(self.name) - torch.cuda.memory_allocated(self.name)
+
+    def gauge(self) -> Gauge:
+        """What measures how much memory is taken from now on."""
+        return Gauge(self.name)
 
     def release(self) -> None:
         """Give back to the system what Python and torch hold and do not use."""

@@ -135,6 +135,10 @@ class Finished:
 
     batch: int
     memory: Memory
+    #: The most memory that it had in use beside the weights, in bytes; 0 if nobody could tell.
+    peak: int = 0
+    #: The slower placement in which it was made after memory had run out; empty if it had not.
+    fallen: str = ""
     kind: Literal["finished"] = "finished"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from studio.settings import Settings
+from studio.worker.cage import CHANGES, READS
 from studio.worker.pipe import (
     MAX_LINE,
     Beat,
@@ -79,6 +80,9 @@ class ChildProcess:
     @classmethod
     async def spawn(cls, settings: Settings, device: str) -> ChildProcess:
         """Start a child for the device so called; its first message is `Ready` or `Failed`."""
+        # The child may open these and nothing else of the home, so they must be there before it.
+        for name in (*READS, *CHANGES):
+            (settings.home / name).mkdir(mode=0o700, exist_ok=True)
         ours, theirs = socket.socketpair()
         with theirs, open_log(settings.home / "logs" / "worker.log") as log:
             arguments = [theirs.fileno(), os.getpid(), device, settings.hang_seconds / 6]
@@ -196,6 +200,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     environment |= {
         # Caches, and the place where hub libraries would look for a token.
         "HOME": cache,
+        "TMPDIR": cache,
         "HF_HOME": cache,
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -20,8 +20,9 @@ from studio.cards import Card
 from studio.errors import Broken, Cancelled, StudioError, Unavailable
 from studio.families import Order, Spec
 from studio.job import Event
-from studio.memory import Eviction, need_of
+from studio.memory import Eviction, Need, need_of, sizes_of
 from studio.pace import Speed
+from studio.peaks import Peak, Peaks, Shape, informed, shape_of
 from studio.settings import Settings
 from studio.worker.pipe import (
     Began,
@@ -110,6 +111,8 @@ class _Batch:
     handed_over: set[int] = field(default_factory=set)
     #: The child that has it.
     child: ChildProcess | None = None
+    #: What it took, once it is made.
+    peak: Peak | None = None
 
     def wanted(self) -> tuple[Order, ...]:
         return tuple(order for order in self.orders if order.job not in self.cancelled)
@@ -129,6 +132,7 @@ class Lane:
         self._turn = asyncio.Lock()
         self._numbers = itertools.count(1)
         self._batches: list[_Batch] = []
+        self._peaks = Peaks(settings.home / "paces.sqlite")
         self._child: ChildProcess | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -205,10 +209,14 @@ class Lane:
                     if orders and not batch.orders:
                         raise Cancelled
                     place.mkdir(mode=0o700)
+                    planning = asyncio.to_thread(self._needed, batch, card, folder, revision)
+                    need, shape = await planning
                     batch.child = child
-                    child.send(_run(batch, card, folder, revision, place))
+                    child.send(_run(batch, card, folder, revision, need, place))
                     async for made in self._follow(batch, child, place, tell, begun):
                         yield made
+                    if shape is not None and batch.peak is not None:
+                        await asyncio.to_thread(self._peaks.learn, shape, batch.peak)
                 finally:
                     self._rest(batch, child)
                     self._sweep(batch, place)
@@ -256,11 +264,10 @@ class Lane:
                         self.discard(draft)
                     else:
                         batch.handed_over.add(number)
-                        yield Made(
-                            order, draft, self._state.versions, len(batch.orders), seconds
-                        )
-                case Finished(memory=memory):
+                        yield Made(order, draft, self._state.versions, len(batch.orders), seconds)
+                case Finished(memory=memory, peak=peak, fallen=fallen):
                     batch.child = None
+                    batch.peak = Peak(peak, fallen)
                     self._heard(memory)
                     if batch.orders and not batch.wanted():
                         raise Cancelled
@@ -273,6 +280,20 @@ class Lane:
                     raise StudioError.from_record(record)
                 case message:
                     raise self._lost(message)
+
+    def _needed(
+        self, batch: _Batch, card: Card, folder: Path, revision: str
+    ) -> tuple[Need, Shape | None]:
+        """What the batch needs, and the shape that is learned by; none if it only loads."""
+        requests = [order.request for order in batch.orders]
+        variant = getattr(card.studio.source, "variant", None)
+        need = need_of(card, requests, sizes_of(folder, card.studio.dtype, variant))
+        need = need.doubled() if self._state.device == "cpu" else need
+        if not requests:
+            return need, None
+        task = batch.orders[0].task
+        shape = shape_of(card.name, revision, task, requests, self._state.versions)
+        return informed(need, self._peaks.of(shape)), shape
 
     def _rest(self, batch: _Batch, child: ChildProcess) -> None:
         """After a batch: drop the child if it is not fit for another, or let it idle."""
@@ -372,9 +393,8 @@ class Lane:
             self._spool.parent.rmdir()
 
 
-def _run(batch: _Batch, card: Card, folder: Path, revision: str, place: Path) -> Run:
+def _run(batch: _Batch, card: Card, folder: Path, revision: str, need: Need, place: Path) -> Run:
     block = card.studio
     variant = getattr(block.source, "variant", None)
-    need = need_of(card, [order.request for order in batch.orders])
     spec = Spec(card.name, folder, block.dtype, variant, block.options)
     return Run(batch.number, block.family, spec, revision, need, batch.orders, place)

@@ -46,6 +46,25 @@ def test_every_page_has_an_address_a_title_and_its_place_in_the_masthead(
     assert len(titles) == len(READY)
 
 
+def test_the_masthead_is_there_before_any_script_runs(browser: Browser, url: str) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="de")
+    page = context.new_page()
+    page.goto(f"{url}/verify")
+    here = page.locator("#masthead a[aria-current=page]")
+    expect(here).to_have_text(say("verify.page", "de"))
+    expect(page.locator("#lost")).to_be_hidden()
+    context.close()
+
+
+def test_a_second_page_asks_for_none_of_the_scripts_again(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("#make")
+    scripts = "performance.getEntriesByType('resource').filter(one => one.name.match(/assets.*js/))"
+    sent = page.evaluate(f"{scripts}.map(one => one.transferSize)")
+    assert len(sent) > 10
+    assert sum(sent) == 0
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_visitor_reads_the_page_in_the_language_of_the_browser(
     browser: Browser, url: str, language: str

@@ -1,7 +1,9 @@
 """`studio up` as a person runs it: one process that others attach to, and no torch in it."""
 
+import asyncio
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from studio.commands.up import _listen
 from tests.cli.conftest import Shell
+from tests.hosts import settings_for
 
 
 @dataclass(frozen=True)
@@ -86,3 +90,20 @@ def test_a_taken_port_is_said(up: Up, tmp_path: Path) -> None:
     port = up.url.rpartition(":")[2]
     ran = Shell(tmp_path / "home", tmp_path).run("up", "--port", port, status=69)
     assert "--port" in ran.err
+
+
+def test_no_answer_waits_for_the_acknowledgement_of_its_head(tmp_path: Path) -> None:
+    async def accepted() -> int:
+        nodelay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def accept(_: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+            taken = answer.get_extra_info("socket")
+            nodelay.set_result(taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            answer.close()
+
+        with _listen(settings_for(tmp_path, port=0)) as listening:
+            async with await asyncio.start_server(accept, sock=listening):
+                with socket.create_connection(listening.getsockname()[:2]):
+                    return await nodelay
+
+    assert asyncio.run(accepted())

@@ -104,7 +104,7 @@ def test_a_decoder_with_less_memory_takes_tiles_and_says_so(folder: Path) -> Non
     fail(model._pipe.vae.decoder, "forward", too_large)
     drafts = draw(model, 1)
     assert len(steps) == 2, "denoising was repeated"
-    assert drafts[0].facts == {"for want of memory": ["decoded in tiles"]}
+    assert drafts[0].facts == {"made with": ["decoded in tiles"]}
     # Tiles are normalised each for itself, so they differ; seams are blended.
     assert np.abs(pixels(drafts) - expected).mean() <= 12
     whole.clear()
@@ -120,6 +120,21 @@ def test_eviction_comes_first_and_may_be_enough(folder: Path) -> None:
     drafts = draw(model, 2, machine)
     assert (pixels(drafts) == expected).all()
     assert drafts[0].facts == {}
+
+
+def test_a_preview_without_memory_is_left_out_and_evicts_nobody(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.families.diffusers_steps.PREVIEW_SECONDS", 0.0)
+    expected = draw(load(folder), 1)
+    model, machine = load(folder), Machine(others=1)
+    # A preview is decoded smaller than the picture.
+    tried = []
+    fail(model._pipe.vae.decoder, "forward", lambda z: tried.append(z) or z.shape[-1] < SIDE // 8)
+    assert (pixels(draw(model, 1, machine)) == pixels(expected)).all()
+    assert machine.others == 1
+    assert machine.previews == []
+    assert len(tried) > 1, "no preview was tried"
 
 
 def test_a_denoiser_without_memory_takes_half_the_batch(folder: Path) -> None:
@@ -151,7 +166,7 @@ def test_weights_in_8_bits_draw_nearly_the_same_and_say_so(folder: Path) -> None
     stored = {weight.dtype for weight in model._pipe.unet.parameters()}
     assert torch.float8_e4m3fn in stored
     drafts = draw(model, 1)
-    assert drafts[0].facts == {"for want of memory": ["weights in 8 bits"]}
+    assert drafts[0].facts == {"made with": ["weights in 8 bits"]}
     assert np.abs(pixels(drafts) - pixels(draw(load(folder), 1))).mean() <= 12
 
 

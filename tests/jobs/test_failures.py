@@ -93,10 +93,10 @@ def test_closing_and_opening_again_loses_nothing_and_repeats_nothing(home: Path)
 
 def test_a_job_that_was_begun_too_often_is_given_up(home: Path) -> None:
     async def before() -> str:
-        host, _ = fake_host(home, steps=1000, seconds=0.05)
+        host, lane = fake_host(home, steps=1000, seconds=0.05)
         async with host:
             job = await host.client("ann").submit("imagine", SMALL)
-            await until(lambda: [turn.job.attempts for turn in host.dispatcher.queue()] == [1])
+            await until(lambda: lane.batches)
             # As if the host had died this often: its own end is not counted.
             await host.jobs.count(job.id, 5)
             host.dispatcher._line[job.id].begun = False

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from studio.errors import Broken, NotFound, Unavailable
+from studio.errors import NotFound, Unavailable
 from studio.job import Job, JobState, Outcome
 from studio.jobs import JobStore
 from tests.hosts import run, until
@@ -187,9 +189,11 @@ def test_an_outcome_tells_why(tmp_path: Path) -> None:
     run(test)
 
 
-def test_what_nobody_foresaw_fails_the_job_and_is_logged(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_only_an_outcome_ends_a_job_and_what_nobody_foresaw_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("studio.jobs.AGAIN_SECONDS", 0.1)
+
     async def test() -> None:
         runner = Runner()
         async with runner.store(tmp_path) as store:
@@ -197,16 +201,49 @@ def test_what_nobody_foresaw_fails_the_job_and_is_logged(
             await store.put(job)
             await until(lambda: runner.outcomes)
             runner.outcomes[job.id].set_exception(ZeroDivisionError("inside"))
+            await until(lambda: not runner.outcomes[job.id].done())
+            assert (await store.get(job.id)).state is JobState.WAITING
+            runner.outcomes[job.id].set_result(DONE)
             await until(lambda: runner.settled)
-            error = runner.settled[job.id].error
-            assert error is not None
-            assert error["error"] == Broken.__name__
-            assert "inside" not in str(error)
-            assert (await store.get(job.id)).error == error
+            assert (await store.get(job.id)).state is JobState.DONE
 
     with caplog.at_level(logging.ERROR, "studio.jobs"):
         run(test)
     assert "ZeroDivisionError: inside" in caplog.text
+
+
+def test_an_outcome_that_cannot_be_stored_is_kept_and_stored_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.jobs.AGAIN_SECONDS", 0.2)
+
+    def database(statement: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as file:
+            file.execute(statement)
+
+    async def test() -> None:
+        runner = Runner()
+        async with runner.store(tmp_path) as store:
+            job = new_job()
+            await store.put(job)
+            await until(lambda: runner.outcomes)
+            database(
+                "CREATE TRIGGER full BEFORE UPDATE ON workflow_status "
+                "WHEN new.status IN ('SUCCESS', 'ERROR') "
+                "BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+            )
+            runner.outcomes[job.id].set_result(DONE)
+            await until(lambda: runner.settled)
+            assert runner.settled[job.id] == DONE
+            assert (await store.get(job.id)).artifacts == DONE.artifacts
+            assert (await store.list("ann", limit=1))[0].state is JobState.DONE
+            assert await store.unfinished() == ()
+            database("DROP TRIGGER full")
+            await until(lambda: not store._unwritten)
+        async with runner.store(tmp_path) as store:
+            assert (await store.get(job.id)).artifacts == DONE.artifacts
+
+    run(test)
 
 
 def test_an_unknown_job_is_not_found(tmp_path: Path) -> None:

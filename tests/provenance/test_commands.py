@@ -69,6 +69,16 @@ def test_people_read_a_sentence_and_a_line_per_layer(mine: Provenance) -> None:
     assert "human" not in explained
 
 
+def test_what_a_file_was_made_from_is_listed_with_its_own_state(mine: Provenance) -> None:
+    parent = seal(mine, flat(1))
+    child = mine.store.path(seal_edit(mine, texture(2), parent).id)
+    record = json.loads(run(child, "--json").stdout)[0]
+    (made_from,) = record["layers"][0]["details"]["ingredients"]
+    assert (made_from["relation"], made_from["state"]) == ("parentOf", "valid")
+    assert made_from["title"]
+    assert "parentOf, valid: " in run(child).stdout
+
+
 def test_keys_are_shown_without_their_secrets(mine: Provenance, tmp_path: Path) -> None:
     def call(*arguments: str) -> Result:
         return CliRunner().invoke(keys, arguments)

@@ -154,6 +154,28 @@ def test_rows_are_found_by_mark_file_and_likeness(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_lost_torn_or_foreign_index_is_made_anew(tmp_path: Path) -> None:
+    place, index = tmp_path / "ledger.sqlite", tmp_path / "ledger.prints"
+    ledger, other = open_ledger(place), open_ledger(tmp_path / "other.sqlite")
+    prints = [os.urandom(32) for _ in range(3)]
+    for number, print_ in enumerate(prints):
+        ledger.append(dataclasses.replace(ENTRY, artifact=str(number), fingerprint=print_.hex()))
+        other.append(dataclasses.replace(ENTRY, fingerprint=os.urandom(32).hex()))
+    assert ledger.nearest(prints[1])[0].artifact == "1"
+    other.nearest(prints[1])
+    whole = index.read_bytes()
+    for spoiled in (b"", whole[:-7], (tmp_path / "other.prints").read_bytes(), whole * 2):
+        index.write_bytes(spoiled)
+        for number, print_ in enumerate(prints):
+            found, bits = ledger.nearest(print_)
+            assert (found.artifact, bits) == (str(number), 0)
+    index.unlink()
+    assert ledger.nearest(prints[2])[0].artifact == "2"
+    assert index.read_bytes() == whole
+    ledger.close()
+    other.close()
+
+
 @pytest.mark.parametrize(
     "change",
     [

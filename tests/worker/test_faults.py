@@ -44,7 +44,7 @@ async def test_a_child_killed_at_work_is_broken_and_replaced(
             await watcher.make(orders("steps 50"), card(load_seconds=0.3))
         assert caught.value.retry
         assert watcher.begun == 1
-        assert list((home / "spool").iterdir()) == []
+        assert list((home / "spool" / "0").iterdir()) == []
         await works_again(watcher)
 
 
@@ -214,13 +214,13 @@ def gone(pid: int) -> bool:
 async def test_the_child_has_no_secrets_no_network_and_a_group_of_its_own(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STUDIO_TOKEN", "canary-token")
+    monkeypatch.setenv("STUDIO_TOKEN", "canary-token-of-this-studio")
     monkeypatch.setenv("OPENAI_API_KEY", "canary-key")
     monkeypatch.setenv("HF_TOKEN", "canary-hub")
     home.mkdir()
     server = await asyncio.start_server(lambda _r, writer: writer.close(), "127.0.0.1", 0)
     async with server:
-        (home / "port").write_text(str(server.sockets[0].getsockname()[1]))
+        (home / "models" / "port").write_text(str(server.sockets[0].getsockname()[1]))
         async with open_lane(home, threads=1) as watcher:
             await watcher.make(orders("tell"))
             told = json.loads(watcher.events[-1][1].record()["text"])

@@ -1,6 +1,6 @@
-"""The error-correcting code of the marks: a 48-bit number as some 300 signs, and back.
+"""The error-correcting code of the marks: a 48-bit number as some 350 signs, and back.
 
-The number gets a checksum (20 bits in pictures, 24 in sound) and goes through a convolutional code
+The number gets a checksum (32 bits in pictures, 24 in sound) and goes through a convolutional code
 of rate 1/4 and constraint length 9 (the industry's generator polynomials, octal 463 535 733 745).
 Decoding is the Viterbi algorithm on soft values, run for many readings at once.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PAYLOAD_BITS = 48
-CHECK_BITS = 20
+CHECK_BITS = 32
 MESSAGE_BITS = PAYLOAD_BITS + CHECK_BITS
 _MEMORY = 8  # bits of state: constraint length 9
 _STATES = 1 << _MEMORY
@@ -43,7 +43,8 @@ class Checksum:
         return [register >> place & 1 for place in range(self.width)]
 
 
-PICTURE_CHECK = Checksum(CHECK_BITS, 0x8359F, 0xABCDE)
+#: The common CRC-32 of Ethernet and PNG, without the final inversion.
+PICTURE_CHECK = Checksum(CHECK_BITS, 0x04C11DB7, 0xFFFFFFFF)
 #: OpenPGP's CRC-24 (RFC 4880, section 6).
 SOUND_CHECK = Checksum(24, 0x864CFB, 0xB704CE)
 

@@ -51,6 +51,9 @@ class Model:
                     raise RuntimeError("a secret detail")
                 case "grow":
                     Model.hoard = np.ones(int(how) * 1_000_000, dtype=np.uint8)
+                case "take":
+                    # Megabytes for a moment, every page of them touched.
+                    np.ones(int(how) * 1_000_000, dtype=np.uint8)
                 case "say":
                     # Past every safeguard, straight into the socket to the host.
                     with socket.socket(fileno=os.dup(int(sys.argv[1]))) as host:
@@ -87,7 +90,7 @@ def confidences() -> dict[str, object]:
     # Past Python: a connection made by the C library, that no audit hook sees.
     libc = ctypes.CDLL(None, use_errno=True)
     raw = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
-    port = int(Path("port").read_text()) if Path("port").exists() else 9
+    port = int(Path("models/port").read_text()) if Path("models/port").exists() else 9
     packed = b"\x02\x00" + port.to_bytes(2, "big") + bytes([127, 0, 0, 1]) + bytes(8)
     connected = libc.connect(raw, packed, len(packed)) == 0
     return {

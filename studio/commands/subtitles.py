@@ -1,0 +1,36 @@
+"""`studio subtitles`: when each sentence of a speech is said."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+from studio.errors import InvalidRequest
+from studio.provenance import open_provenance
+from studio.settings import Settings
+from studio.subtitles import subtitles as written
+
+
+@click.command()
+@click.argument("artifact", metavar="ARTIFACT")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["srt", "vtt"]),
+    default="srt",
+    show_default=True,
+    help="SubRip or WebVTT.",
+)
+def subtitles(artifact: str, format_: Literal["srt", "vtt"]) -> None:
+    """Print the subtitles of the speech with the id ARTIFACT."""
+    provenance = open_provenance(Settings.load())
+    try:
+        cues = provenance.store.get(artifact).note.about.get("cues")
+    finally:
+        provenance.close()
+    if not cues:
+        raise InvalidRequest(
+            f"{artifact} says nothing.", hint="Only what `text-to-speech` makes has subtitles."
+        )
+    click.echo(written(cues, format_), nl=False)
