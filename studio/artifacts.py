@@ -243,9 +243,7 @@ class ArtifactStore:
         down = self._descendants(artifact, _GENERATIONS)
         return Lineage(artifact, up.parents, down.children, up.more or down.more)
 
-    def publish(
-        self, artifact: Artifact, media: bytes, companion: bytes | None = None
-    ) -> Artifact:
+    def publish(self, artifact: Artifact, media: bytes, companion: bytes | None = None) -> Artifact:
         """Make an output visible as a whole, or not at all; one that already is, wins.
 
         Only `studio.provenance.seal` calls this: `media` is marked and signed. A `companion` is

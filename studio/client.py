@@ -48,10 +48,15 @@ class Result:
     seed: int
     #: The name of the card that made it.
     card: str
+    #: The signed manifest beside it, if such files cannot hold one.
+    companion: Path | None = None
 
     def save(self, folder: Path) -> Path:
         """Copy the file into `folder`, which exists, and return the copy's path."""
-        return Path(shutil.copy(self.path, folder))
+        copy = Path(shutil.copy(self.path, folder))
+        if self.companion is not None:
+            shutil.copy(self.companion, copy.with_name(f"{copy.name}.c2pa"))
+        return copy
 
 
 class Studio:
@@ -173,6 +178,10 @@ class Studio:
     def fetch(self, artifact: str) -> Path:
         """See `Client.fetch`."""
         return self._portal.call(self._client.fetch, artifact)
+
+    def companion(self, artifact: str) -> Path | None:
+        """See `Client.companion`."""
+        return self._portal.call(self._client.companion, artifact)
 
     def preview(self, artifact: str) -> Path:
         """See `Client.preview`."""
@@ -316,7 +325,8 @@ class Studio:
 
     def _result(self, artifact: str) -> Result:
         found = self.artifact(artifact)
-        return Result(found, self.fetch(artifact), found.note.seed, found.note.card)
+        beside = self.companion(artifact)
+        return Result(found, self.fetch(artifact), found.note.seed, found.note.card, beside)
 
 
 async def _iterate(client: Client, job: str) -> AsyncIterator[Event]:

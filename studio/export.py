@@ -19,7 +19,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from studio.artifacts import Artifact
+from studio.artifacts import EXTENSIONS, Artifact
 from studio.errors import InvalidRequest, Unavailable
 from studio.recipes.run import Line, Run
 
@@ -93,8 +93,7 @@ class Export:
                 hint=f"It has: {', '.join(sorted(values))}.",
             )
         plain = {name: _plain(value) for name, value in values.items()}
-        extension = artifact.media_type.partition("/")[2]
-        relative = Path(f"{self._name.format_map(plain)}.{_EXTENSIONS.get(extension, extension)}")
+        relative = Path(f"{self._name.format_map(plain)}.{EXTENSIONS[artifact.media_type]}")
         root = self._folder.resolve()
         target = (root / relative).resolve()
         if relative.is_absolute() or not target.is_relative_to(root) or target == root:
@@ -110,9 +109,14 @@ class Export:
             if self._taken.setdefault(name, artifact.id) == artifact.id
         )
 
-    def fill(self, source: Path, target: Path, artifact: Artifact) -> None:
-        """Copy one published file to its place, whole or not at all."""
+    def fill(
+        self, source: Path, target: Path, artifact: Artifact, companion: Path | None = None
+    ) -> None:
+        """Copy one published file to its place, whole or not at all, its manifest beside it."""
         try:
+            if companion is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(companion, target.with_name(f"{target.name}.c2pa"))
             if target.is_file() and target.stat().st_size == artifact.size:
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -177,8 +181,6 @@ COLUMNS = (
     "row", "line", "step", "state", "file", "artifact", "sha256", "media_type", "task", "card",
     "seed", "job", "verdict", "error", "values",
 )  # fmt: skip
-
-_EXTENSIONS = {"jpeg": "jpg", "plain": "txt", "markdown": "md", "mpeg": "mp3", "mp4": "mp4"}
 
 _HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>

@@ -91,6 +91,9 @@ class Gallery(Protocol):
     async def fetch(self, artifact: str) -> Path:
         """The finished file, byte by byte as it was signed; not to be changed."""
 
+    async def companion(self, artifact: str) -> Path | None:
+        """The signed manifest beside a file of a kind that cannot hold one; None if it holds it."""
+
     async def preview(self, artifact: str) -> Path:
         """A small WebP copy of a picture, at most 256 px: to find it by, and not an output.
 

@@ -42,6 +42,10 @@ class LocalGallery(Gallery):
         store = self._host.provenance.store
         return await self._of(artifact, lambda found: store.path(found.id))
 
+    async def companion(self, artifact: str) -> Path | None:
+        store = self._host.provenance.store
+        return await self._of(artifact, lambda found: store.companion(found.id))
+
     async def preview(self, artifact: str) -> Path:
         sealer = self._host.provenance.sealer
         return await self._of(artifact, lambda found: sealer.preview(found.id))

@@ -14,6 +14,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from studio.artifacts import Artifact
+from studio.errors import NotFound
 from studio.gallery import Collection, Contents, Filter, Gallery, Lineage
 
 _COLLECTION = TypeAdapter(Collection)
@@ -39,6 +40,14 @@ class RemoteGallery(Gallery):
 
     async def fetch(self, artifact: str) -> Path:
         return await self._download(f"{_at(artifact)}/file")
+
+    async def companion(self, artifact: str) -> Path | None:
+        try:
+            return await self._download(f"{_at(artifact)}/manifest")
+        except NotFound:
+            # Either the file holds its manifest, or there is no such file.
+            await self.artifact(artifact)
+            return None
 
     async def preview(self, artifact: str) -> Path:
         return await self._download(f"{_at(artifact)}/preview")

@@ -21,7 +21,7 @@ from studio.api.failures import FAILURES, TooLarge
 from studio.api.here import Here
 from studio.api.jobs import Limit
 from studio.artifacts import Artifact, Note
-from studio.errors import InvalidRequest
+from studio.errors import InvalidRequest, NotFound
 from studio.gallery import Filter
 
 #: Tells a program of the host's own user where the file lies, so that it need not be copied.
@@ -74,6 +74,18 @@ async def read_file(request: Request, client: Here, artifact: str) -> FileRespon
     found = await client.artifact(artifact)
     path = await client.fetch(artifact)
     return _file(request, path, found.media_type, f"{found.id}{path.suffix}")
+
+
+@router.get("/artifacts/{artifact}/manifest", response_class=FileResponse)
+async def read_manifest(request: Request, client: Here, artifact: str) -> FileResponse:
+    """The signed manifest of a file that cannot hold one; keep it beside the file."""
+    found, path = await client.artifact(artifact), await client.companion(artifact)
+    if path is None:
+        raise NotFound(
+            "This file holds its manifest itself.", hint="Fetch the file; nothing is missing."
+        )
+    name = f"{(await client.fetch(artifact)).name}.c2pa"
+    return _file(request, path, "application/c2pa", name)
 
 
 @router.get("/artifacts/{artifact}/preview", response_class=FileResponse)

@@ -167,7 +167,8 @@ def _saved(studio: Studio, line: Line, export: Export, verify: bool) -> Iterator
             artifact = studio.artifact(identity)
             target = export.place(line, made.step, index, artifact)
             if not target.exists():
-                export.fill(studio.fetch(identity), target, artifact)
+                beside = studio.companion(identity)
+                export.fill(studio.fetch(identity), target, artifact, beside)
             record = export.record(line, made.step, target, artifact)
             if verify:
                 record["verdict"] = studio.verify(target).outcome

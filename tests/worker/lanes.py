@@ -75,9 +75,7 @@ class Watcher:
 
 
 @asynccontextmanager
-async def open_lane(
-    home: Path, device: str = "cpu", **settings: Any
-) -> AsyncIterator[Watcher]:
+async def open_lane(home: Path, device: str = "cpu", **settings: Any) -> AsyncIterator[Watcher]:
     """A lane that is closed again, and whose child then is gone."""
     home.mkdir(exist_ok=True)
     given = {"idle_seconds": 60, "hang_seconds": 30} | settings

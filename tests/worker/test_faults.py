@@ -217,7 +217,7 @@ async def test_the_child_has_no_secrets_no_network_and_a_group_of_its_own(
     monkeypatch.setenv("STUDIO_TOKEN", "canary-token-of-this-studio")
     monkeypatch.setenv("OPENAI_API_KEY", "canary-key")
     monkeypatch.setenv("HF_TOKEN", "canary-hub")
-    home.mkdir()
+    (home / "models").mkdir(parents=True)
     server = await asyncio.start_server(lambda _r, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         (home / "models" / "port").write_text(str(server.sockets[0].getsockname()[1]))
