@@ -79,7 +79,7 @@ async def read_file(request: Request, client: Here, artifact: str) -> FileRespon
 @router.get("/artifacts/{artifact}/manifest", response_class=FileResponse)
 async def read_manifest(request: Request, client: Here, artifact: str) -> FileResponse:
     """The signed manifest of a file that cannot hold one; keep it beside the file."""
-    found, path = await client.artifact(artifact), await client.companion(artifact)
+    path = await client.companion(artifact)
     if path is None:
         raise NotFound(
             "This file holds its manifest itself.", hint="Fetch the file; nothing is missing."

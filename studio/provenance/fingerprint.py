@@ -31,17 +31,24 @@ LENGTH = 32
 HEARD = 20
 #: Lowest and highest frequency that counts, in Hz; telephones and small rates keep these.
 _BANDS = (100, 3400)
+#: Standard deviation, in levels of 255, below which a small picture shows nothing: a hidden mark on
+#: a white page comes to less than 1.
+_EMPTY = 1.5
 #: Side of the picture that is transformed, and of the square of frequencies that are kept.
 _SIDE, _LOW = 64, 16
 
 
 def fingerprint(pixels: NDArray[np.uint8]) -> bytes:
-    """The fingerprint of uint8 pixels (height, width, 3 or 4); transparency counts as white."""
+    """The fingerprint of uint8 pixels (height, width, 3 or 4); transparency counts as white.
+
+    Empty for nearly empty pictures: those are all alike, and their bits would be those of noise.
+    """
     picture = Image.fromarray(pixels)
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     small = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    return _hash(np.asarray(small, np.float32))
+    levels = np.asarray(small, np.float32)
+    return _hash(levels) if levels.std() > _EMPTY else b""
 
 
 def sound_fingerprint(samples: NDArray[np.float32], rate: int) -> bytes:

@@ -51,6 +51,9 @@ class Entry:
     parents: tuple[str, ...]
     #: Seconds since the epoch.
     created: float
+    #: Of a picture, in pixels; 0 where it is not known.
+    width: int = 0
+    height: int = 0
 
     def canonical(self) -> bytes:
         """The entry as the one JSON text that is hashed."""

@@ -100,6 +100,10 @@ class Report:
         return Report(**values)
 
 
+#: Codes of a statement that fits its file, whoever signed it and however long ago.
+_INTACT = ("signingCredential.untrusted", "signingCredential.expired")
+
+
 def sign(
     data: bytes,
     media_type: str,
@@ -117,7 +121,10 @@ def sign(
         c2pa.C2paError: if the format takes no manifest or the key is unfit to sign.
         Unavailable: if the program that has the key does not sign.
     """
-    definition = _definition(statement, bool(ingredients))
+    worked_on = [
+        f"parent{place}" for place, one in enumerate(ingredients) if one.relation == "parentOf"
+    ]
+    definition = _definition(statement, worked_on)
     with c2pa.Builder(json.dumps(definition), context=_context("")) as builder:
         for place, ingredient in enumerate(ingredients):
             description = {"relationship": ingredient.relation, "label": f"parent{place}"}
@@ -166,21 +173,24 @@ def read(file: BinaryIO, media_type: str, anchors: str, companion: bytes | None 
         # The library has no class of its own for a manifest that it may not fetch.
         if str(error).startswith("Remote: "):
             return Report("absent", remote=str(error).rpartition(" ")[2])
-        return Report("invalid", problems=(str(error)[:200],))
+        problem = (str(error)[:200],)
+        # A damaged file that holds no manifest store is damaged, and nothing more.
+        held = companion is not None or _holds_a_store(file)
+        return Report("invalid" if held else "absent", problems=problem)
     manifests = store["manifests"]
     active = manifests[store["active_manifest"]]
     results = store.get("validation_results", {})
     problems = sorted(set(_failures(results)))
     problems += [code for code in _ingredient_failures(manifests) if code not in problems]
     # An unknown signer, of this file or of what it was made from, breaks nothing.
-    broken = [code for code in problems if not code.endswith("signingCredential.untrusted")]
-    state = (
-        "invalid"
-        if broken
-        else {"Trusted": "trusted", "Valid": "valid"}.get(
-            store.get("validation_state", ""), "invalid"
-        )
-    )
+    broken = [code for code in problems if not code.endswith(_INTACT)]
+    if broken:
+        state = "invalid"
+    elif any(code.endswith("signingCredential.expired") for code in problems):
+        state = "expired"
+    else:
+        states = {"Trusted": "trusted", "Valid": "valid"}
+        state = states.get(store.get("validation_state", ""), "invalid")
     assertions = {one["label"]: one["data"] for one in active.get("assertions", [])}
     signature = active.get("signature_info", {})
     names = [signature.get(name) for name in ("issuer", "common_name")]
@@ -204,12 +214,13 @@ def read(file: BinaryIO, media_type: str, anchors: str, companion: bytes | None 
     )
 
 
-def _definition(statement: Statement, made_from_parents: bool) -> dict[str, Any]:
+def _definition(statement: Statement, worked_on: Sequence[str]) -> dict[str, Any]:
+    """What is to be signed; `worked_on` labels what was opened and edited, and not only used."""
     agent = {"name": "Colophon", "version": statement.version}
     actions: list[dict[str, Any]]
-    if made_from_parents:
+    if worked_on:
         actions = [
-            {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent0"]}},
+            {"action": "c2pa.opened", "parameters": {"ingredientIds": list(worked_on)}},
             {
                 "action": "c2pa.edited",
                 "digitalSourceType": f"{_SOURCES}compositeWithTrainedAlgorithmicMedia",
@@ -254,6 +265,17 @@ def _definition(statement: Statement, made_from_parents: bool) -> dict[str, Any]
             {"label": _GENERATION, "data": generation},
         ],
     }
+
+
+def _holds_a_store(file: BinaryIO) -> bool:
+    """Whether the file has anything of a manifest store: its boxes (JUMBF) are never compressed."""
+    file.seek(0)
+    last = b""
+    while piece := file.read(1 << 20):
+        if b"jumb" in last + piece:
+            return True
+        last = piece[-3:]
+    return False
 
 
 def _context(anchors: str) -> c2pa.Context:

@@ -157,7 +157,7 @@ class Sealer:
                 note=note,
             )
             self._require_space(2 * len(media))
-            self.ledger.append(_entry(artifact, medium.fingerprint(content)))
+            self.ledger.append(_entry(artifact, medium.fingerprint(content), content))
             return self.store.publish(artifact, media, companion)
 
     def preview(self, identity: str) -> Path:
@@ -201,8 +201,9 @@ class Sealer:
             raise _disk_full()
 
 
-def _entry(artifact: Artifact, print_: bytes) -> Entry:
+def _entry(artifact: Artifact, print_: bytes, content: Draft) -> Entry:
     note = artifact.note
+    height, width = content.arrays["pixels"].shape[:2] if artifact.kind == "image" else (0, 0)
     mark = note.marks.get(artifact.kind, {"id": "", "alg": "", "key": "", "weak": False})
     return Entry(
         artifact=artifact.id,
@@ -222,6 +223,8 @@ def _entry(artifact: Artifact, print_: bytes) -> Entry:
         revision=note.revision,
         parents=note.parents,
         created=note.created,
+        width=width,
+        height=height,
     )
 
 

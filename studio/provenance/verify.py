@@ -59,7 +59,7 @@ class Verifier:
             manifest, found, print_ = decoded.manifest, None, b""
             medium = self.media[decoded.kind]
             if decoded.content is not None:
-                valid = manifest.state in ("trusted", "valid")
+                valid = manifest.state in ("trusted", "valid", "expired")
                 if medium.mark is not None:
                     found = medium.mark.detect(decoded.content, thorough=not valid)
                 print_ = medium.fingerprint(decoded.content)
@@ -111,7 +111,12 @@ class _Evidence:
         """
         if self.found is None or self.marked is None:
             return None
-        if self.decoded.kind != "image":
+        original = bytes.fromhex(self.marked.fingerprint)
+        if self.decoded.kind != "image" or not self.print_ or not original:
+            return None
+        # Who cuts off one side only leaves scale and turn as they were.
+        sides = self.decoded.width * self.marked.height, self.decoded.height * self.marked.width
+        if not 0.99 < sides[0] / max(sides[1], 1) < 1.01:
             return None
         pose = self.found.geometry
         upright = (
@@ -119,7 +124,7 @@ class _Evidence:
             and abs(pose["scale"] - 1) < 0.01
             and min(pose["turn"], 360 - pose["turn"]) < 1
         )
-        return distance(self.print_, bytes.fromhex(self.marked.fingerprint)) if upright else None
+        return distance(self.print_, original) if upright else None
 
     def judge(self) -> tuple[Outcome, str]:
         """The one word, and the sentence that says it to people."""
@@ -128,6 +133,10 @@ class _Evidence:
             return Outcome.CONTRADICTED, (
                 "The file carries a signed statement that no longer fits: the file, the statement "
                 "or something it was made from was changed after signing."
+            )
+        if self.manifest.state == "expired":
+            return Outcome.UNKNOWN_SIGNER, (
+                f"Its statement is intact, but its signer's certificate, {signer}, has run out."
             )
         if self.manifest.state == "trusted":
             return Outcome.SIGNED, (
@@ -177,8 +186,11 @@ class _Evidence:
         summary = {
             "trusted": f"Signed by {manifest.signer}, whose root you trust.",
             "valid": f"Intact, signed by {manifest.signer}, whose root you do not trust.",
+            "expired": f"Intact, signed by {manifest.signer}, whose certificate has run out.",
             "invalid": f"Does not hold: {', '.join(manifest.problems) or 'unreadable'}.",
-            "absent": "The file carries no manifest.",
+            "absent": "The file carries no manifest."
+            if not manifest.problems
+            else "The file is damaged, so no manifest could be looked for.",
         }[manifest.state]
         if manifest.remote:
             summary = "The file only says where a manifest may be; it was not fetched."

@@ -39,7 +39,7 @@ def test_each_outcome_has_its_exit_status(mine: Provenance, tmp_path: Path) -> N
         picture.save(tmp_path / "marked.png")
     Image.fromarray(texture(50)).save(tmp_path / "none.png")
     (tmp_path / "contradicted.png").write_bytes(signed.read_bytes() + b"x")
-    (tmp_path / "unusable.png").write_bytes(b"text")
+    (tmp_path / "unusable.png").write_bytes(b"\x89PNG, and then nothing")
     expected = {"marked": 0, "none": 3, "contradicted": 4, "unusable": 2}
     files = [signed]
     # Each file joins the ones before it: the gravest finding decides.

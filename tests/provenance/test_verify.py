@@ -187,6 +187,43 @@ def test_a_mark_copied_onto_another_picture_is_noticed(
     assert "not compared" in verdict.sentence
 
 
+@pytest.mark.parametrize(("height", "width"), [(512, 1024), (768, 512), (896, 1152)])
+def test_a_side_cut_off_is_no_forgery(
+    provenance: Provenance, tmp_path: Path, height: int, width: int
+) -> None:
+    artifact = seal(provenance, texture(61, height, width))
+    with Image.open(provenance.store.path(artifact.id)) as picture:
+        side = min(picture.size)
+        for place in (0, max(picture.size) - side):
+            left, top = (place, 0) if width > height else (0, place)
+            part = tmp_path / "part.png"
+            picture.crop((left, top, left + side, top + side)).save(part)
+            assert provenance.verifier.verify(part).outcome is Outcome.MARKED
+
+
+def test_a_nearly_empty_picture_is_like_nothing(provenance: Provenance, tmp_path: Path) -> None:
+    white = np.full((512, 512, 3), 250, np.uint8)
+    artifact = seal(provenance, white)
+    with Image.open(provenance.store.path(artifact.id)) as picture:
+        picture.save(tmp_path / "again.jpg", quality=60)
+    assert provenance.verifier.verify(tmp_path / "again.jpg").outcome in (
+        Outcome.MARKED,
+        Outcome.NONE,
+    )
+    black = saved(np.full((512, 512, 3), 9, np.uint8), tmp_path / "black.png")
+    assert provenance.verifier.verify(black).outcome is Outcome.NONE
+
+
+def test_a_damaged_file_without_a_manifest_was_not_altered_after_signing(
+    provenance: Provenance, tmp_path: Path
+) -> None:
+    path = saved(texture(62), tmp_path / "stranger.png")
+    path.write_bytes(path.read_bytes()[:-12])  # without its last chunk, which Pillow can do without
+    verdict = provenance.verifier.verify(path)
+    assert verdict.outcome is Outcome.NONE
+    assert "damaged" in verdict.layers[0].summary
+
+
 def test_another_installation_is_unknown_until_its_root_is_trusted(
     another: Callable[..., Provenance], tmp_path: Path
 ) -> None:
