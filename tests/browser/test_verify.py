@@ -56,5 +56,5 @@ def test_nothing_is_claimed_about_a_strangers_picture(page: Page, url: str, tmp_
 
 def test_a_file_that_is_no_picture_is_explained(page: Page, url: str, tmp_path: Path) -> None:
     text = tmp_path / "notes.png"
-    text.write_text("not a picture")
+    text.write_bytes(b"\x89PNG, and then nothing")
     expect(check(page, url, text).get_by_role("alert")).to_contain_text("could not be checked")

@@ -71,7 +71,7 @@ def test_a_stranger_has_no_evidence(shell: Shell) -> None:
         assert word not in verdict["sentence"].lower()
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", None])
+@pytest.mark.parametrize("content", [b"", b"\x89PNG, and then nothing", None])
 def test_an_unusable_file_is_said_to_be_so(
     shell: Shell, tmp_path: Path, content: bytes | None
 ) -> None:
