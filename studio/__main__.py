@@ -22,6 +22,7 @@ COMMANDS = {
     "make": "make",
     "batch": "batch",
     "recipe": "recipe",
+    "watch": "watch",
     "reproduce": "reproduce",
     "verify": "verify",
     "lineage": "lineage",

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from studio.errors import NotFound
-from studio.tasks.audio import TextToMusic, TextToSpeech
-from studio.tasks.image import ImageToImage, Inpainting, LatentWalk, TextToImage
+from studio.tasks.audio import AudioMastering, AudioMixing, TextToMusic, TextToSpeech
+from studio.tasks.image import (
+    ImageLettering,
+    ImageToImage,
+    Inpainting,
+    LatentWalk,
+    TextToImage,
+)
 from studio.tasks.request import Kind, Request
 
 
@@ -51,8 +57,11 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("image-to-image", "edit", ImageToImage, makes="image"),
         Task("inpainting", "inpaint", Inpainting, makes="image"),
         Task("latent-walk", "walk", LatentWalk, makes="image"),
+        Task("image-lettering", "letter", ImageLettering, makes="image"),
         Task("text-to-music", "compose", TextToMusic, makes="audio"),
         Task("text-to-speech", "speak", TextToSpeech, makes="audio"),
+        Task("audio-mastering", "master", AudioMastering, makes="audio"),
+        Task("audio-mixing", "mix", AudioMixing, makes="audio"),
     ]
 )
 

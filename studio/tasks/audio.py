@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from studio.tasks.request import Advanced, Multiline, Prompt, Request, Text, not_blank
+from studio.tasks.image import MediaId
+from studio.tasks.request import Advanced, Media, Multiline, Prompt, Request, Text, not_blank
 
 AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus"]
 
@@ -61,4 +62,50 @@ class TextToSpeech(_Sound):
     )
     count: Annotated[int, Field(ge=1, le=64)] = Field(
         1, title="Count", description="Into how many files; each can be heard once it is said."
+    )
+
+
+class AudioMastering(_Sound):
+    """Finish a sound: cut it, take silence away, set its loudness, fade it."""
+
+    audio: Annotated[MediaId, Media("audio")] = Field(
+        title="Sound", description="The sound: an output's or an upload's id."
+    )
+    loudness: Annotated[float, Field(ge=-40, le=-6)] | None = Field(
+        -16.0, title="Loudness", description="How loud in LUFS; -14 to -16 is usual online."
+    )
+    trim: bool = Field(
+        False, title="Trim", description="Whether to take away the silence at both ends."
+    )
+    begin: Annotated[float, Field(ge=0, le=36_000)] = Field(
+        0.0, title="Begin", description="Where to begin, in seconds."
+    )
+    end: Annotated[float, Field(ge=0.1, le=36_000)] | None = Field(
+        None, title="End", description="Where to end, in seconds; empty is the sound's own end."
+    )
+    fade_in: Annotated[float, Field(ge=0, le=60)] = Field(
+        0.0, title="Fade in", description="Seconds over which it begins."
+    )
+    fade_out: Annotated[float, Field(ge=0, le=60)] = Field(
+        0.0, title="Fade out", description="Seconds over which it ends."
+    )
+    rate: Annotated[Literal["16000", "22050", "32000", "44100", "48000"], Advanced()] | None = (
+        Field(None, title="Rate", description="Samples per second; empty keeps the sound's own.")
+    )
+
+
+class AudioMixing(_Sound):
+    """Lay a voice over music, which steps back while it speaks."""
+
+    voice: Annotated[MediaId, Media("audio")] = Field(
+        title="Voice", description="Who speaks: an output's or an upload's id."
+    )
+    music: Annotated[MediaId, Media("audio")] = Field(
+        title="Music", description="What plays: it is repeated or cut to the voice's length."
+    )
+    duck: Annotated[float, Field(ge=0, le=40)] = Field(
+        12.0, title="Duck", description="By how many decibels the music steps back."
+    )
+    music_level: Annotated[float, Field(ge=-40, le=12)] = Field(
+        -3.0, title="Music level", description="How loud the music is, in decibels of its own."
     )

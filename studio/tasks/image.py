@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from studio.tasks.request import Advanced, Media, Multiline, Prompt, Request, Text
+from studio.tasks.request import (
+    Advanced,
+    Media,
+    Multiline,
+    Prompt,
+    Request,
+    Text,
+    not_blank,
+)
 
 ImageFormat = Literal["png", "webp", "jpeg"]
 
@@ -85,4 +93,27 @@ class Inpainting(_Picture):
     )
     height: Annotated[Side, Advanced()] | None = Field(
         None, title="Height", description="Height in pixels."
+    )
+
+
+class ImageLettering(Request):
+    """Write a text on a picture."""
+
+    image: Annotated[MediaId, Media("image")] = Field(
+        title="Picture", description="The picture: an output's or an upload's id."
+    )
+    text: Annotated[Text, Field(min_length=1, max_length=300), AfterValidator(not_blank)] = Field(
+        title="Text", description="What to write; it is broken into lines that fit."
+    )
+    place: Literal["top", "middle", "bottom"] = Field(
+        "bottom", title="Place", description="Where on the picture."
+    )
+    size: Literal["small", "medium", "large"] = Field(
+        "medium", title="Size", description="How large the letters are, if the text fits."
+    )
+    ink: Literal["light", "dark"] = Field(
+        "light", title="Ink", description="Light letters on a dark band, or dark ones on a light."
+    )
+    format: Annotated[ImageFormat, Advanced()] = Field(
+        "png", title="Format", description="File format of the result."
     )
