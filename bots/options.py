@@ -64,6 +64,7 @@ def command_for(task: Task, run: Run, suggest: Suggest) -> app_commands.Command[
             guild=True, dm_channel=True, private_channel=True
         ),
         allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+        extras={"task": task.id},
     )
     for spec in specs:
         if is_suggested(spec):
@@ -88,7 +89,7 @@ def is_suggested(spec: FieldSpec) -> bool:
 
 
 def _kind(spec: FieldSpec) -> Any:
-    if spec.media is not None:
+    if spec.media is not None and spec.type != "list":
         return discord.Attachment
     low = -MAX_NUMBER if spec.minimum is None else max(spec.minimum, -MAX_NUMBER)
     high = MAX_NUMBER if spec.maximum is None else min(spec.maximum, MAX_NUMBER)

@@ -12,10 +12,13 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -124,11 +127,20 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "image/png": "png",
         "image/webp": "webp",
         "image/jpeg": "jpg",
+        "image/tiff": "tiff",
+        "image/avif": "avif",
+        "image/gif": "gif",
         "audio/wav": "wav",
         "audio/flac": "flac",
         "audio/mpeg": "mp3",
+        "audio/mp4": "m4a",
         "audio/ogg": "ogg",
         "audio/opus": "opus",
+        "video/mp4": "mp4",
+        "video/webm": "webm",
+        "model/gltf-binary": "glb",
+        "model/obj": "obj",
+        "model/ply": "ply",
         "text/plain": "txt",
         "text/markdown": "md",
         "application/json": "json",
@@ -147,6 +159,8 @@ _CHILDREN = 24
 _MAX_TAGS = 32
 #: Seconds after which a file that belongs to nothing was left by a crash.
 _SWEPT_AFTER = 3600.0
+#: What folders of files on their way are called, and seconds after which a crash left them.
+_STAGING, _STAGED_AT_MOST = ".sealing-", 24 * 3600.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -164,6 +178,9 @@ class ArtifactStore:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        for remnant in folder.glob(f"{_STAGING}*"):
+            if remnant.stat().st_mtime < time.time() - _STAGED_AT_MOST:
+                shutil.rmtree(remnant, ignore_errors=True)
         path = folder / "index.sqlite"
         try:
             self._index = Index(path)
@@ -243,11 +260,18 @@ class ArtifactStore:
         down = self._descendants(artifact, _GENERATIONS)
         return Lineage(artifact, up.parents, down.children, up.more or down.more)
 
-    def publish(self, artifact: Artifact, media: bytes, companion: bytes | None = None) -> Artifact:
+    @contextlib.contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A private folder, on the same disk, for a file that is on its way to `publish`."""
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder) as folder:
+            yield Path(folder)
+
+    def publish(self, artifact: Artifact, media: Path, companion: bytes | None = None) -> Artifact:
         """Make an output visible as a whole, or not at all; one that already is, wins.
 
-        Only `studio.provenance.seal` calls this: `media` is marked and signed. A `companion` is
-        the signed manifest of media that cannot hold one.
+        Only `studio.provenance.seal` calls this: the file `media`, which is moved from its
+        `staging`, is marked and signed. A `companion` is the signed manifest of media that cannot
+        hold one.
         """
         with self._lock:
             if (there := self._look(artifact.id)) is not None:
@@ -257,12 +281,16 @@ class ArtifactStore:
             record = artifact.record()
             del record["keeping"]
             note = json.dumps(record, indent=1).encode()
+            media.chmod(0o600)
+            with media.open("rb") as file:
+                os.fsync(file.fileno())
             with contextlib.ExitStack() as placing:
-                parts = [(self._beside(artifact.id, _NOTE), note), (target, media)]
+                parts = [(self._beside(artifact.id, _NOTE), note)]
                 if companion is not None:
-                    parts.insert(1, (self._beside(artifact.id, _COMPANION), companion))
+                    parts.append((self._beside(artifact.id, _COMPANION), companion))
                 for place in [placing.enter_context(replacing(*part)) for part in parts]:
                     place()
+                os.replace(media, target)
             sync_folder(target.parent)
             self._index.put(artifact.record())
         return artifact

@@ -1,7 +1,7 @@
 """The berths: one place for each batch that can run at a time, and what may lie where.
 
 A device's lane has one berth. A lane that takes several batches at a time, as one for models that
-run elsewhere would, has as many.
+run elsewhere does, has as many.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from studio import scheduler
-from studio.cards import Catalog
+from studio.cards import Catalog, Hosted
 from studio.errors import NotFound, StudioError, Unavailable
 from studio.line import Entry, Line, Turn
 from studio.pace import Paces
@@ -85,7 +85,12 @@ class Berths:
 
     def may_run(self, berth: Berth, entry: Entry) -> bool:
         """Whether the job may run in this berth; raises as `able` does."""
-        wanted = self._catalog[entry.job.card].studio.devices
+        card = self._catalog[entry.job.card]
+        if isinstance(card.studio.source, Hosted):
+            return berth.lane.state.device == f"hosted:{card.studio.source.provider}"
+        if berth.kind == "hosted":
+            return False
+        wanted = card.studio.devices
         if berth.kind not in _PROCESSORS:
             return True  # It will know what it is once it has run something.
         if wanted:

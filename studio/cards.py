@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,11 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.errors import InvalidRequest, NotFound, Unavailable
 from studio.fields import FieldSpec, Value, build, explain, fields_of
-from studio.settings import Settings
+from studio.settings import Provider, Settings
 from studio.tasks import TASKS, Task
 from studio.tasks.request import Request
 
 _PACKAGE = Path(__file__).parent
+#: The distribution that speaks each api.
+_KITS = {"openai": "openai", "anthropic": "anthropic", "google": "google-genai"}
 
 
 class _Block(BaseModel):
@@ -64,6 +66,41 @@ class Hub(_Block):
     gated: bool = False
 
 
+class Imported(_Block):
+    """Weights that somebody brought along with `studio models import`."""
+
+    #: Their own file or folder, which is never changed or deleted.
+    imported: str
+    #: SHA-256 of the file, or of a folder's weight files.
+    sha256: str
+    #: Whether the folder is used where it lies; otherwise the studio has a copy of its own.
+    in_place: bool = False
+    #: As a `Hub`'s.
+    variant: str | None = None
+
+
+class Hosted(_Block):
+    """A model that runs at a provider, who gets what people write; nothing is fetched."""
+
+    #: The provider's name in the settings: `[hosted.NAME]`.
+    provider: str
+    #: What the provider calls the model.
+    model: str
+
+
+class Prices(_Block):
+    """What a provider asks for, as the operator has it from the provider's own list."""
+
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    #: For a million tokens that are sent, and that come back.
+    input: Annotated[float, Field(ge=0)] = 0.0
+    output: Annotated[float, Field(ge=0)] = 0.0
+    #: For one picture, or one other output, whatever its size.
+    each: Annotated[float, Field(ge=0)] = 0.0
+    #: For a million characters that are read aloud.
+    characters: Annotated[float, Field(ge=0)] = 0.0
+
+
 class Memory(_Block):
     """What running the model takes, in megabytes (10⁶ bytes)."""
 
@@ -91,8 +128,10 @@ class StudioBlock(_Block):
     family: str
     #: The tasks it can do, best first.
     tasks: tuple[str, ...]
-    source: Embedded | Package | Hub
+    source: Embedded | Package | Hub | Imported | Hosted
     memory: Memory
+    #: What a hosted model costs, where the operator has said so.
+    prices: Prices | None = None
     #: Field values that suit this model better than the task's own defaults.
     defaults: Mapping[str, Value] = {}
     #: Ranges that this model can do.
@@ -255,21 +294,14 @@ def _on_grid(value: float, step: float) -> bool:
     return math.isclose(round(value / step) * step, value, rel_tol=1e-9, abs_tol=1e-12)
 
 
-@dataclass(frozen=True)
-class Lock:
-    """Which revision of a model's weights is installed; `lock.json` beside them."""
-
-    repo: str
-    revision: str
-    #: SHA-256 of every weight file, by name.
-    sha256: Mapping[str, str]
-
-
 class Catalog:
     """All cards, and which of their models are installed here."""
 
-    def __init__(self, cards: Iterable[Card], weights: Path) -> None:
+    def __init__(
+        self, cards: Iterable[Card], weights: Path, providers: Mapping[str, Provider] | None = None
+    ) -> None:
         self._cards = {card.name: card for card in cards}
+        self._providers = providers or {}
         #: Folder that holds one folder of weights per fetched model.
         self.weights = weights
         for task in TASKS.values():
@@ -289,7 +321,7 @@ class Catalog:
             for path in sorted(folder.glob("*.md"))
             if path.stem != "README"
         ]
-        return Catalog(cards, settings.home / "models")
+        return Catalog(cards, settings.home / "models", settings.providers)
 
     def __iter__(self) -> Iterator[Card]:
         return iter(self._cards.values())
@@ -303,13 +335,26 @@ class Catalog:
                 f"There is no model called {name!r}.", hint=f"The models are: {known}."
             ) from None
 
+    def add(self, card: Card) -> None:
+        """Take a card in; a reader that is going through the catalogue goes on with the old one."""
+        self._cards = {**self._cards, card.name: card}
+
+    def drop(self, name: str) -> None:
+        """Let a card go."""
+        self._cards = {one: card for one, card in self._cards.items() if one != name}
+
     def for_task(self, task: Task) -> list[Card]:
-        """The cards that can do `task`: installed ones first, then in the catalogue's order."""
+        """The cards that can do `task`: installed ones first, those that run elsewhere last."""
         able = [card for card in self if task.id in card.studio.tasks]
-        return sorted(able, key=lambda card: not self.installed(card))
+        return sorted(
+            able,
+            key=lambda card: (isinstance(card.studio.source, Hosted), not self.installed(card)),
+        )
 
     def choose(self, task: Task, request: Request) -> Card:
         """The card that will run `request`: the one it names, or the best installed one.
+
+        What runs elsewhere costs money and sees what people write: it has to be named.
 
         Raises:
             NotFound: if it names no card, or one that cannot do this task.
@@ -324,27 +369,38 @@ class Catalog:
                 )
         else:
             able = self.for_task(task)
-            if not able or not self.installed(able[0]):
+            if (
+                not able
+                or isinstance(able[0].studio.source, Hosted)
+                or not self.installed(able[0])
+            ):
                 names = ", ".join(other.name for other in able) or "none"
                 raise Unavailable(
                     f"No model for {task.id} is installed.",
-                    hint=f"Get one of these with `studio models get NAME`: {names}.",
+                    hint=f"Get one of these with `studio models get NAME`, or name one that runs "
+                    f"elsewhere: {names}.",
                 )
             card = able[0]
         self.folder(card)
         return card
 
     def installed(self, card: Card) -> bool:
-        """Whether the model's weights are here."""
+        """Whether the model's weights are here; of a hosted one, whether its provider is set up."""
+        if isinstance(card.studio.source, Hosted):
+            return self._provider_missing(card.studio.source) is None
         return self._place(card).is_dir()
 
     def folder(self, card: Card) -> Path:
-        """Where the model's weights are.
+        """Where the model's weights are; of a hosted one, where nothing is.
 
         Raises:
-            Unavailable: if they are not here yet.
+            Unavailable: if they are not here yet, or nobody set up its provider.
         """
         place = self._place(card)
+        if isinstance(card.studio.source, Hosted):
+            if (missing := self._provider_missing(card.studio.source)) is not None:
+                raise Unavailable(f"{card.studio.title} is not set up.", hint=missing)
+            return place
         if not place.is_dir():
             source = card.studio.source
             raise Unavailable(
@@ -356,15 +412,33 @@ class Catalog:
         return place
 
     def revision(self, card: Card) -> str:
-        """Which weights are installed: the commit or version, `embedded`, or `by-hand`."""
+        """Which weights are installed: the commit or version, `embedded`, `by-hand`; or whose."""
+        if isinstance(card.studio.source, Hosted):
+            return f"{card.studio.source.provider}/{card.studio.source.model}"
         if isinstance(card.studio.source, Embedded):
             return "embedded"
         if isinstance(card.studio.source, Package):
             return version(card.studio.source.package)
+        if isinstance(card.studio.source, Imported):
+            return f"sha256:{card.studio.source.sha256}"
         lock = self.folder(card) / "lock.json"
         if not lock.exists():
             return "by-hand"
         return str(json.loads(lock.read_text(encoding="utf-8"))["revision"])
+
+    def _provider_missing(self, source: Hosted) -> str | None:
+        """What to do before the model can be called; None if nothing is."""
+        provider = self._providers.get(source.provider)
+        if provider is None:
+            return (
+                f"Whoever runs this studio can add [hosted.{source.provider}] with a key_file or "
+                "base_url to its settings."
+            )
+        try:
+            version(_KITS[provider.api])
+        except PackageNotFoundError:
+            return "Install the providers' kits with `pip install 'colophon[hosted]'`."
+        return None
 
     def _place(self, card: Card) -> Path:
         source = card.studio.source
@@ -373,6 +447,8 @@ class Catalog:
         if isinstance(source, Package):
             found = find_spec(source.package)
             return Path(found.origin).parent if found and found.origin else Path(source.package)
+        if isinstance(source, Imported) and source.in_place:
+            return Path(source.imported)
         # `studio models get` renames this folder into place last, so it exists only when whole.
         return self.weights / card.name
 

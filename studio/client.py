@@ -38,6 +38,10 @@ from studio.worker.supervisor import LaneState
 __all__ = ["LOCAL", "Client", "Model", "Place", "Result", "Studio"]
 
 
+#: What scripts may give for a field: files for media fields, too.
+Given = Value | Path | Sequence[str | Path]
+
+
 @dataclass(frozen=True)
 class Result:
     """One finished, signed output."""
@@ -104,7 +108,7 @@ class Studio:
         /,
         *,
         on_event: Callable[[Event], None] = lambda event: None,
-        **fields: Value | Path,
+        **fields: Given,
     ) -> list[Result]:
         """Order something and wait for it; Ctrl-C stops the job. Paths are uploaded by themselves.
 
@@ -125,12 +129,9 @@ class Studio:
             raise
         raise AssertionError("a job's events end with Done or Failed")
 
-    def submit(self, task: str, values: Mapping[str, Value | Path], **options: Any) -> Job:
-        """See `Client.submit`; a path is uploaded first, and its upload's id sent."""
-        sent: dict[str, Value] = {
-            name: self.upload(value).id if isinstance(value, Path) else value
-            for name, value in values.items()
-        }
+    def submit(self, task: str, values: Mapping[str, Given], **options: Any) -> Job:
+        """See `Client.submit`; paths are uploaded first, and their uploads' ids sent."""
+        sent = {name: self._brought(value) for name, value in values.items()}
         return self._portal.call(lambda: self._client.submit(task, sent, **options))
 
     def upload(self, path: Path, *, name: str | None = None) -> Upload:
@@ -255,6 +256,18 @@ class Studio:
         """See `Client.remove_model`."""
         self._portal.call(self._client.remove_model, name)
 
+    def survey(self, path: Path, *, base: str | None = None) -> Survey:
+        """See `Client.survey`."""
+        return self._portal.call(partial(self._client.survey, path, base=base))
+
+    def import_model(self, path: Path, **options: Any) -> str:
+        """See `Client.import_model`."""
+        return self._portal.call(partial(self._client.import_model, path, **options))
+
+    def imports(self) -> dict[str, Download]:
+        """See `Client.imports`."""
+        return self._portal.call(self._client.imports)
+
     def presets(self) -> list[Preset]:
         """See `Client.presets`."""
         return self._portal.call(self._client.presets)
@@ -322,6 +335,14 @@ class Studio:
     def fit(self, model: str | None = None) -> list[Fit]:
         """See `Client.fit`."""
         return self._portal.call(self._client.fit, model)
+
+    def _brought(self, value: Given) -> Value:
+        """The value with an upload's id in the place of every path."""
+        if isinstance(value, Path):
+            return self.upload(value).id
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [str(self._brought(one)) for one in value]
+        return value
 
     def _result(self, artifact: str) -> Result:
         found = self.artifact(artifact)

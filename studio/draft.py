@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import mmap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,10 @@ class Draft:
         """SHA-256 over the content, in hex: equal for equal drafts, whatever marks they get."""
         total = hashlib.sha256(self.kind.encode())
         for name in sorted(self.arrays):
-            array = np.ascontiguousarray(self.arrays[name])
+            array = self.arrays[name]
             total.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
-            total.update(array.data)
+            for piece in pieces(array):
+                total.update(np.ascontiguousarray(piece).data)
         for name in _CONTENT:
             if name in self.facts:
                 total.update(f"{name}={self.facts[name]};".encode())
@@ -110,3 +112,26 @@ class Draft:
             for name in head["arrays"]
         }
         return Draft(head["kind"], head["index"], head["seed"], arrays, head["facts"])
+
+
+#: Bytes of an array that are in memory at a time, where it is read piece by piece.
+_PIECE = 1 << 24
+
+
+def pieces(array: Array, length: int = 0) -> Iterator[Array]:
+    """`array` cut along its first axis, `length` entries at a time; 0 chooses for itself.
+
+    What a whole, mapped array shows is mapped anew for each piece and given back after it, so that
+    a film of any length takes the memory of one piece.
+    """
+    entry = array[:1].nbytes
+    length = length or max(1, _PIECE // max(entry, 1))
+    # A part of a mapped array forgets where in its file it begins.
+    whole = isinstance(array.base, mmap.mmap) and array.flags.c_contiguous
+    for begin in range(0, len(array), length):
+        if isinstance(array, np.memmap) and whole:
+            shape = (min(length, len(array) - begin), *array.shape[1:])
+            offset = array.offset + begin * entry
+            yield np.memmap(str(array.filename), array.dtype, "r", offset, shape)
+        else:
+            yield array[begin : begin + length]

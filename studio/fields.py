@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from studio.errors import InvalidRequest
-from studio.tasks.request import Advanced, Media, ModelName, Multiline, Request
+from studio.tasks.request import Advanced, Media, MediaKind, ModelName, Multiline, Request
 
 FieldType = Literal["text", "integer", "number", "boolean", "choice", "model", "list"]
 Value = str | int | float | bool | list[str] | None
@@ -44,12 +44,12 @@ class FieldSpec:
     minimum: int | float | None = None
     maximum: int | float | None = None
     step: int | float | None = None
-    #: The longest text, in characters.
+    #: The longest text in characters, or list in entries.
     max_length: int | None = None
     #: The values a `choice` can take.
     choices: tuple[str, ...] = ()
-    #: What a media field takes: an artifact's id or a file of this kind.
-    media: Literal["image", "mask", "audio", "video"] | None = None
+    #: What a media field takes, alone or as a list: an artifact's id or a file of this kind.
+    media: MediaKind | None = None
     #: Whether a text deserves several lines.
     multiline: bool = False
     #: Whether forms fold it away.
@@ -181,7 +181,7 @@ def _flat(metadata: list[Any]) -> Iterator[Any]:
 def _type(name: str, annotation: Any) -> FieldType:
     if get_origin(annotation) is Literal:
         return "choice"
-    if get_origin(annotation) in (list, tuple) and get_args(annotation)[0] is str:
+    if get_origin(annotation) in (list, tuple) and _bare(get_args(annotation)[0], [])[0] is str:
         return "list"
     simple: dict[Any, FieldType] = {
         str: "text",

@@ -101,6 +101,13 @@ class Gallery(Protocol):
             NotFound: also if nothing that small can be shown of it.
         """
 
+    async def share(self, artifact: str, *, seconds: float) -> str:
+        """A path below the studio's address from which anybody can fetch the file for a while.
+
+        Raises:
+            InvalidRequest: for more than a month.
+        """
+
     async def contents(self) -> Contents:
         """How much there is of what, and which collections there are."""
 

@@ -31,7 +31,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from tqdm import tqdm
 
-from studio.cards import Card, Hub, Lock
+from studio.cards import Card, Hub
 from studio.errors import Cancelled, InvalidRequest, NotFound, Refused, Unavailable
 
 #: What is fetched, whatever a card's patterns say.
@@ -40,6 +40,16 @@ _GIGABYTE = 1e9
 
 # The library would tell the hub which programs run here.
 constants.HF_HUB_DISABLE_TELEMETRY = True
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Which revision of a model's weights is installed; `lock.json` beside them."""
+
+    repo: str
+    revision: str
+    #: SHA-256 of every weight file, by name.
+    sha256: Mapping[str, str]
 
 
 @dataclass(frozen=True)

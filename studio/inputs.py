@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,13 @@ from studio.worker.decode_client import decoding
 Pixels = NDArray[np.uint8]
 
 _A_DAY = 24 * 3600.0
-_TAKES = {"image": "a picture", "mask": "a picture", "audio": "a sound", "video": "a film"}
+_TAKES = {
+    "image": "a picture",
+    "mask": "a picture",
+    "audio": "a sound",
+    "video": "a film",
+    "scene": "a picture or a film",
+}
 #: A side of what a model draws, where its card does not say.
 _USUAL_SIDE = 512
 
@@ -110,9 +117,8 @@ class Inputs:
             InvalidRequest: if what it names is of another kind than the field takes.
         """
         named = {
-            spec.name: self._find(owner, spec, str(getattr(request, spec.name)))
-            for spec in _media(task)
-            if getattr(request, spec.name) is not None
+            place: self._find(owner, spec, identity)
+            for place, spec, identity in _named(task, request.model_dump())
         }
         sides = {spec.name: spec for spec in card.fields(task) if spec.name in ("width", "height")}
         if "image" not in named or sides.keys() != {"width", "height"}:
@@ -146,10 +152,9 @@ class Inputs:
     def sweep(self, now: float, unfinished: Iterable[Job]) -> int:
         """Remove uploads that were not used for `upload_days` and no unfinished job names."""
         needed = {
-            str(job.request[spec.name])
+            identity
             for job in unfinished
-            for spec in _media(TASKS[job.task])
-            if job.request[spec.name] is not None
+            for _, _, identity in _named(TASKS[job.task], job.request)
         }
         return self._uploads.sweep(now - self._settings.upload_days * _A_DAY, needed)
 
@@ -157,24 +162,21 @@ class Inputs:
         drafts: dict[str, Path] = {}
         ingredients: list[Ingredient] = []
         size = (0, 0)
-        for spec in _media(TASKS[job.task]):
-            identity = job.request[spec.name]
-            if identity is None:
-                continue
-            source = self._find(job.owner, spec, str(identity))
+        for name, spec, identity in _named(TASKS[job.task], job.request):
+            source = self._find(job.owner, spec, identity)
             place.mkdir(mode=0o700, exist_ok=True)
             # A second name for the same file: the seal can quote it whatever becomes of the first.
-            original = place / f"{spec.name}.original"
+            original = place / f"{name}.original"
             original.hardlink_to(source.path)
             with decoding(original, self._settings) as decoded:
                 if decoded.pixels is None:
-                    raise InvalidRequest(f"{spec.name}: {decoded.damage}")
+                    raise InvalidRequest(f"{name}: {decoded.damage}")
                 if spec.media == "mask":
                     arrays = {"mask": _mask(decoded.pixels, size)}
                 else:
                     arrays = {"pixels": decoded.pixels}
                     size = decoded.pixels.shape[:2]
-                drafts[spec.name] = Draft("image", 0, 0, arrays).spool(place / spec.name)
+                drafts[name] = Draft("image", 0, 0, arrays).spool(place / name)
             upload = source.upload
             ingredients.append(
                 Ingredient(
@@ -196,8 +198,10 @@ class Inputs:
                 f"{spec.name}: you have neither an output nor an upload {identity[:40]!r}.",
                 hint="Upload the file again, or choose something from your gallery.",
             ) from None
-        wanted = "image" if spec.media == "mask" else spec.media
-        if source.upload.kind != wanted:
+        wanted = {"mask": ("image",), "scene": ("image", "video")}.get(
+            str(spec.media), (str(spec.media),)
+        )
+        if source.upload.kind not in wanted:
             raise InvalidRequest(
                 f"{spec.name} takes {_TAKES[spec.media or '']}, and was given "
                 f"{source.upload.media_type}.",
@@ -243,8 +247,17 @@ class Inputs:
         return ledger.details.get("artifact")
 
 
-def _media(task: Task) -> Iterator[FieldSpec]:
-    return (spec for spec in fields_of(task.request) if spec.media is not None)
+def _named(task: Task, values: Mapping[str, Any]) -> Iterator[tuple[str, FieldSpec, str]]:
+    """All that a request names: under which name a family gets it, the field, and the id."""
+    for spec in fields_of(task.request):
+        match values[spec.name] if spec.media is not None else None:
+            case str(identity):
+                yield spec.name, spec, identity
+            case list() | tuple() as identities:
+                # An empty entry stands for nothing, so that the others keep their places.
+                for number, identity in enumerate(identities):
+                    if identity:
+                        yield f"{spec.name}.{number}", spec, identity
 
 
 def _relation(spec: FieldSpec, *, first: bool) -> Relation:

@@ -88,6 +88,8 @@ class Job:
     remarks: tuple[Remark, ...] = ()
     #: Where it stands in line, if its owner has moved it.
     moved: Standing | None = None
+    #: SHA-256 of the task and the values as they were sent under a key; empty without a key.
+    asked: str = ""
 
     @property
     def standing(self) -> Standing:

@@ -4,45 +4,36 @@ A workflow here is a durable promise and nothing more. Its input is the job, its
 outcome; between the two it waits for `run`, which the host provides. A host that dies leaves the
 workflow pending, and the next one to open the store is handed the job again.
 
-DBOS keeps one instance and one registry per process. That fact stays in this module: a store
-takes the process's only place when it opens and gives it back when it closes.
+DBOS ends a workflow with an error of its own where it had no room for the outcome, and takes in no
+outcome after that. So an error ends no job here: the outcome is noted beside it, and a job without
+that note is unfinished.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
-import threading
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AsyncExitStack
 from contextvars import Context
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Self, cast
 
-import anyio
 from dbos import (
     DBOS,
-    DBOSConfig,
     DBOSContextSetAuth,
-    DBOSPortableJSONSerializer,
     SetWorkflowAttributes,
     SetWorkflowID,
     WorkflowHandleAsync,
     WorkflowStatus,
 )
-from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
+from studio.durable import WORKFLOW, durable
 from studio.errors import Broken, Cancelled, NotFound, Unavailable
 from studio.job import Job, Outcome, Standing
 
-#: Part of DBOS's address of a job. It never follows the code: an upgrade must not strand jobs.
-_VERSION = "1"
-_WORKFLOW = "job"
 #: DBOS stamps rows with whole seconds on SQLite, some time after the job was made.
 _STAMP_MARGIN = 2.0
 
@@ -52,10 +43,6 @@ _FORGOTTEN_AT_ONCE = 500
 #: Seconds before what failed is tried again: carrying a job out, or storing its outcome.
 AGAIN_SECONDS = 5.0
 
-#: Threads for the database. Each call is short.
-_THREADS = 8
-
-_THE_ONLY_PLACE = threading.Lock()
 _LOG = logging.getLogger(__name__)
 
 
@@ -93,25 +80,17 @@ class JobStore:
         Raises:
             Unavailable: if the database cannot be opened, or this process has a store open.
         """
-        if not _THE_ONLY_PLACE.acquire(blocking=False):
-            raise Unavailable(
-                "This process already runs a studio.", hint="Close it first, or attach to it."
-            )
         self._loop = asyncio.get_running_loop()
-        try:
-            await anyio.to_thread.run_sync(self._launch)
-        except (DBAPIError, sqlite3.DatabaseError) as error:
-            await self._release()
-            place = make_url(self._url).render_as_string(hide_password=True)
-            why = error.orig if isinstance(error, DBAPIError) else error
-            raise Unavailable(
-                f"The job store {place} cannot be opened: {why}.",
-                hint="Put back a copy of it, or move it away to start with an empty one; finished "
-                "work is kept as files and stays.",
-            ) from error
-        except BaseException:
-            await self._release()
-            raise
+
+        async def keep(record: dict[str, Any]) -> dict[str, Any]:
+            return await self._keep(Job.from_record(record))
+
+        async with AsyncExitStack() as stack:
+            self._workflow = await stack.enter_async_context(durable(self._url, keep))
+            for row in await DBOS.list_workflows_async(name=WORKFLOW, status="ERROR"):
+                if _outcome(row) is None:
+                    self._carry_on(_job(row))
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -123,7 +102,7 @@ class JobStore:
         for writing in self._unwritten.values():
             writing.cancel()
         await self._empty.wait()
-        await self._release()
+        await self._open.aclose()
 
     async def put(self, job: Job, *, drawn: bool = False) -> Job:
         """Accept `job`: when this returns, it is stored. A job with the same id is not replaced.
@@ -153,7 +132,7 @@ class JobStore:
             NotFound: if there is none.
         """
         status = await DBOS.get_workflow_status_async(job)
-        if status is None or status.name != _WORKFLOW:
+        if status is None or status.name != WORKFLOW:
             raise NotFound("There is no such job.", hint="Look through your jobs for its id.")
         return self._overlaid(_job(status))
 
@@ -165,7 +144,7 @@ class JobStore:
         size = limit + 64
         while True:
             rows = await DBOS.list_workflows_async(
-                name=_WORKFLOW, user=owner, end_time=end, limit=size, sort_desc=True
+                name=WORKFLOW, user=owner, end_time=end, limit=size, sort_desc=True
             )
             jobs = sorted(map(self._overlaid, map(_job, rows)), key=_age, reverse=True)
             if len(rows) == size:
@@ -182,9 +161,13 @@ class JobStore:
     async def unfinished(self) -> tuple[Job, ...]:
         """Everybody's jobs that have no outcome yet."""
         rows = await DBOS.list_workflows_async(
-            name=_WORKFLOW, status=["PENDING", "ENQUEUED", "DELAYED"]
+            name=WORKFLOW, status=["PENDING", "ENQUEUED", "DELAYED", "ERROR"]
         )
-        return tuple(_job(row) for row in rows if row.workflow_id not in self._unwritten)
+        return tuple(
+            _job(row)
+            for row in rows
+            if row.workflow_id not in self._unwritten and _outcome(row) is None
+        )
 
     async def forget(self, before: float) -> int:
         """Delete the jobs that ended before then, in seconds since the epoch; how many there were.
@@ -193,7 +176,7 @@ class JobStore:
         """
         forgotten = 0
         while rows := await DBOS.list_workflows_async(
-            name=_WORKFLOW,
+            name=WORKFLOW,
             completed_before=datetime.fromtimestamp(before, UTC).isoformat(),
             limit=_FORGOTTEN_AT_ONCE,
             load_input=False,
@@ -217,44 +200,6 @@ class JobStore:
 
     async def _note(self, job: str, attributes: dict[str, Any]) -> None:
         await DBOS.update_workflow_attributes_async(job, attributes, merge=True)
-
-    def _launch(self) -> None:
-        # A handler of any kind keeps DBOS from adding its own, which writes to the terminal.
-        logging.getLogger("dbos").addHandler(logging.NullHandler())
-        address = make_url(self._url)
-        if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with closing(sqlite3.connect(address.database)) as file:
-                # The file remembers. One wait for the disk at each commit in place of three.
-                file.execute("PRAGMA journal_mode = WAL")
-        DBOS(
-            config=DBOSConfig(
-                name="colophon",
-                system_database_url=self._url,
-                executor_id="host",
-                application_version=_VERSION,
-                serializer=DBOSPortableJSONSerializer(),
-                log_level="ERROR",
-                # A burst of orders would start a thread each, and they are never given back.
-                max_executor_threads=_THREADS,
-                # Nothing here waits for notifications: all this decides is how long closing takes.
-                notification_listener_polling_interval_sec=0.1,
-            )
-        )
-
-        async def keep(record: dict[str, Any]) -> dict[str, Any]:
-            return await self._keep(Job.from_record(record))
-
-        # No limit to recoveries: DBOS counts claims, which are no fault of the job. The
-        # dispatcher counts how often a worker really began it.
-        self._workflow = DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(keep)
-        DBOS.launch()
-
-    async def _release(self) -> None:
-        await anyio.to_thread.run_sync(lambda: DBOS.destroy(destroy_registry=True))
-        # DBOS had lent the event loop its own threads, which are gone now.
-        self._loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="studio"))
-        _THE_ONLY_PLACE.release()
 
     async def _start(self, job: Job) -> WorkflowHandleAsync[dict[str, Any]]:
         with (
@@ -312,16 +257,33 @@ class JobStore:
             del self._reached[job]
         self._settled(job, outcome)
 
+    def _carry_on(self, job: Job) -> None:
+        """Carry out a job whose workflow an earlier host has left with an error of DBOS's own."""
+
+        async def carry_on() -> None:
+            outcome = await self._carry_out(job)
+            await self._note(job.id, {"outcome": asdict(outcome)})
+
+        carrying = self._loop.create_task(carry_on(), context=Context())
+        carrying.add_done_callback(lambda task: self._kept(job.id, task))
+
     async def _write(self, job: str) -> None:
-        """Have DBOS store an outcome that it could not store, until it has."""
+        """Store an outcome that DBOS could not store, until it is."""
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
             try:
                 status = await DBOS.get_workflow_status_async(job)
-                if status is None or status.status in ("SUCCESS", "ERROR", "CANCELLED"):
-                    break
-                # It runs again, and finds its outcome reached.
-                await DBOS.resume_workflow_async(job)
+                match status and status.status:
+                    case "PENDING":
+                        # It runs again, and finds its outcome reached.
+                        await DBOS.resume_workflow_async(job)
+                    case "ENQUEUED":
+                        pass
+                    case "ERROR":
+                        await self._note(job, {"outcome": asdict(self._reached[job])})
+                        break
+                    case _:
+                        break
             except Exception as error:
                 _LOG.error("the outcome of job %s is not stored yet", job, exc_info=error)
         del self._unwritten[job], self._reached[job]
@@ -345,15 +307,11 @@ def _job(status: WorkflowStatus) -> Job:
     job = replace(job, attempts=notes.get("attempts", 0))
     if (moved := notes.get("moved")) is not None:
         job = replace(job, moved=Standing(**moved))
-    match status.status:
-        case "SUCCESS":
-            outcome = _outcome(status.output)
-        case "PENDING" | "ENQUEUED" | "DELAYED" if not notes.get("cancelled"):
+    outcome = _outcome(status)
+    if outcome is None:
+        if not notes.get("cancelled"):
             return job
-        case "PENDING" | "ENQUEUED" | "DELAYED" | "CANCELLED":
-            outcome = Outcome((), Cancelled().record())
-        case _:
-            outcome = Outcome((), _broken(job.id).record())
+        outcome = Outcome((), Cancelled().record())
     return replace(job, state=outcome.state, artifacts=outcome.artifacts, error=outcome.error)
 
 
@@ -361,5 +319,10 @@ def _broken(job: str) -> Broken:
     return Broken(incident=job[:8])
 
 
-def _outcome(record: Any) -> Outcome:
+def _outcome(status: WorkflowStatus) -> Outcome | None:
+    """The outcome that a row holds, as its output or beside an error; None of an unfinished job."""
+    if status.status == "SUCCESS":
+        record = cast(Mapping[str, Any], status.output)
+    elif (record := (status.attributes or {}).get("outcome")) is None:
+        return None
     return Outcome(tuple(record["artifacts"]), record["error"])

@@ -158,9 +158,11 @@ class Line:
         self._entries: dict[str, Entry] = {}
         #: Seconds of the device that each owner has had.
         self._served: dict[str, float] = {}
-        #: How many entries each owner has, and the owners of jobs that are being accepted.
+        #: How many entries each owner has.
         self._present: Counter[str] = Counter()
+        #: The owners of the jobs that are being accepted, and how many each has.
         self._expected: dict[str, str] = {}
+        self._coming: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
@@ -188,19 +190,26 @@ class Line:
 
     def expect(self, job: Job) -> None:
         """Count a job that is about to enter among its owner's."""
-        self._expected[job.id] = job.owner
+        if job.id not in self._expected:
+            self._expected[job.id] = job.owner
+            self._coming[job.owner] += 1
 
     def forgo(self, job: str) -> None:
         """Count an expected job no more; nothing happens if it has entered."""
-        self._expected.pop(job, None)
+        if (owner := self._expected.pop(job, None)) is not None:
+            self._coming[owner] -= 1
+            if not self._coming[owner]:
+                del self._coming[owner]
 
     def leave(self, job: str) -> None:
         """Forget a job; nothing happens if it was never here."""
         self.forgo(job)
         if (entry := self._entries.pop(job, None)) is None:
             return
-        self._present[entry.job.owner] -= 1
-        self._present += Counter()  # without those who have none left
+        owner = entry.job.owner
+        self._present[owner] -= 1
+        if not self._present[owner]:
+            del self._present[owner]
         if not self._entries:
             self._served.clear()
 
@@ -210,8 +219,7 @@ class Line:
 
     def count(self, owner: str) -> int:
         """How many of the owner's jobs are in here or expected."""
-        expected = sum(other == owner for other in self._expected.values())
-        return self._present[owner] + expected
+        return self._present[owner] + self._coming[owner]
 
     def waiting(self, able: Callable[[Entry], bool] = lambda _: True) -> list[Waiting]:
         """Those in line that are `able`, as the scheduler sees them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import time
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from studio import policy
+from studio import imports, policy
+from studio.cards import Imported
 from studio.checkup import Finding, examine
 from studio.errors import InvalidRequest, NotFound, Refused, Unavailable
 from studio.fields import FieldSpec, Value, build, fields_of
@@ -25,6 +27,7 @@ from studio.local_runs import LocalRuns
 from studio.presets import Preset
 from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Verdict
+from studio.shelf import Download
 from studio.tasks import Task, find_task
 from studio.tasks.request import MAX_SEED
 from studio.uploads import Upload
@@ -53,9 +56,12 @@ class LocalClient(LocalGallery, LocalRuns, Client):
         priority: int = 0,
     ) -> Job:
         found = find_task(task)
+        asked = "" if key is None else _asked(found, values)
+        # Before anything is looked at: models and cards may have changed since the key was used.
+        if key is not None and (known := await self._find(self._id_for(key))) is not None:
+            return _same(known, asked)
         card, request = await anyio.to_thread.run_sync(self._prepare, found, values)
-        drawn = request["seed"] is None
-        if drawn:
+        if request["seed"] is None:
             request["seed"] = secrets.randbelow(MAX_SEED + 2 - request["count"])
         job = Job(
             id=secrets.token_hex(16) if key is None else self._id_for(key),
@@ -67,17 +73,10 @@ class LocalClient(LocalGallery, LocalRuns, Client):
             priority=priority if self._owner == LOCAL else min(priority, 0),
             created=time.time(),
             remarks=await anyio.to_thread.run_sync(self._remarks, found, card, request),
+            asked=asked,
         )
-        stored = None if key is None else await self._find(job.id)
-        if stored is None:
-            stored = await self._put(job, drawn=key is None)
-        given = {**request, "seed": stored.request["seed"]} if drawn else request
-        if (stored.task, stored.request) != (job.task, given):
-            raise InvalidRequest(
-                "This key belongs to an earlier order that asked for something else.",
-                hint="Use a new key for each new order.",
-            )
-        return self._host.dispatcher.view(stored)
+        stored = await self._put(job, drawn=key is None)
+        return self._host.dispatcher.view(_same(stored, asked))
 
     async def job(self, job: str) -> Job:
         found = await self._find(job)
@@ -181,11 +180,43 @@ class LocalClient(LocalGallery, LocalRuns, Client):
 
     async def stop_model(self, name: str) -> None:
         self._operator()
-        self._host.shelf.stop(self._host.catalog[name].name)
+        if name not in await self.imports():
+            name = self._host.catalog[name].name
+        self._host.shelf.stop(name)
 
     async def remove_model(self, name: str) -> None:
         self._operator()
-        await anyio.to_thread.run_sync(self._host.shelf.remove, self._host.catalog[name])
+        card, host = self._host.catalog[name], self._host
+        if isinstance(card.studio.source, Imported):
+            await anyio.to_thread.run_sync(imports.forget, card, host.catalog, host.settings)
+        else:
+            await anyio.to_thread.run_sync(host.shelf.remove, card)
+
+    async def survey(self, path: Path, *, base: str | None = None) -> imports.Survey:
+        self._operator()
+        return await anyio.to_thread.run_sync(imports.look, path, self._host.catalog, base)
+
+    async def import_model(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        base: str | None = None,
+        copy: bool = False,
+        licence: str = "other",
+    ) -> str:
+        self._operator()
+        host = self._host
+        wish = imports.Wish(str(path), name, base, copy, licence)
+        name, _ = await anyio.to_thread.run_sync(imports.prepare, wish, host.catalog)
+        host.shelf.bring(name, wish, host.catalog, host.settings)
+        return name
+
+    async def imports(self) -> dict[str, Download]:
+        self._operator()
+        cards = {card.name for card in self._host.catalog}
+        downloads = self._host.shelf.downloads()
+        return {name: one for name, one in downloads.items() if name not in cards}
 
     async def presets(self) -> list[Preset]:
         return await anyio.to_thread.run_sync(self._host.presets.list, self._owner)
@@ -296,6 +327,23 @@ class LocalClient(LocalGallery, LocalRuns, Client):
         """The id of the job that this owner ordered under `key`: keyed, so nobody can guess it."""
         name = f"{len(self._owner)}:{self._owner}{key}".encode(errors="surrogatepass")
         return hmac.new(self._host.secret, name, hashlib.sha256).hexdigest()[:32]
+
+
+def _asked(task: Task, values: Mapping[str, Value]) -> str:
+    """What tells whether two orders under one key are the same one: SHA-256, in hex."""
+    # What is no JSON is refused where the request is built, if the key is new.
+    sent = json.dumps([task.id, dict(values)], sort_keys=True, default=repr)
+    return hashlib.sha256(sent.encode()).hexdigest()
+
+
+def _same(job: Job, asked: str) -> Job:
+    """The job, if it is what was asked for under its key."""
+    if job.asked != asked:
+        raise InvalidRequest(
+            "This key belongs to an earlier order that asked for something else.",
+            hint="Use a new key for each new order.",
+        )
+    return job
 
 
 def _anew(job: Job, again: str) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from studio.artifacts import Artifact
-from studio.errors import NotFound
+from studio.errors import InvalidRequest, NotFound
 from studio.gallery import Collection, Contents, Filter, Gallery, Lineage
+from studio.links import MAX_SECONDS, link
 
 if TYPE_CHECKING:
     from studio.host import Host
@@ -49,6 +51,14 @@ class LocalGallery(Gallery):
     async def preview(self, artifact: str) -> Path:
         sealer = self._host.provenance.sealer
         return await self._of(artifact, lambda found: sealer.preview(found.id))
+
+    async def share(self, artifact: str, *, seconds: float) -> str:
+        if not 0 < seconds <= MAX_SECONDS:
+            raise InvalidRequest(
+                "A link can last up to a month.", hint=f"Ask for {MAX_SECONDS:.0f} seconds at most."
+            )
+        secret, until = self._host.secret, math.ceil(time.time() + seconds)
+        return await self._of(artifact, lambda found: link(secret, found.id, until))
 
     async def contents(self) -> Contents:
         store = self._host.provenance.store

@@ -121,11 +121,15 @@ def mix(voice: Samples, music: Samples, rate: int, *, duck: float = 12.0) -> Sam
     The music is repeated or cut to the voice's length, half a second of music before and after it.
     Both are at `rate` Hz; the sum is scaled down where it would pass `CEILING`.
     """
+    around = round(0.5 * rate)
+    return lay(np.pad(stereo(voice), ((around, around), (0, 0))), music, rate, duck=duck)
+
+
+def lay(spoken: Samples, music: Samples, rate: int, *, duck: float) -> Samples:
+    """What is spoken, float32 (n, 2), with music under it from its beginning to its end."""
     from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-    around = round(0.5 * rate)
-    spoken = np.pad(_stereo(voice), ((around, around), (0, 0)))
-    played = _stereo(music)
+    played = stereo(music)
     played = np.tile(played, (math.ceil(len(spoken) / len(played)), 1))[: len(spoken)]
     # Held through the gaps between words, and smoothed, so that the music does not pump.
     level = maximum_filter1d(np.abs(spoken).max(axis=1), round(0.6 * rate))
@@ -141,5 +145,6 @@ def _quarter(length: int) -> Samples:
     return np.sin(np.linspace(0, np.pi / 2, length, dtype=np.float32))[:, None]
 
 
-def _stereo(samples: Samples) -> Samples:
+def stereo(samples: Samples) -> Samples:
+    """The sound as float32 (n, 2); of more channels, the first two."""
     return np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples[:, :2]

@@ -9,7 +9,7 @@ import yaml
 
 from studio.artifacts import Artifact
 from studio.errors import NotFound
-from studio.fields import FieldSpec, fields_of
+from studio.fields import FieldSpec, Value, fields_of
 from studio.protocol import Client
 from studio.recipes.document import MOST_STEPS, Recipe
 from studio.tasks import find_task
@@ -31,6 +31,12 @@ async def origin(client: Client, artifact: str) -> Recipe:
     steps: dict[str, dict[str, Any]] = {}
     names: dict[str, str] = {}
 
+    async def parent(identity: str, spec: FieldSpec) -> str:
+        try:
+            return "{" + await add(await client.artifact(identity)) + "}"
+        except NotFound:
+            return "{" + _input(inputs, spec) + "}"
+
     async def add(found: Artifact) -> str:
         if found.id in names:
             return names[found.id]
@@ -43,10 +49,8 @@ async def origin(client: Client, artifact: str) -> Recipe:
             if spec.media is None:
                 fields[spec.name] = value if not isinstance(value, str) else _plain(value)
                 continue
-            try:
-                fields[spec.name] = "{" + await add(await client.artifact(str(value))) + "}"
-            except NotFound:
-                fields[spec.name] = "{" + _input(inputs, spec) + "}"
+            parents = [await parent(str(one), spec) for one in _several(value)]
+            fields[spec.name] = parents if spec.type == "list" else parents[0]
         fields |= {"seed": found.note.seed, "model": found.note.card}
         positional = task.positional
         said = found.note.request.get(positional)
@@ -80,7 +84,7 @@ def written(recipe: Recipe) -> str:
 def _input(inputs: dict[str, dict[str, Any]], spec: FieldSpec) -> str:
     """A new input for an upload, which the recipe cannot name for others."""
     name = _unused(spec.name, inputs)
-    kind = "image" if spec.media == "mask" else spec.media
+    kind = "image" if spec.media in ("mask", "scene") else spec.media
     inputs[name] = {"title": spec.title, "description": spec.description, "type": kind}
     return name
 
@@ -96,3 +100,7 @@ def _unused(name: str, taken: Mapping[str, object]) -> str:
 def _plain(text: str) -> str:
     """A text in which no brace is taken for a reference."""
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def _several(value: Value) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]

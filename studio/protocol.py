@@ -12,6 +12,7 @@ from studio.checkup import Finding
 from studio.fields import FieldSpec, Value
 from studio.fitting import Fit
 from studio.gallery import Gallery
+from studio.imports import Survey
 from studio.job import Event, Job, JobState
 from studio.presets import Preset
 from studio.provenance.verdict import Verdict
@@ -142,6 +143,40 @@ class Client(Gallery, Runs, Protocol):
 
     async def remove_model(self, name: str) -> None:
         """Delete a model's weights from this machine. Refused as `get_model` is."""
+
+    async def survey(self, path: Path, *, base: str | None = None) -> Survey:
+        """What models lie at a path of the studio's machine, and which could be imported.
+
+        `base` is an installed model's name, or a folder, that has what they lack. Refused as
+        `get_model` is.
+
+        Raises:
+            NotFound: if there is nothing at the path, or no such base.
+            InvalidRequest: if there is no model there.
+        """
+
+    async def import_model(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        base: str | None = None,
+        copy: bool = False,
+        licence: str = "other",
+    ) -> str:
+        """Begin to import a checkpoint or a folder; the name its card will have.
+
+        `imports` says how far it is; when it is done, it is among the `cards`. `copy` copies a
+        folder, which is used where it lies otherwise. Refused as `get_model` is.
+
+        Raises:
+            NotFound: if there is nothing at the path, or no such base.
+            InvalidRequest: if it cannot be imported, or there is a model of that name.
+            Unavailable: if it needs something that is not here, or is being imported already.
+        """
+
+    async def imports(self) -> dict[str, Download]:
+        """How far imports are, or why they failed; `stop_model` ends them. Refused likewise."""
 
     async def presets(self) -> list[Preset]:
         """One's own named settings, by name."""

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,7 @@ from studio.checkup import Finding
 from studio.errors import Broken, NotFound, StudioError, Unavailable
 from studio.fields import FieldSpec, Value, fields_of
 from studio.fitting import Fit
+from studio.imports import Survey, Wish
 from studio.job import Event, Job
 from studio.presets import Preset
 from studio.protocol import LOCAL, Client, Model, Place
@@ -38,6 +40,8 @@ _SILENCE = 60.0
 _PLACES = TypeAdapter(list[Place])
 _DEVICES = TypeAdapter(list[LaneState])
 _FITS = TypeAdapter(list[Fit])
+_SURVEY = TypeAdapter(Survey)
+_DOWNLOADS = TypeAdapter(dict[str, Download])
 
 
 class RemoteClient(RemoteGallery, RemoteRuns, Client):
@@ -45,9 +49,8 @@ class RemoteClient(RemoteGallery, RemoteRuns, Client):
 
     def __init__(self, url: str, token: str | None = None, *, owner: str = LOCAL) -> None:
         """`token` is the host's private one, which may name an `owner`, or its operator's."""
-        headers = {"X-Studio-Owner": owner}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._owner = owner
         # No proxies: what the environment says of them is not meant for one's own studio.
         self._http = httpx.AsyncClient(
             base_url=f"{url}/api/v1/", headers=headers, timeout=_SILENCE, trust_env=False
@@ -61,6 +64,20 @@ class RemoteClient(RemoteGallery, RemoteRuns, Client):
         """Let go of the host, and of the files that were fetched from it."""
         await self._http.aclose()
         await anyio.to_thread.run_sync(shutil.rmtree, self._files)
+
+    @asynccontextmanager
+    async def acting_for(self, owner: str) -> AsyncIterator[RemoteClient]:
+        """The same host as `owner` sees it, over the same connections.
+
+        Files that are fetched meanwhile are gone afterwards.
+        """
+        other = copy(self)
+        other._owner = owner
+        other._files = Path(await anyio.to_thread.run_sync(tempfile.mkdtemp))
+        try:
+            yield other
+        finally:
+            await anyio.to_thread.run_sync(shutil.rmtree, other._files)
 
     async def submit(
         self,
@@ -151,6 +168,25 @@ class RemoteClient(RemoteGallery, RemoteRuns, Client):
     async def remove_model(self, name: str) -> None:
         await self._json("DELETE", f"models/{_part(name)}/weights")
 
+    async def survey(self, path: Path, *, base: str | None = None) -> Survey:
+        params = {"path": str(path)} | ({} if base is None else {"base": base})
+        return _SURVEY.validate_python(await self._json("GET", "survey", params=params))
+
+    async def import_model(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        base: str | None = None,
+        copy: bool = False,
+        licence: str = "other",
+    ) -> str:
+        wish = Wish(str(path), name, base, copy, licence)
+        return str((await self._json("POST", "imports", json=asdict(wish)))["name"])
+
+    async def imports(self) -> dict[str, Download]:
+        return _DOWNLOADS.validate_python(await self._json("GET", "imports"))
+
     async def presets(self) -> list[Preset]:
         return [Preset(**one) for one in await self._json("GET", "presets")]
 
@@ -202,6 +238,7 @@ class RemoteClient(RemoteGallery, RemoteRuns, Client):
     @asynccontextmanager
     async def _send(self, method: str, path: str, **options: Any) -> AsyncIterator[httpx.Response]:
         """The response, if it is a good one; else the error that it carries is raised."""
+        options["headers"] = {"X-Studio-Owner": self._owner, **options.get("headers", {})}
         try:
             async with self._http.stream(method, path, **options) as response:
                 if response.is_error:

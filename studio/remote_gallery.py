@@ -52,6 +52,10 @@ class RemoteGallery(Gallery):
     async def preview(self, artifact: str) -> Path:
         return await self._download(f"{_at(artifact)}/preview")
 
+    async def share(self, artifact: str, *, seconds: float) -> str:
+        path = f"{_at(artifact)}/link"
+        return str((await self._json("POST", path, params={"seconds": seconds}))["path"])
+
     async def contents(self) -> Contents:
         return _CONTENTS.validate_python(await self._json("GET", "gallery"))
 

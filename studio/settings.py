@@ -9,10 +9,19 @@ from __future__ import annotations
 import ipaddress
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -38,6 +47,29 @@ def _unless_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+class Provider(BaseModel):
+    """Where models run that do not run here: `[hosted.NAME]`. Nothing else is ever contacted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Whose interface it speaks; empty where the provider's own name says so.
+    api: Literal["openai", "anthropic", "google", ""] = ""
+    #: Where it is; empty is the maker's own address. Only this address gets the key and the words.
+    base_url: AnyHttpUrl | None = None
+    #: The file with the key, and nothing else in it; a server of one's own may need none.
+    key_file: Path | None = None
+    #: Calls at a time.
+    at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    #: How long an answer may be silent.
+    timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+    #: How often a call is tried again after an error that may pass.
+    retries: Annotated[int, Field(ge=0, le=10)] = 3
+
+
+#: Providers that need no more than a key.
+_KNOWN = ("openai", "anthropic", "google")
+
+
 class Settings(BaseSettings):
     """One installation's settings."""
 
@@ -57,6 +89,9 @@ class Settings(BaseSettings):
     )
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         (), description="Further names this server answers to, beside its address."
+    )
+    public_url: str = Field(
+        "", description="The address under which others reach this studio; links lead there."
     )
     database_url: str | None = Field(
         None, description="Where jobs are kept; empty is an SQLite file below home."
@@ -122,6 +157,20 @@ class Settings(BaseSettings):
         "or HSM: it gets the bytes on its input and answers with the ECDSA signature.",
     )
     label: str = Field("Colophon", description="Who the manifest names as the studio.")
+    # A key is in a file and never in the environment, which every child inherits.
+    openai_key_file: Path | None = Field(
+        None, description="The file with the OpenAI key; short for key_file below [hosted.openai]."
+    )
+    anthropic_key_file: Path | None = Field(
+        None, description="The same for [hosted.anthropic], which is Claude."
+    )
+    google_key_file: Path | None = Field(
+        None, description="The same for [hosted.google], which is Gemini."
+    )
+    hosted: Mapping[str, Provider] = Field(
+        {}, description="Providers of models that run elsewhere, by name; none is called unless "
+        "it is named here."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -161,6 +210,27 @@ class Settings(BaseSettings):
         return settings
 
     @property
+    def providers(self) -> Mapping[str, Provider]:
+        """Every configured provider of hosted models, its `api` filled in.
+
+        Raises:
+            InvalidRequest: if one is of no known api, or has neither a key nor an address.
+        """
+        found: dict[str, Provider] = dict(self.hosted)
+        for name in _KNOWN:
+            key_file = getattr(self, f"{name}_key_file")
+            if key_file is not None:
+                found[name] = found.get(name, Provider()).model_copy(update={"key_file": key_file})
+        for name, provider in found.items():
+            api = provider.api or name
+            if api not in _KNOWN:
+                raise _unclear(name, f"it says no api, which is one of {', '.join(_KNOWN)}")
+            if provider.base_url is None and (name not in _KNOWN or provider.key_file is None):
+                raise _unclear(name, "it has neither a base_url nor a key_file of a known maker")
+            found[name] = provider.model_copy(update={"api": api})
+        return found
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         if self.host == "localhost":
@@ -174,6 +244,13 @@ class Settings(BaseSettings):
     def jobs_url(self) -> str:
         """The SQLAlchemy URL of the job store."""
         return self.database_url or f"sqlite:///{self.home / 'jobs.sqlite'}"
+
+
+def _unclear(provider: str, why: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"The provider {provider} cannot be used: {why}.",
+        hint=f"Mend [hosted.{provider}] in the settings; model_cards/README.md shows one.",
+    )
 
 
 class _File(PydanticBaseSettingsSource):

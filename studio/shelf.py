@@ -1,21 +1,25 @@
-"""Models that are being fetched while the host goes on with its work."""
+"""Models that are being fetched or imported while the host goes on with its work."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from studio.cards import Card
+from studio import imports
+from studio.cards import Card, Catalog
 from studio.errors import Broken, Cancelled, ErrorRecord, StudioError, Unavailable
+from studio.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Download:
-    """How far a model is on its way here, in bytes; `total` is 0 until the hub has said it."""
+    """How far a model is on its way here, in bytes; `total` is 0 until it is known."""
 
     done: int = 0
     total: int = 0
@@ -29,7 +33,7 @@ class Download:
 
 
 class Shelf:
-    """The downloads of one host: at most one per model, each in a thread of its own."""
+    """One host's downloads and imports: at most one per model, each in a thread of its own."""
 
     def __init__(self, models: Path) -> None:
         self._models = models
@@ -41,22 +45,27 @@ class Shelf:
         """The download of the model called `name`, if it is on its way or has failed."""
         return self._downloads.get(name)
 
+    def downloads(self) -> dict[str, Download]:
+        """Everything that is on its way or has failed, by name."""
+        return dict(self._downloads)
+
     def get(self, card: Card) -> None:
         """Begin to fetch the model, or go on where it was interrupted.
 
         Raises:
             Unavailable: if it is on its way already.
         """
-        with self._lock:
-            current = self._downloads.get(card.name)
-            if current is not None and current.runs:
-                raise Unavailable(
-                    f"{card.studio.title} is on its way already.", hint="Wait until it is here."
-                )
-            self._downloads[card.name] = Download()
-            self._stopped.discard(card.name)
-        # It ends with the process: what has arrived is kept, and the next attempt goes on.
-        threading.Thread(target=self._fetch, args=(card,), daemon=True).start()
+        self._begin(card.name, partial(self._fetch, card))
+
+    def bring(self, name: str, wish: imports.Wish, catalog: Catalog, settings: Settings) -> None:
+        """Begin to import what `wish` says, as the model called `name`.
+
+        Raises:
+            Unavailable: if another import of that name is under way.
+        """
+        wish = replace(wish, name=name)
+        progress = partial(self._progress, name)
+        self._begin(name, lambda: imports.bring(wish, catalog, settings, progress))
 
     def stop(self, name: str) -> None:
         """Stop the model's download, if there is one, and forget why an earlier one failed."""
@@ -71,28 +80,45 @@ class Shelf:
 
         hub.remove(card, self._models)
 
+    def _begin(self, name: str, work: Callable[[], object]) -> None:
+        with self._lock:
+            current = self._downloads.get(name)
+            if current is not None and current.runs:
+                raise Unavailable(
+                    f"{name} is on its way already.", hint="Wait until it is here."
+                )
+            self._downloads[name] = Download()
+            self._stopped.discard(name)
+        # It ends with the process: what has arrived is kept, and the next attempt goes on.
+        threading.Thread(target=self._run, args=(name, work), daemon=True).start()
+
+    def _progress(self, name: str, done: int, total: int) -> None:
+        if name in self._stopped:
+            raise Cancelled
+        self._downloads[name] = replace(self._downloads[name], done=done, total=total)
+
     def _fetch(self, card: Card) -> None:
         from studio import hub  # it is slow to import, and few hosts ever need it
 
-        def progress(done: int, total: int) -> None:
-            if card.name in self._stopped:
-                raise Cancelled
-            self._downloads[card.name] = replace(self._downloads[card.name], done=done, total=total)
+        progress = partial(self._progress, card.name)
 
         def agreed(offer: hub.Offer) -> bool:
             progress(0, offer.size)
             return True
 
+        hub.get(card, self._models, confirm=agreed, progress=progress)
+
+    def _run(self, name: str, work: Callable[[], object]) -> None:
         try:
-            hub.get(card, self._models, confirm=agreed, progress=progress)
+            work()
         except Cancelled:
             pass
         except StudioError as error:
-            self._downloads[card.name] = Download(error=error.record())
+            self._downloads[name] = Download(error=error.record())
             return
         except Exception as error:
             broken = Broken()
-            _LOG.error("incident %s: fetching %s", broken.incident, card.name, exc_info=error)
-            self._downloads[card.name] = Download(error=broken.record())
+            _LOG.error("incident %s: fetching %s", broken.incident, name, exc_info=error)
+            self._downloads[name] = Download(error=broken.record())
             return
-        del self._downloads[card.name]
+        del self._downloads[name]

@@ -54,17 +54,18 @@ def _text(value: Value) -> str:
 
 def _command(task: Task, given: Given) -> str:
     options: list[str] = []
-    subject = ""
+    subject: list[str] = []
     for spec, value in given:
         name = f"--{spec.name.replace('_', '-')}"
+        each = [_text(one) for one in (value if isinstance(value, list | tuple) else [value])]
         if spec.name == task.positional:
-            subject = _text(value)
+            subject = each
         elif spec.type == "boolean":
             options.append(name if value else f"--no-{name[2:]}")
         else:
-            options += [name, _text(value)]
+            options += [part for one in each for part in (name, one)]
     # After `--` nothing is an option, whatever a prompt begins with.
-    return shlex.join(["studio", "make", task.id, *options, "--", subject])
+    return shlex.join(["studio", "make", task.id, *options, "--", *subject])
 
 
 def _python(task: Task, given: Given) -> str:

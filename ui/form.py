@@ -58,6 +58,8 @@ def component(
         # Said outright: Gradio guesses wrongly for what is rendered later.
         "interactive": True,
     }
+    if spec.media is not None and spec.type == "list":
+        return gr.File(file_count="multiple", type="filepath", **common)
     if spec.media is not None:
         return _media(spec, common)
     common["info"] = spec.description
@@ -107,7 +109,7 @@ def _media(spec: FieldSpec, common: dict[str, Any]) -> Component:
     # Paths only: as arrays or Pillow images Gradio would decode a stranger's file in the host,
     # and drop whatever manifest it carries.
     match spec.media:
-        case "image":
+        case "image" | "scene":
             return gr.Image(type="filepath", sources=["upload", "clipboard"], buttons=[], **common)
         case "mask":
             # One colour that few pictures have; what is painted counts, not its colour.

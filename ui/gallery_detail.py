@@ -220,6 +220,7 @@ def _uses(showing: Showing, artifact: Artifact) -> Markup | None:
         for task in TASKS.values()
         for spec in fields_of(task.request)
         if spec.media == artifact.kind
+        or (spec.media == "scene" and artifact.kind in ("image", "video"))
     ]
     if not links:
         return None

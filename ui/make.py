@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,7 +65,7 @@ class Form:
     #: What it comes filled in with, where that is not the default.
     values: Mapping[str, Value] = field(default_factory=dict)
     #: The files that its media fields come filled in with.
-    files: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     #: Another one each time a form comes filled in: what was typed before makes way then.
     fresh: int = 0
 
@@ -326,29 +326,43 @@ def _shown(form: Form, spec: FieldSpec) -> Value:
     """What the field comes filled in with; a mask is painted on the form's picture."""
     if spec.media is None:
         return form.values.get(spec.name)
-    file = form.files.get("image" if spec.media == "mask" else spec.name)
-    return None if file is None else str(file)
+    files = form.files.get("image" if spec.media == "mask" else spec.name, [])
+    if spec.type == "list":
+        return [str(file) for file in files] or None
+    return str(files[0]) if files else None
 
 
-async def _files(client: Client, task: str, values: Mapping[str, Value]) -> dict[str, Path]:
+async def _files(client: Client, task: str, values: Mapping[str, Value]) -> dict[str, list[Path]]:
     """The files of those outputs that the values name in media fields."""
-    files: dict[str, Path] = {}
+    files: dict[str, list[Path]] = {}
     for spec in await client.fields(task):
-        if spec.media in ("image", "audio", "video") and values.get(spec.name):
+        for identity in _several(values.get(spec.name)) if spec.media not in (None, "mask") else ():
             # One that is gone, or was an upload, is left out: the field is empty then.
             with suppress(NotFound):
-                files[spec.name] = await client.fetch(str(values[spec.name]))
+                files.setdefault(spec.name, []).append(await client.fetch(identity))
     return files
+
+
+def _several(value: Value) -> list[str]:
+    """The ids in a media field, whether it takes one or a list."""
+    if isinstance(value, list | tuple):
+        return [str(one) for one in value]
+    return [str(value)] if value else []
 
 
 async def _brought(client: Client, form: Form, values: dict[str, Value]) -> dict[str, Value]:
     """The values with an id for every file that is in the form."""
     for spec in form.specs:
-        if spec.media is not None and (path := values[spec.name]) is not None:
-            upload = await client.upload(Path(str(path)))
+        if spec.media is None:
+            continue
+        known = _several(form.values.get(spec.name))
+        ids: list[str] = []
+        for path in _several(values[spec.name]):
+            upload = await client.upload(Path(path))
             # The very file that the form came with is called what it was called there.
-            same = upload.manifest == "trusted" and upload.parent == form.values.get(spec.name)
-            values[spec.name] = upload.parent if same else upload.id
+            same = upload.manifest == "trusted" and upload.parent in known
+            ids.append(str(upload.parent) if same else upload.id)
+        values[spec.name] = ids or None if spec.type == "list" else next(iter(ids), None)
     return values
 
 

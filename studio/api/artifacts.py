@@ -14,6 +14,7 @@ from urllib.parse import quote
 import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
+from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
@@ -21,8 +22,9 @@ from studio.api.failures import FAILURES, TooLarge
 from studio.api.here import Here
 from studio.api.jobs import Limit
 from studio.artifacts import Artifact, Note
-from studio.errors import InvalidRequest, NotFound
+from studio.errors import InvalidRequest, NotFound, Refused
 from studio.gallery import Filter
+from studio.links import holds
 
 #: Tells a program of the host's own user where the file lies, so that it need not be copied.
 PATH_HEADER = "X-Studio-Path"
@@ -54,6 +56,13 @@ class Page(Filter):
 
     limit: Limit = 50
     before: str | None = None
+
+
+class Link(BaseModel):
+    """Where anybody can fetch a file for a while."""
+
+    #: Below the studio's address.
+    path: str
 
 
 @router.get("/artifacts")
@@ -101,6 +110,25 @@ async def read_note(client: Here, artifact: str, response: Response) -> Note:
     name = f"colophon-{found.id[:8]}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return found.note
+
+
+@router.post("/artifacts/{artifact}/link")
+async def share(client: Here, artifact: str, seconds: Annotated[float, Query(gt=0)]) -> Link:
+    """A link with which anybody can fetch the file for so many seconds, a month at most."""
+    return Link(path=await client.share(artifact, seconds=seconds))
+
+
+@router.get("/shared/{artifact}", response_class=FileResponse)
+def read_shared(request: Request, artifact: str, until: int, signature: str) -> FileResponse:
+    """The file that a link leads to. Whoever has the link needs no token."""
+    host = request.app.state.host
+    if not holds(host.secret, artifact, until, signature):
+        raise Refused(
+            "This link is not valid, or not any more.", hint="Ask whoever gave it for a new one."
+        )
+    store = host.provenance.store
+    found, path = store.get(artifact), store.path(artifact)
+    return _file(request, path, found.media_type, f"colophon-{found.id[:8]}{path.suffix}")
 
 
 @router.post("/verify", openapi_extra=FILE_BODY)

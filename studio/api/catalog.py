@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +15,9 @@ from studio.api.here import Here
 from studio.checkup import Finding
 from studio.errors import NotFound
 from studio.fitting import Fit
+from studio.imports import Survey, Wish
 from studio.protocol import Model
+from studio.shelf import Download
 from studio.tasks import TASKS
 from studio.worker.supervisor import LaneState
 
@@ -72,6 +75,29 @@ async def remove_model(client: Here, name: str) -> dict[str, Any]:
     """Delete a model's weights from this machine."""
     await client.remove_model(name)
     return _record(await _model(client, name))
+
+
+@router.get("/survey")
+async def survey(
+    client: Here,
+    path: Annotated[str, Query(max_length=4000)],
+    base: Annotated[str | None, Query(max_length=4000)] = None,
+) -> Survey:
+    """What models lie at a path of the studio's machine; nothing is changed."""
+    return await client.survey(Path(path), base=base)
+
+
+@router.post("/imports", status_code=202)
+async def import_model(client: Here, wish: Wish) -> dict[str, str]:
+    """Begin to import a checkpoint or a folder of the studio's machine; its card's name."""
+    options = asdict(wish)
+    return {"name": await client.import_model(Path(options.pop("path")), **options)}
+
+
+@router.get("/imports")
+async def list_imports(client: Here) -> dict[str, Download]:
+    """How far imports are, by name; a finished one is among the models."""
+    return await client.imports()
 
 
 @router.get("/doctor")

@@ -27,7 +27,8 @@ from studio.settings import Settings
 from studio.users import Users, digest
 
 COOKIE = "studio_session"
-#: Lets a holder of the private token act for somebody else: a bot for its users.
+#: Lets a holder of the private token, or of the operator's, act for somebody else: a bot for its
+#: users.
 OWNER_HEADER = "X-Studio-Owner"
 _OWNER = re.compile(r"[\w.:@-]{1,100}")
 #: So many wrong tokens from one address, and it has to wait.
@@ -67,7 +68,8 @@ class Gate:
         """
         presented = _bearer(request)
         if presented is not None:
-            if _equal(presented, self._private):
+            who = LOCAL if _equal(presented, self._private) else self._who(presented)
+            if who == LOCAL:
                 owner = request.headers.get(OWNER_HEADER, LOCAL)
                 if not _OWNER.fullmatch(owner):
                     raise InvalidRequest(
@@ -75,7 +77,7 @@ class Gate:
                         hint="Letters, digits and . : @ _ - are allowed, at most 100.",
                     )
                 return owner
-            return self._who(presented)
+            return who
         session = request.cookies.get(COOKIE, "")
         name, _, rest = session.partition("|")
         until = rest.partition("|")[0]

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,19 +98,23 @@ def parse_settings(settings: tuple[str, ...], specs: tuple[FieldSpec, ...]) -> d
 def with_files(studio: Studio, rows: Iterator[Row], task: str | None) -> Iterator[Row]:
     """The rows, files in media columns handed to the studio and replaced by their ids."""
     ids: dict[str, str] = {}
+
+    def brought(given: str | list[str], spec: FieldSpec) -> Value:
+        if spec.type == "list":
+            several = given if isinstance(given, list) else given.split(",")
+            alone = replace(spec, type="text")
+            return [str(brought(one.strip(), alone)) for one in several]
+        path = str(given)
+        if path not in ids and Path(path).is_file():
+            ids[path] = studio.upload(Path(path)).id
+        return ids.get(path, path)
+
     for row in rows:
         named = row.cells.get("task") or task
-        media = [
-            spec.name
-            for spec in (fields_of(find_task(str(named)).request) if named else ())
-            if spec.media is not None and Path(str(row.cells.get(spec.name) or "")).is_file()
-        ]
         cells = dict(row.cells)
-        for column in media:
-            path = str(cells[column])
-            if path not in ids:
-                ids[path] = studio.upload(Path(path)).id
-            cells[column] = ids[path]
+        for spec in fields_of(find_task(str(named)).request) if named else ():
+            if spec.media is not None and (given := cells.get(spec.name)):
+                cells[spec.name] = brought(given if isinstance(given, list) else str(given), spec)
         yield Row(row.line, cells)
 
 

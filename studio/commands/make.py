@@ -12,10 +12,10 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from studio.client import Result, Studio
+from studio.client import Given, Result, Studio
 from studio.commands.tasks import limits
 from studio.errors import InvalidRequest, NotFound, Unavailable
-from studio.fields import FieldSpec, Value, fields_of
+from studio.fields import FieldSpec, fields_of
 from studio.job import Event, Loading, Queued, Sealed, Step
 from studio.tasks import TASKS, Task, find_task
 
@@ -60,14 +60,19 @@ def command_for(task: Task) -> click.Command:
 def _parameter(spec: FieldSpec, positional: str) -> click.Parameter:
     # Values arrive as text and are read by `FieldSpec.parse`, so that a wrong one ends with the
     # same message and status here as everywhere else.
+    many = spec.type == "list"
     if spec.name == positional:
-        return click.Argument([spec.name])
+        return click.Argument([spec.name], nargs=-1 if many else 1, required=True)
     name = "--" + spec.name.replace("_", "-")
     note = f"{spec.description} {limits(spec)}".strip()
     if spec.type == "boolean":
         return click.Option([f"{name}/--no-{name[2:]}", spec.name], default=None, help=note)
     metavar = "FILE|ID" if spec.media else spec.type.upper()
-    return click.Option([name, spec.name], metavar=metavar, help=note)
+    # None rather than nothing, so that a list that was left alone is one like any field.
+    return click.Option(
+        [name, spec.name], metavar=metavar, help=note, multiple=many, default=None,
+        callback=lambda _context, _parameter, given: given if given != () else None,
+    )  # fmt: skip
 
 
 def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
@@ -94,8 +99,10 @@ def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
     return run
 
 
-def _read(spec: FieldSpec, given: Any) -> Value | Path:
-    """What was given for a field: for media a file's path, unless it can only be an id."""
+def _read(spec: FieldSpec, given: Any) -> Given:
+    """What was given for a field: for media files' paths, unless they can only be ids."""
+    if isinstance(given, tuple):
+        return [Path(one) if spec.media and not _ID.fullmatch(one) else one for one in given]
     if spec.media is not None and not _ID.fullmatch(given):
         return Path(given)
     return spec.parse(given) if isinstance(given, str) else given

@@ -1,17 +1,21 @@
-"""`studio models`: what is in the catalogue, what is installed, and how to get the rest."""
+"""`studio models`: what is in the catalogue, what is installed, how to get or import the rest."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-from studio.cards import Card, Catalog, Hub
+from studio.cards import Card, Catalog, Hub, Imported
 from studio.client import Studio
+from studio.errors import Cancelled, InvalidRequest, StudioError
+from studio.imports import Found, Survey
 from studio.settings import Settings
 from studio.tasks import TASKS
 
@@ -22,7 +26,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    """List the models, show one, get one, remove one."""
+    """List the models, show one, get or import one, remove one."""
     if context.invoked_subcommand is None:
         context.invoke(list_models, as_json=as_json)
 
@@ -61,6 +65,8 @@ def show(name: str, as_json: bool) -> None:
         size = f", {block.source.bytes / 1e9:.1f} GB" if block.source.bytes else ""
         gate = ", which wants its licence accepted first" if block.source.gated else ""
         click.echo(f"from: {block.source.repo} at {block.source.revision}{size}{gate}")
+    if isinstance(block.source, Imported):
+        click.echo(f"from: {block.source.imported}, sha256 {block.source.sha256}")
     click.echo(
         f"memory: {block.memory.weights:g} MB of weights, {block.memory.working:g} MB at work"
     )
@@ -130,16 +136,108 @@ def get(name: str, yes: bool, as_json: bool) -> None:
         click.echo(f"{card.studio.title} is installed, at {lock.revision}.")
 
 
+@models.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", help="What to call it; else it is called like the file.")
+@click.option("--base", help="An installed model, or a folder, that has what the file lacks.")
+@click.option("--copy/--link", default=False, help="Copy a folder, or use it where it lies.")
+@click.option("--licence", default="other", help="The licence the weights came with, if known.")
+@click.option("--all", "everything", is_flag=True, help="Import all of a folder that can be.")
+@click.option("--yes", is_flag=True, help="Import without being asked.")
+@json_option
+def import_model(
+    path: Path,
+    name: str | None,
+    base: str | None,
+    copy: bool,
+    licence: str,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Import a safetensors checkpoint, a diffusers folder, or what another program has.
+
+    PATH may also be the models folder of A1111 or ComfyUI: what is there is listed then. Nothing
+    of it is moved, changed or deleted.
+    """
+    options: dict[str, Any] = {"base": base, "copy": copy, "licence": licence}
+    with Studio() as studio:
+        survey = studio.survey(path.absolute(), base=base)
+        ready = [one for one in survey.found if one.error is None]
+        several = len(survey.found) > 1
+        if not as_json or not ready:
+            _show(survey)
+        if len(survey.found) == 1 and survey.found[0].error is not None:
+            raise StudioError.from_record(survey.found[0].error)
+        if several and not everything:
+            if as_json:
+                click.echo(json.dumps(asdict(survey), ensure_ascii=False))
+            return
+        if name is not None and several:
+            raise InvalidRequest(
+                "One name cannot do for several models.", hint="Leave --name out, or import one."
+            )
+        if not yes and not click.confirm(f"Import {_count(ready)}?", err=True):
+            raise Cancelled("Nothing was imported.")
+        made = [
+            _bring(studio, Path(one.path), {"name": name, **options}) for one in ready
+        ]
+    if as_json:
+        click.echo(json.dumps(made, ensure_ascii=False))
+    else:
+        for one in made:
+            click.echo(f"{one} is imported; `studio make text-to-image --model {one}` tries it.")
+
+
+def _bring(studio: Studio, path: Path, options: dict[str, Any]) -> str:
+    """Import one and wait for it, showing how far it is; the name of its card."""
+    name = studio.import_model(path, **options)
+    with tqdm(unit="B", unit_scale=True, file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+        try:
+            while (one := studio.imports().get(name)) is not None:
+                if one.error is not None:
+                    studio.stop_model(name)
+                    raise StudioError.from_record(one.error)
+                bar.total = one.total
+                bar.update(one.done - bar.n)
+                time.sleep(0.1)
+        except KeyboardInterrupt:
+            studio.stop_model(name)
+            raise
+    return name
+
+
+def _show(survey: Survey) -> None:
+    if survey.layout:
+        click.echo(f"A models folder of {survey.layout}:", err=True)
+    for one in survey.found:
+        click.echo(f"{one.path}\n  {_line(one)}", err=True)
+
+
+def _line(found: Found) -> str:
+    what = f"{found.title or 'no model'}, {found.size / 1e9:.2f} GB"
+    if found.error is not None:
+        return f"{what}: not imported. {found.error['message']} {found.error['hint']}"
+    lender = f", with what {found.base} lends" if found.base else ""
+    return f"{what}: can be imported as {found.name}{lender}"
+
+
+def _count(ready: list[Found]) -> str:
+    return ready[0].name if len(ready) == 1 else f"these {len(ready)} models"
+
+
 @models.command()
 @click.argument("name")
 @json_option
 def remove(name: str, as_json: bool) -> None:
-    """Delete a model's weights from this machine; its card stays."""
-    from studio import hub
+    """Delete a model's weights from this machine; its card stays.
 
+    Of an imported model the card goes, with the studio's own copy; never a file of yours.
+    """
+    card = Catalog.open(Settings.load())[name]
+    with Studio() as studio:
+        studio.remove_model(name)
     catalog = Catalog.open(Settings.load())
-    card = catalog[name]
-    hub.remove(card, catalog.weights)
     if as_json:
         click.echo(json.dumps(_summary(catalog, card), ensure_ascii=False))
     else:

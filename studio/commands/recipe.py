@@ -66,7 +66,19 @@ def run(
     as_json: bool,
 ) -> None:
     """Carry out a recipe; killed or stopped, the same command goes on where it was."""
-    found = shipped.recipe(name)
+    follow(shipped.recipe(name), settings, rows, out, retry_failed, dry_run, as_json)
+
+
+def follow(
+    found: Recipe,
+    settings: tuple[str, ...],
+    rows: Path | None,
+    out: Path,
+    retry_failed: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Carry out a recipe to its end, or go on where an earlier command was."""
     given = parse_settings(settings, found.specs())
     table = [Row(1, given)] if rows is None else (_over(row, given) for row in read(rows))
     with Studio() as studio:

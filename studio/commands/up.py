@@ -31,20 +31,28 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENAS = -1, -3, -8
 @click.option("--host", metavar="ADDRESS", help="Address to listen on; 127.0.0.1 by default.")
 @click.option("--port", type=int, help="Port to listen on; 7860 by default, 0 takes a free one.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
-def up(host: str | None, port: int | None, open_page: bool) -> None:
+@click.option("--discord", "with_discord", is_flag=True, help="Be the Discord bot too.")
+def up(host: str | None, port: int | None, open_page: bool, with_discord: bool) -> None:
     """Start the studio: its page and its API, until Ctrl-C."""
     given = {"host": host, "port": port}
     settings = Settings.load(**{name: value for name, value in given.items() if value is not None})
     keep_log(settings.home)
     _return_memory()
+    bot_token = _bot_token(settings) if with_discord else None
     with _listen(settings) as listening:
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{name}:{listening.getsockname()[1]}"
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(settings, listening, url, open_page))
+            asyncio.run(_serve(settings, listening, url, open_page, bot_token))
 
 
-async def _serve(settings: Settings, listening: socket.socket, url: str, open_page: bool) -> None:
+async def _serve(
+    settings: Settings,
+    listening: socket.socket,
+    url: str,
+    open_page: bool,
+    bot_token: str | None,
+) -> None:
     async with Host(settings) as host:
         app = create_app(host)
         mount(app, host.client, settings, app.state.gate.authenticate)
@@ -65,14 +73,38 @@ async def _serve(settings: Settings, listening: socket.socket, url: str, open_pa
         while not server.started and not serving.done():
             await asyncio.sleep(0.02)
         host.listens(url)
-        warming = asyncio.create_task(_warm(host))
+        beside = [asyncio.create_task(_warm(host))]
+        if bot_token is not None:
+            beside.append(asyncio.create_task(_bot(host, bot_token)))
         click.echo(f"Colophon is at {url}")
         click.echo("Ctrl-C ends it; jobs that are not done go on at the next start.", err=True)
         if open_page:
             webbrowser.open(url)
         await serving
-        warming.cancel()
-        await asyncio.gather(warming, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _bot_token(settings: Settings) -> str:
+    from bots.token import default_file, read_token
+
+    return read_token(default_file(settings.home))
+
+
+async def _bot(host: Host, token: str) -> None:
+    """The Discord bot in this process; if it cannot go on, the studio does all the same."""
+    from bots.serve import serve
+
+    try:
+        await serve(
+            lambda owner: contextlib.nullcontext(host.client(owner)),
+            host.settings.home,
+            token,
+            public_url=host.settings.public_url,
+        )
+    except StudioError as error:
+        click.echo(f"The Discord bot ended: {error}", err=True)
 
 
 async def _warm(host: Host) -> None:

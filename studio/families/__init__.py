@@ -34,8 +34,8 @@ class Order:
     request: Mapping[str, Any]
     #: The seed of this one output: the request's seed plus the index.
     seed: int
-    #: What its media fields name, by field: folders that `Draft.unspool` reads, so that a family
-    #: never opens a media file. A mask is an image with one array `mask`, uint8 (height, width),
+    #: What its media fields name, by field (of a list: `scenes.0`, `scenes.1` …): folders that
+    #: `Draft.unspool` reads, so that a family never opens a media file. A mask is an image with one array `mask`, uint8 (height, width),
     #: 255 where something is to change, of its picture's size.
     inputs: Mapping[str, Path] = field(default_factory=dict)
 

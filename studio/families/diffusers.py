@@ -19,38 +19,35 @@ A card's `options` for this family, all of them optional:
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import inspect
-import json
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import diffusers
 import numpy as np
 import torch
-from diffusers.utils import logging as diffusers_logging
 from numpy.typing import NDArray
 from PIL import Image
-from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
-from studio.errors import InvalidRequest, OutOfMemory, Refused, Unavailable
+from studio.errors import InvalidRequest, OutOfMemory, Refused
 from studio.families import Order, Progress, Spec
+from studio.families.diffusers_folder import (
+    calling,
+    check_folder,
+    dtype_of,
+    give_back,
+    no_numbers,
+    open_folder,
+)
 from studio.families.diffusers_forecast import forecast
 from studio.families.diffusers_inputs import given, put_back, setting, steps_of
 from studio.families.diffusers_memory import Decoding, memory_errors, place
-from studio.families.diffusers_steps import Follower
-from studio.families.weights import check_weights, first_line
+from studio.families.diffusers_steps import PREVIEW_SIDE, Follower, small_pictures
 from studio.job import Preview
-
-#: The longest side of a preview in pixels.
-PREVIEW_SIDE = 128
 
 #: The library's finders of pipelines, by task; every other task draws from text.
 _DRAWS = "AutoPipelineForText2Image"
@@ -67,30 +64,9 @@ class Diffusers:
 
     def load(self, spec: Spec, device: str, placement: str) -> Pipeline:
         """The pipeline in `spec.folder`; see `studio.families.Family.load`."""
-        without = tuple(spec.options.get("without", ()))
-        check_folder(spec.folder, without)
-        for library in (diffusers_logging, transformers_logging):
-            library.disable_progress_bar()
         with memory_errors(spec.name):
-            try:
-                loaded = diffusers.DiffusionPipeline.from_pretrained(
-                    spec.folder,
-                    dtype=_dtype(spec.dtype, "cpu" if placement == "cpu" else device),
-                    variant=spec.variant,
-                    use_safetensors=True,
-                    trust_remote_code=False,
-                    local_files_only=True,
-                    **dict.fromkeys(without),
-                )
-            except (OSError, ValueError) as error:
-                raise Unavailable(
-                    f"{spec.name} cannot be loaded: {first_line(error)}",
-                    hint=f"Fetch it again with `studio models get {spec.name}`.",
-                ) from None
-            pipe = _for_text_to_image(loaded)
+            pipe = _for_text_to_image(open_folder(spec, device, placement))
             pipe.set_progress_bar_config(disable=True)
-            if "scheduler" in spec.options:
-                pipe.scheduler = _scheduler(spec).from_config(pipe.scheduler.config)
             place(pipe, device, placement)
         return Pipeline(pipe, spec, device, placement)
 
@@ -100,7 +76,7 @@ class Diffusers:
         together = batch[: int(spec.options.get("batch", 1))]
         size = _drawn_size(spec, together[0].request)
         try:
-            return forecast(spec, together, device, size, _dtype(spec.dtype, device))
+            return forecast(spec, together, device, size, dtype_of(spec.dtype, device))
         except (RuntimeError, TypeError, ValueError):
             # Something in it cannot do without data; the card has a figure, too.
             return None
@@ -177,11 +153,7 @@ class Pipeline:
         """Free the weights and give the memory back to the system."""
         self._pipe.remove_all_hooks()
         del self._pipe
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
+        give_back()
 
     def _facts(self) -> dict[str, Any]:
         """What was done that changes the picture a little, if anything was."""
@@ -214,28 +186,15 @@ class Pipeline:
         self, group: Sequence[Order], follower: Follower
     ) -> tuple[NDArray[np.float32], Sequence[bool]]:
         """Pictures of the group, float32 (n, height, width, 3) in [0, 1], and who was flagged."""
-        try:
-            with (
-                memory_errors(self._spec.name),
-                follower.hooks(self._pipe, self._takes) as hooks,
-                self._decoding.of(self._pipe, follower.make_room),
-                setting(self._pipe, group),
-            ):
-                made = self._pipe(**self._arguments(group), **hooks)
-        except ValueError as error:
-            raise InvalidRequest(
-                f"{self._spec.name} cannot do this: {first_line(error)}",
-                hint=f"`studio models show {self._spec.name}` lists what it can do.",
-            ) from None
-        finally:
-            # The library does this at a normal end only; offloaded parts would stay behind.
-            self._pipe.maybe_free_model_hooks()
+        with (
+            calling(self._pipe, self._spec),
+            follower.hooks(self._pipe, self._takes) as hooks,
+            self._decoding.of(self._pipe, follower.make_room),
+            setting(self._pipe, group),
+        ):
+            made = self._pipe(**self._arguments(group), **hooks)
         if not np.isfinite(made.images).all():
-            raise Unavailable(
-                f"{self._spec.name} computed values that are no numbers.",
-                hint="Half precision overflows in some models: set dtype: float32 in its card. If "
-                "it is set, fetch the weights again.",
-            )
+            raise no_numbers(self._spec.name)
         flags = getattr(made, "nsfw_content_detected", None) or [False] * len(group)
         return made.images, flags
 
@@ -287,58 +246,7 @@ class Pipeline:
             latents = pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
         if latents.ndim != 4:
             return None
-        vae = pipe.vae
-        # Shrunk before decoding: that costs a fraction, and averages some of the noise away.
-        shrink = max(latents.shape[-2:]) * pipe.vae_scale_factor / PREVIEW_SIDE
-        if shrink > 1:
-            latents = torch.nn.functional.interpolate(latents, scale_factor=1 / shrink, mode="area")
-        shift = getattr(vae.config, "shift_factor", None) or 0.0
-        stored = vae.dtype
-        # Some decoders overflow in half precision; the library decodes those in full, too.
-        overflows = stored == torch.float16 and getattr(vae.config, "force_upcast", False)
-        dtype = torch.float32 if overflows else stored
-        try:
-            vae.to(dtype=dtype)
-            with torch.no_grad():
-                scaled = latents.to(dtype) / vae.config.scaling_factor + shift
-                # The class's own: no other model is evicted for the sake of a preview.
-                decoded = type(vae).decode(vae, scaled, return_dict=False)[0]
-        finally:
-            vae.to(dtype=stored)
-        colours = ((decoded.float() / 2 + 0.5).nan_to_num(0.5).clamp(0, 1) * 255).round()
-        pixels = colours.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        pixels = pixels[:, :PREVIEW_SIDE, :PREVIEW_SIDE]
-        return [Preview(one.shape[1], one.shape[0], one.tobytes()) for one in pixels]
-
-
-def check_folder(folder: Path, without: Sequence[str] = ()) -> None:
-    """Raise `Unavailable` unless `folder` holds a pipeline whose weights are all safetensors.
-
-    Only names and headers are read; nothing is loaded, and no file is ever unpickled.
-    """
-    try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-        parts = {
-            name: library
-            for name, (library, _) in (
-                (name, value) for name, value in index.items() if isinstance(value, list)
-            )
-            if library is not None and name not in without
-        }
-    except (OSError, ValueError, AttributeError):
-        raise Unavailable(
-            f"{folder} holds no diffusers pipeline: its model_index.json is missing or damaged.",
-            hint="Fetch the model with `studio models get`, or copy its whole folder there.",
-        ) from None
-    for name, library in parts.items():
-        if library not in ("diffusers", "transformers") and not hasattr(
-            diffusers.pipelines, library
-        ):
-            raise Unavailable(
-                f"{folder} wants code from {library!r}, and the studio runs no foreign code.",
-                hint="Choose a model that diffusers itself can run.",
-            )
-        check_weights(folder / name)
+        return small_pictures(pipe, latents)
 
 
 def _for_text_to_image(pipe: Any) -> Any:
@@ -356,22 +264,6 @@ def _drawn_size(spec: Spec, request: Mapping[str, Any]) -> tuple[int, int]:
         -(-int(request[side]) // (factor * grid)) * grid for side in ("width", "height")
     )
     return width, height
-
-
-def _dtype(name: str, device: str) -> torch.dtype:
-    """The card's precision, except that processors compute half precision badly or not at all."""
-    return torch.float32 if (name, device) == ("float16", "cpu") else getattr(torch, name)
-
-
-def _scheduler(spec: Spec) -> Any:
-    name = str(spec.options["scheduler"])
-    kind = getattr(diffusers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
-        raise Unavailable(
-            f"The card of {spec.name} names a scheduler that diffusers does not have: {name!r}.",
-            hint="Name one of its scheduler classes, such as EulerDiscreteScheduler.",
-        )
-    return kind
 
 
 def _groups(

@@ -17,6 +17,8 @@ import torch
 from studio.families import Progress
 from studio.job import Preview
 
+#: The longest side of a preview in pixels.
+PREVIEW_SIDE = 128
 #: The least seconds between two previews.
 PREVIEW_SECONDS = 0.3
 #: The most that previews may take of the time.
@@ -110,3 +112,29 @@ class Follower:
         now = time.monotonic()
         self._next_look = now + max(PREVIEW_SECONDS, (now - began) / PREVIEW_SHARE)
         return [*[None] * self._before, *shown, *[None] * self._after]
+
+
+def small_pictures(pipe: Any, latents: torch.Tensor) -> list[Preview]:
+    """A small picture of each latent (n, channels, height, width)."""
+    vae = pipe.vae
+    # Shrunk before decoding: that costs a fraction, and averages some of the noise away.
+    shrink = max(latents.shape[-2:]) * pipe.vae_scale_factor / PREVIEW_SIDE
+    if shrink > 1:
+        latents = torch.nn.functional.interpolate(latents, scale_factor=1 / shrink, mode="area")
+    shift = getattr(vae.config, "shift_factor", None) or 0.0
+    stored = vae.dtype
+    # Some decoders overflow in half precision; the library decodes those in full, too.
+    overflows = stored == torch.float16 and getattr(vae.config, "force_upcast", False)
+    dtype = torch.float32 if overflows else stored
+    try:
+        vae.to(dtype=dtype)
+        with torch.no_grad():
+            scaled = latents.to(dtype) / vae.config.scaling_factor + shift
+            # The class's own: no other model is evicted for the sake of a preview.
+            decoded = type(vae).decode(vae, scaled, return_dict=False)[0]
+    finally:
+        vae.to(dtype=stored)
+    colours = ((decoded.float() / 2 + 0.5).nan_to_num(0.5).clamp(0, 1) * 255).round()
+    pixels = colours.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = pixels[:, :PREVIEW_SIDE, :PREVIEW_SIDE]
+    return [Preview(one.shape[1], one.shape[0], one.tobytes()) for one in pixels]

@@ -6,7 +6,6 @@ which mark it carries. The prompt, the owner and the job stay out of it.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -39,10 +38,9 @@ class Statement:
     licence: str
     #: What the card wants said of its outputs, or nothing.
     notice: str
-    #: Method and number (12 hex digits) of the mark in the content; empty where there is none.
-    mark_alg: str
-    mark: str
     allow_training: bool
+    #: The marks in the content: method to number, 12 hex digits.
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 #: What an ingredient was to the output: what was worked on, what only steered it, or a part.
@@ -105,17 +103,18 @@ _INTACT = ("signingCredential.untrusted", "signingCredential.expired")
 
 
 def sign(
-    data: bytes,
+    source: Path,
+    target: Path,
     media_type: str,
     statement: Statement,
     key: SigningKey,
     ingredients: Sequence[Ingredient] = (),
     *,
     embed: bool = True,
-) -> tuple[bytes, bytes]:
-    """`data`, with a manifest in it that holds `statement`, signed with `key`; and the manifest.
+) -> bytes:
+    """Write `source` to `target` with a manifest that holds `statement`, signed with `key`.
 
-    Without `embed` the data stay as they are, and the manifest belongs in a file beside them.
+    Returns the manifest. Without `embed` the target is a copy, and it belongs in a file beside it.
 
     Raises:
         c2pa.C2paError: if the format takes no manifest or the key is unfit to sign.
@@ -141,18 +140,20 @@ def sign(
                 refused.append(error)
                 return b""
 
-        signed = io.BytesIO()
         if not embed:
             builder.set_no_embed()
         es256, chain = c2pa.C2paSigningAlg.ES256, key.chain.decode()
-        with c2pa.Signer.from_callback(signature, es256, chain) as signer:
+        with (
+            c2pa.Signer.from_callback(signature, es256, chain) as signer,
+            source.open("rb") as plain,
+            target.open("w+b") as signed,
+        ):
             try:
-                manifest = builder.sign(signer, media_type, io.BytesIO(data), signed)
+                return builder.sign(signer, media_type, plain, signed)
             except c2pa.C2paError:
                 if refused:
                     raise refused[0] from None
                 raise
-    return signed.getvalue(), manifest
 
 
 def read(file: BinaryIO, media_type: str, anchors: str, companion: bytes | None = None) -> Report:
@@ -201,7 +202,7 @@ def read(file: BinaryIO, media_type: str, anchors: str, companion: bytes | None 
         generator=f"{agents[0].get('name', '')} {agents[0].get('version', '')}".strip(),
         problems=tuple(problems),
         manifests=len(manifests),
-        soft_bindings=dict(_soft_bindings(assertions)),
+        soft_bindings=dict(_soft_bindings(active.get("assertions", []))),
         generation=assertions.get(_GENERATION, {}),
         ingredients=tuple(
             {
@@ -247,10 +248,10 @@ def _definition(statement: Statement, worked_on: Sequence[str]) -> dict[str, Any
     if statement.notice:
         generation["notice"] = statement.notice
     assertions: list[dict[str, Any]] = []
-    if statement.mark:
+    if statement.marks:
         actions.append({"action": "c2pa.watermarked.bound"})
-        block = {"scope": {}, "value": statement.mark}
-        binding = {"alg": statement.mark_alg, "blocks": [block]}
+    for method, number in statement.marks.items():
+        binding = {"alg": method, "blocks": [{"scope": {}, "value": number}]}
         assertions.append({"label": "c2pa.soft-binding", "data": binding})
     return {
         "claim_generator_info": [agent],
@@ -317,8 +318,8 @@ def _ingredient_state(ingredient: Mapping[str, Any]) -> str:
     return "valid" if holds else "invalid"
 
 
-def _soft_bindings(assertions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for label, data in assertions.items():
-        if label.startswith("c2pa.soft-binding"):
-            for block in data.get("blocks", []):
-                yield str(data.get("alg", "")), str(block.get("value", ""))
+def _soft_bindings(assertions: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for one in assertions:
+        if one["label"].startswith("c2pa.soft-binding"):
+            for block in one["data"].get("blocks", []):
+                yield str(one["data"].get("alg", "")), str(block.get("value", ""))

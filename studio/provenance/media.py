@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -15,20 +15,29 @@ from PIL import Image
 from studio.draft import Draft
 from studio.errors import SealFailed
 from studio.mastering import measure
-from studio.provenance.encode import Format, encode_picture, encode_sound, encode_text
+from studio.provenance.encode import encode_picture, encode_sound, encode_text
 from studio.provenance.fingerprint import (
     HEARD,
     NEAR,
+    film_fingerprint,
     fingerprint,
     sound_fingerprint,
     text_fingerprint,
 )
+from studio.provenance.formats import Format
 from studio.provenance.marks import Mark, MarkKey
 from studio.provenance.marks.image import ImageMark
 from studio.tasks.request import Kind
 
+if TYPE_CHECKING:
+    from studio.worker.decode_film import Film
+
 #: Seconds by which a sound's file may be longer or shorter than its draft: lossy formats pad.
 _PADDING = 0.2
+#: Short side at which the frames of a film are checked; its mark needs no more.
+SHORT_SIDE = 512
+#: Pixels of a frame: what was just made here is read whatever its size.
+_OUR_OWN = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,10 @@ class Medium:
 
     #: How people call it.
     noun: str
-    encode: Callable[[Draft, Format], bytes]
-    #: The content of a finished file, if it is as large as this draft; else `SealFailed`.
-    read: Callable[[bytes, Draft], Draft]
+    #: Writes a file.
+    encode: Callable[[Draft, Format, Path], None]
+    #: What a check looks at of a finished file, if it is as large as this draft; else `SealFailed`.
+    read: Callable[[Path, Draft], Draft]
     fingerprint: Callable[[Draft], bytes]
     #: Bits by which the fingerprints of one content may differ.
     near: int
@@ -67,6 +77,11 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
 
         return AudioMark(keys)
 
+    def film_mark() -> Mark:
+        from studio.provenance.marks.film import FilmMark
+
+        return FilmMark(keys)
+
     return MappingProxyType(
         {
             "image": Medium(
@@ -89,6 +104,15 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 measure=lambda draft: asdict(measure(draft.arrays["samples"], draft.facts["rate"])),
                 load_mark=sound_mark,
             ),
+            "video": Medium(
+                noun="film",
+                encode=_encode_film,
+                read=_read_film,
+                fingerprint=lambda draft: film_fingerprint(draft.arrays["frames"]),
+                near=NEAR,
+                measure=_measure_film,
+                load_mark=film_mark,
+            ),
             "text": Medium(
                 noun="text",
                 encode=encode_text,
@@ -102,29 +126,76 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
     )
 
 
-def _read_picture(media: bytes, like: Draft) -> Draft:
-    with Image.open(io.BytesIO(media)) as picture:
-        pixels = np.asarray(picture)
+def _read_picture(media: Path, like: Draft) -> Draft:
+    with Image.open(media) as picture:
+        # A palette's numbers are no colours.
+        pixels = np.asarray(picture.convert("RGBA") if picture.mode == "P" else picture)
     if pixels.shape[:2] != like.arrays["pixels"].shape[:2]:
         raise SealFailed("The finished file has other dimensions than the draft.")
     return Draft("image", 0, 0, {"pixels": pixels})
 
 
-def _read_sound(media: bytes, like: Draft) -> Draft:
+def _read_sound(media: Path, like: Draft) -> Draft:
     """Its beginning; all of it would take as much memory again as the sound."""
     import soundfile
 
     samples, wanted = like.arrays["samples"], like.facts["rate"]
-    with soundfile.SoundFile(io.BytesIO(media)) as sound:
-        rate, channels = sound.samplerate, sound.channels
-        beyond = abs(sound.frames / rate - len(samples) / wanted)
-        heard = sound.read(HEARD * rate, dtype="float32", always_2d=True)
+    if media.suffix == ".m4a":
+        film = _film(media)
+        rate, channels = film.facts["rate"], film.facts["channels"]
+        beyond = abs(film.seconds - len(samples) / wanted)
+        heard = np.concatenate(list(film.samples(HEARD)))
+    else:
+        with soundfile.SoundFile(media) as sound:
+            rate, channels = sound.samplerate, sound.channels
+            beyond = abs(sound.frames / rate - len(samples) / wanted)
+            heard = sound.read(HEARD * rate, dtype="float32", always_2d=True)
     if channels != samples.shape[1] or beyond > _PADDING:
         raise SealFailed("The finished file has another length or other channels than the draft.")
     return Draft("audio", 0, 0, {"samples": heard}, {"rate": rate})
 
 
-def _read_text(media: bytes, like: Draft) -> Draft:
-    if media.decode() != like.facts["text"]:
+def _encode_film(draft: Draft, target: Format, place: Path) -> None:
+    # Late: PyAV is large, and the host does without it until it makes a film.
+    from studio.provenance.encode_film import encode_film
+
+    encode_film(draft, target, place)
+
+
+def _read_film(media: Path, like: Draft) -> Draft:
+    """A check's stretches of it, and the beginning of its sound."""
+    film = _film(media)
+    frames = np.stack(list(film.sampled(SHORT_SIDE)))
+    wanted, fps = like.arrays["frames"].shape, like.facts["fps"]
+    grown = [here - there for here, there in zip(film.size, wanted[2:0:-1], strict=True)]
+    # Half a frame for rounding, and containers count in thousandths.
+    if not set(grown) <= {0, 1} or abs(film.seconds - wanted[0] / fps) > 0.5 / fps + 0.05:
+        raise SealFailed("The finished film has another size or length than the draft.")
+    arrays, facts = {"frames": frames}, dict(film.facts)
+    if "rate" in facts:
+        arrays["samples"] = np.concatenate(list(film.samples(HEARD)))
+    return Draft("video", 0, 0, arrays, facts)
+
+
+def _film(media: Path) -> Film:
+    from studio.worker.decode_film import Film
+    from studio.worker.decode_kind import demuxer
+
+    with media.open("rb") as file:
+        reader = demuxer(file.read(12)) or "gif"
+    return Film(str(media), reader, _OUR_OWN)
+
+
+def _measure_film(draft: Draft) -> Mapping[str, Any]:
+    frames, fps = draft.arrays["frames"], draft.facts["fps"]
+    _, height, width, _ = frames.shape
+    about = {"width": width, "height": height, "fps": fps, "seconds": round(len(frames) / fps, 3)}
+    if "samples" in draft.arrays:
+        about |= asdict(measure(draft.arrays["samples"], draft.facts["rate"]))
+    return about
+
+
+def _read_text(media: Path, like: Draft) -> Draft:
+    if media.read_bytes().decode() != like.facts["text"]:
         raise SealFailed("The finished file has other words than the draft.")
     return like

@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import io
 import json
 import secrets
 import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,8 @@ from studio.draft import Draft
 from studio.errors import NotFound, SealFailed, StudioError, Unavailable
 from studio.job import Job
 from studio.provenance.attestation import unmarked
-from studio.provenance.encode import FORMATS, Format, encode_preview
+from studio.provenance.encode import encode_preview
+from studio.provenance.formats import FORMATS, Format
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
 from studio.provenance.manifest import Ingredient, Statement, read, sign
@@ -44,6 +44,55 @@ from studio.tasks.request import Kind
 _RESERVE = 16_000_000
 #: What of a draft's facts its owner is told in the note.
 _ABOUT = ("plan", "loop", "language", "cues")
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """The number in an output, 12 hex digits, and how it went into each layer; or nothing."""
+
+    number: str = ""
+    layers: Mapping[Kind, Marked] = field(default_factory=dict)
+
+    def told(self, media: Mapping[Kind, Medium], unread: Mapping[Kind, str]) -> dict[str, Any]:
+        """What the note says of it; `unread` has the layers that read as nothing, or otherwise."""
+        return {
+            layer: {
+                "id": self.number,
+                "alg": mark.alg,
+                "key": marked.key,
+                "psnr": marked.psnr,
+                "margin": marked.margin,
+                "weak": marked.weak or layer in unread,
+                # The mark of something that this was made from can outshout its own.
+                "foreign": unread.get(layer, ""),
+            }
+            for layer, marked in self.layers.items()
+            if (mark := media[layer].mark) is not None
+        }
+
+    def why(self, layer: Kind, read_as: str) -> str:
+        """Why the manifest does not claim the mark of a layer that did not read back."""
+        if read_as:
+            reason = "the mark of what it was made from is stronger"
+        elif self.layers[layer].weak:
+            reason = "it is too small or too even to hide a number"
+        else:
+            reason = "its format leaves too little of it"
+        return f"no hidden mark claimed in the {layer}: {reason}"
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A signed file that is not published yet."""
+
+    path: Path
+    #: The manifest, if the file does not hold it.
+    companion: bytes | None
+    signing_key: str
+    #: As the note tells them.
+    marks: Mapping[str, Any]
+    #: The layers whose mark does not read back, and what they read as.
+    unread: Mapping[Kind, str]
 
 
 @dataclass(frozen=True)
@@ -80,12 +129,10 @@ class Sealer:
             medium = self.media.get(draft.kind)
             if medium is None:
                 raise Unavailable(f"There is no mark for {draft.kind} yet.", hint="")
-            target = FORMATS[str(job.request["format"])]
+            target = FORMATS[draft.kind, str(job.request["format"])]
             # What cannot hold its own manifest is marked whatever anybody attested.
             waived = unmarked(self.keys, self.ledger).get(job.task) if target.embeds else None
-            marked, number = (None, "") if waived else self._mark(draft, medium)
-            content = marked.draft if marked else draft
-            key = self.keys.signing()
+            content, hidden = (draft, _Hidden()) if waived else self._mark(draft, target)
             statement = Statement(
                 studio=self.settings.label,
                 version=studio.__version__,
@@ -94,71 +141,54 @@ class Sealer:
                 revision=revision,
                 licence=card.licence,
                 notice=card.studio.notice,
-                mark_alg=medium.mark.alg if medium.mark else "",
-                mark=number,
                 allow_training=self.settings.allow_training,
             )
-            media, manifest = sign(
-                medium.encode(content, target),
-                target.media_type,
-                statement,
-                key,
-                ingredients,
-                embed=target.embeds,
-            )
-            companion = None if target.embeds else manifest
-            finished = self._check(media, target, companion, medium, content)
-            marks: dict[str, dict[str, Any]] = {}
-            if medium.mark and marked:
-                found = medium.mark.detect(finished, thorough=False)
-                read_as = f"{found.payload:012x}" if found else ""
-                marks[draft.kind] = {
-                    "id": number,
-                    "alg": medium.mark.alg,
-                    "key": marked.key,
-                    "psnr": marked.psnr,
-                    "margin": marked.margin,
-                    "weak": marked.weak or read_as != number,
-                    # The mark of something that this was made from can outshout its own.
-                    "foreign": read_as if read_as != number else "",
-                }
-            note = Note(
-                job=job.id,
-                index=draft.index,
-                owner=self.ledger.pseudonym(job.owner),
-                task=job.task,
-                card=card.name,
-                revision=revision,
-                request=dict(job.request),
-                request_sha256=_digest_of(job.request),
-                draft_sha256=draft.digest(),
-                seed=draft.seed,
-                parents=tuple(dict.fromkeys(one.artifact for one in ingredients if one.artifact)),
-                marks=marks,
-                batch=batch,
-                versions={"studio": studio.__version__, **versions, "signing-key": key.id},
-                created=time.time(),
-                made_with=(
-                    *draft.facts.get("made with", ()),
-                    *([f"no hidden mark, as {waived.by} attested"] if waived else []),
-                ),
-                about={
-                    **{name: draft.facts[name] for name in _ABOUT if name in draft.facts},
-                    **medium.measure(content),
-                },
-            )
-            artifact = Artifact(
-                id=identity,
-                owner=job.owner,
-                kind=draft.kind,
-                media_type=target.media_type,
-                size=len(media),
-                sha256=hashlib.sha256(media).hexdigest(),
-                note=note,
-            )
-            self._require_space(2 * len(media))
-            self.ledger.append(_entry(artifact, medium.fingerprint(content), content))
-            return self.store.publish(artifact, media, companion)
+            with self.store.staging() as folder:
+                finished = self._finish(content, target, statement, hidden, ingredients, folder)
+                note = Note(
+                    job=job.id,
+                    index=draft.index,
+                    owner=self.ledger.pseudonym(job.owner),
+                    task=job.task,
+                    card=card.name,
+                    revision=revision,
+                    request=dict(job.request),
+                    request_sha256=_digest_of(job.request),
+                    draft_sha256=draft.digest(),
+                    seed=draft.seed,
+                    parents=tuple(
+                        dict.fromkeys(one.artifact for one in ingredients if one.artifact)
+                    ),
+                    marks=finished.marks,
+                    batch=batch,
+                    versions={
+                        "studio": studio.__version__,
+                        **versions,
+                        "signing-key": finished.signing_key,
+                    },
+                    created=time.time(),
+                    made_with=(
+                        *draft.facts.get("made with", ()),
+                        *([f"no hidden mark, as {waived.by} attested"] if waived else []),
+                        *(hidden.why(layer, read) for layer, read in finished.unread.items()),
+                    ),
+                    about={
+                        **{name: draft.facts[name] for name in _ABOUT if name in draft.facts},
+                        **medium.measure(content),
+                    },
+                )
+                artifact = Artifact(
+                    id=identity,
+                    owner=job.owner,
+                    kind=draft.kind,
+                    media_type=target.media_type,
+                    size=finished.path.stat().st_size,
+                    sha256=_sha256(finished.path),
+                    note=note,
+                )
+                self._require_space(artifact.size)
+                self.ledger.append(_entry(artifact, medium.fingerprint(content), content))
+                return self.store.publish(artifact, finished.path, finished.companion)
 
     def preview(self, identity: str) -> Path:
         """The small copy of a published picture, made the first time that it is asked for.
@@ -175,26 +205,66 @@ class Sealer:
             raise NotFound("Only pictures have previews.", hint="Open the file itself.")
         return self.store.preview(identity, make)
 
-    def _mark(self, draft: Draft, medium: Medium) -> tuple[Marked | None, str]:
-        """`draft` with a number in it that no output has yet, and the number, if it takes any."""
-        if medium.mark is None:
-            return None, ""
-        while True:
+    def _mark(self, draft: Draft, target: Format) -> tuple[Draft, _Hidden]:
+        """`draft` with a number that no output has yet in every layer that takes one."""
+        number = secrets.randbits(48)
+        while self.ledger.by_mark(f"{number:012x}") is not None:
             number = secrets.randbits(48)
-            if self.ledger.by_mark(f"{number:012x}") is None:
-                return medium.mark.embed(draft, number), f"{number:012x}"
+        layers: dict[Kind, Marked] = {}
+        for layer in (draft.kind, *(("audio",) if _has_sound(draft, target) else ())):
+            if (mark := self.media[layer].mark) is not None:
+                layers[layer] = mark.embed(draft, number)
+                draft = layers[layer].draft
+        return draft, _Hidden(f"{number:012x}" if layers else "", layers)
 
-    def _check(
-        self, media: bytes, target: Format, companion: bytes | None, medium: Medium, content: Draft
-    ) -> Draft:
-        """The content of the finished file, read as a stranger would; `SealFailed` if it is off."""
-        anchors = self.keys.root_pem()
-        report = read(io.BytesIO(media), target.media_type, anchors, companion)
+    def _finish(
+        self,
+        content: Draft,
+        target: Format,
+        statement: Statement,
+        hidden: _Hidden,
+        ingredients: Sequence[Ingredient],
+        folder: Path,
+    ) -> _Finished:
+        """The marked `content` as a signed file in `folder`, read back as a stranger would.
+
+        A manifest claims no mark that does not read back: then it is signed once more, without.
+        """
+        plain, path = (folder / f"{name}.{target.extension}" for name in ("plain", "signed"))
+        self.media[content.kind].encode(content, target, plain)
+        self._require_space(2 * plain.stat().st_size)
+        key = self.keys.signing()
+        claims = {layer: self.media[layer].mark for layer in hidden.layers}
+        unread: dict[Kind, str] = {}
+        while True:
+            bindings = {mark.alg: hidden.number for mark in claims.values() if mark}
+            claimed = replace(statement, marks=bindings)
+            manifest = sign(
+                plain, path, target.media_type, claimed, key, ingredients, embed=target.embeds
+            )
+            companion = None if target.embeds else manifest
+            self._check(path, target, companion)
+            if unread:
+                break
+            finished = self.media[content.kind].read(path, content)
+            for layer, mark in claims.items():
+                found = mark.detect(finished, thorough=False) if mark else None
+                read_as = f"{found.payload:012x}" if found else ""
+                if read_as != hidden.number:
+                    unread[layer] = read_as
+            if not unread:
+                break
+            claims = {layer: mark for layer, mark in claims.items() if layer not in unread}
+        return _Finished(path, companion, key.id, hidden.told(self.media, unread), unread)
+
+    def _check(self, path: Path, target: Format, companion: bytes | None) -> None:
+        """`SealFailed` if the manifest is not what it should be."""
+        with path.open("rb") as file:
+            report = read(file, target.media_type, self.keys.root_pem(), companion)
         if report.state != "trusted":
             raise SealFailed(
                 f"The manifest reads back as {report.state}: {', '.join(report.problems)}."
             )
-        return medium.read(media, content)
 
     def _require_space(self, needed: int) -> None:
         if shutil.disk_usage(self.store.folder).free < needed + _RESERVE:
@@ -203,7 +273,11 @@ class Sealer:
 
 def _entry(artifact: Artifact, print_: bytes, content: Draft) -> Entry:
     note = artifact.note
-    height, width = content.arrays["pixels"].shape[:2] if artifact.kind == "image" else (0, 0)
+    height, width = 0, 0
+    if artifact.kind == "image":
+        height, width = content.arrays["pixels"].shape[:2]
+    elif artifact.kind == "video":
+        height, width = content.arrays["frames"].shape[1:3]
     mark = note.marks.get(artifact.kind, {"id": "", "alg": "", "key": "", "weak": False})
     return Entry(
         artifact=artifact.id,
@@ -226,6 +300,15 @@ def _entry(artifact: Artifact, print_: bytes, content: Draft) -> Entry:
         width=width,
         height=height,
     )
+
+
+def _has_sound(draft: Draft, target: Format) -> bool:
+    return draft.kind == "video" and "samples" in draft.arrays and bool(target.rates)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest_of(request: Mapping[str, object]) -> str:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.draft import Draft
 from studio.provenance.fingerprint import HEARD, distance
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
 from studio.provenance.manifest import Report
-from studio.provenance.marks import Found
+from studio.provenance.marks import Found, Mark
 from studio.provenance.media import Medium
 from studio.provenance.verdict import Layer, Outcome, Verdict
 from studio.settings import Settings
@@ -28,7 +29,7 @@ from studio.worker.decode_client import Decoded, decoding
 #: Fingerprints of one picture stay within `Medium.near` bits; beyond this many it is another one.
 #: In between, nothing is claimed.
 _ANOTHER = 90
-#: Pictures are read at about this short side; the marks need no more.
+#: Pictures are read at about this short side; the marks need no more. Films at half of it.
 _SHORT_SIDE = 1024
 
 
@@ -58,10 +59,10 @@ class Verifier:
         ) as decoded:
             manifest, found, print_ = decoded.manifest, None, b""
             medium = self.media[decoded.kind]
+            mark = medium.mark
             if decoded.content is not None:
                 valid = manifest.state in ("trusted", "valid", "expired")
-                if medium.mark is not None:
-                    found = medium.mark.detect(decoded.content, thorough=not valid)
+                found, mark = self._read_mark(decoded.content, thorough=not valid)
                 print_ = medium.fingerprint(decoded.content)
             sha256 = _sha256(path)
             marked = self.ledger.by_mark(f"{found.payload:012x}") if found else None
@@ -69,7 +70,10 @@ class Verifier:
             nearest = self.ledger.nearest(print_) if print_ else None
             if nearest and nearest[0].kind != decoded.kind:
                 nearest = None
-            evidence = _Evidence(decoded, medium, found, marked, exact, nearest, print_)
+            source = self.media[marked.kind].noun if marked else ""
+            evidence = _Evidence(
+                decoded, medium, mark, found, marked, source, exact, nearest, print_
+            )
         outcome, sentence = evidence.judge()
         layers = (
             evidence.manifest_layer(),
@@ -79,6 +83,16 @@ class Verifier:
         )
         return Verdict(name or str(path), outcome, sentence, layers)
 
+    def _read_mark(self, content: Draft, *, thorough: bool) -> tuple[Found | None, Mark | None]:
+        """The number in what is seen or, if a film shows none, heard; and whose mark was read."""
+        mark = self.media[content.kind].mark
+        found = mark.detect(content, thorough=thorough) if mark else None
+        heard = self.media["audio"].mark
+        if found is None and content.kind == "video" and "samples" in content.arrays and heard:
+            if found := heard.detect(content, thorough=thorough):
+                return found, heard
+        return found, mark
+
 
 @dataclass(frozen=True)
 class _Evidence:
@@ -86,9 +100,13 @@ class _Evidence:
 
     decoded: Decoded
     medium: Medium
+    #: Whose number was looked for, or found.
+    mark: Mark | None
     found: Found | None
     #: The ledger's entry of the found mark, of exactly this file, and of the most similar content.
     marked: Entry | None
+    #: What people call that which the found mark belongs to.
+    source: str
     exact: Entry | None
     nearest: tuple[Entry, int] | None
     #: The content's own fingerprint; empty if it is damaged, or says nothing.
@@ -177,7 +195,7 @@ class _Evidence:
         elif far > self.medium.near:
             doubt = f" It differs from the original more than expected ({far} of 256 bits)."
         return (
-            f"It carries this studio's mark: it comes from a {self.medium.noun} made here with "
+            f"It carries this studio's mark: it comes from a {self.source} made here with "
             f"{self.marked.card} on {_day(self.marked)}. Its signed statement is gone.{doubt}"
         )
 
@@ -198,10 +216,10 @@ class _Evidence:
 
     def mark_layer(self) -> Layer:
         found = self.found
-        if self.medium.mark is None:
+        if self.mark is None:
             summary = f"A {self.medium.noun} carries no mark with a number."
             return Layer("mark", "absent", summary, {"searched": False})
-        alg = self.medium.mark.alg
+        alg = self.mark.alg
         if self.decoded.damage:
             return Layer("mark", "absent", self.decoded.damage, {"alg": alg, "searched": False})
         if found is None:

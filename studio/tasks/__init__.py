@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from studio.errors import NotFound
+from studio.tasks.assembly import ContactSheet, FilmAssembly
 from studio.tasks.audio import AudioMastering, AudioMixing, TextToMusic, TextToSpeech
 from studio.tasks.image import (
+    ImageConversion,
     ImageLettering,
     ImageToImage,
     Inpainting,
@@ -57,7 +59,10 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("image-to-image", "edit", ImageToImage, makes="image"),
         Task("inpainting", "inpaint", Inpainting, makes="image"),
         Task("latent-walk", "walk", LatentWalk, makes="image"),
+        Task("image-conversion", "convert", ImageConversion, makes="image"),
         Task("image-lettering", "letter", ImageLettering, makes="image"),
+        Task("contact-sheet", "sheet", ContactSheet, makes="image"),
+        Task("film-assembly", "cut", FilmAssembly, makes="video"),
         Task("text-to-music", "compose", TextToMusic, makes="audio"),
         Task("text-to-speech", "speak", TextToSpeech, makes="audio"),
         Task("audio-mastering", "master", AudioMastering, makes="audio"),

@@ -96,6 +96,18 @@ class Inpainting(_Picture):
     )
 
 
+class ImageConversion(Request):
+    """Save a picture in another format, or smaller."""
+
+    image: Annotated[MediaId, Media("image")] = Field(
+        title="Picture", description="The picture: an output's or an upload's id."
+    )
+    format: ImageFormat = Field("webp", title="Format", description="File format of the result.")
+    longest: Annotated[int, Field(ge=16, le=8192)] | None = Field(
+        None, title="Longest side", description="Pixels of it at most; empty keeps the size."
+    )
+
+
 class ImageLettering(Request):
     """Write a text on a picture."""
 

@@ -12,8 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-#: What a task makes, and what a media field takes.
+#: What a task makes.
 Kind = Literal["image", "audio", "video", "text", "mesh"]
+
+#: What a media field takes.
+MediaKind = Literal["image", "mask", "audio", "video", "scene"]
 
 MAX_SEED = 2**53 - 1  # the largest integer that JSON, JavaScript and Discord all keep exact
 
@@ -35,9 +38,12 @@ class ModelName:
 
 @dataclass(frozen=True)
 class Media:
-    """Marks a string field that names a picture, sound or film: an artifact id or a file."""
+    """Marks a field that names a picture, sound or film, or a list of them: by id or as files.
 
-    kind: Literal["image", "mask", "audio", "video"]
+    A scene is a picture or a film.
+    """
+
+    kind: MediaKind
 
 
 def plain_text(text: str) -> str:

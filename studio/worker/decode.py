@@ -15,6 +15,7 @@ import json
 import os
 import re
 import resource
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from studio.errors import InvalidRequest, NotFound, StudioError
 from studio.provenance.manifest import Report, read
 from studio.tasks.request import Kind
+from studio.worker.decode_kind import demuxer
 from studio.worker.decode_sound import MEDIA_TYPES as SOUNDS
 from studio.worker.decode_sound import is_sound, media_type, open_sound, spool_sound
 from studio.worker.landlock import EVERYTHING, READ, restrict
@@ -45,22 +47,35 @@ _MEDIA_TYPES = {
     "AVIF": "image/avif",
     "BMP": "image/bmp",
 }
-_NOUNS: Mapping[Kind, str] = {"image": "picture", "audio": "sound", "text": "text"}
+_NOUNS: Mapping[Kind, str] = {
+    "image": "picture",
+    "audio": "sound",
+    "video": "film",
+    "text": "text",
+    "mesh": "3D object",
+}
+_FILMS = ("MP4", "MOV", "M4A", "WebM", "Matroska", "AVI")
 #: Bytes of a text, and of a companion, that are read at most.
 _TEXT, _COMPANION = 1_000_000, 10_000_000
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_MEMORY = 480_000_000  # bytes of address space beyond the interpreter and its libraries
-_CPU_SECONDS = 4
+#: Bytes of address space beyond the interpreter and its libraries: for all, and for each pixel that
+#: a picture may have, which is in memory twice while it is turned upright.
+_MEMORY, _MEMORY_PER_PIXEL = 200_000_000, 8
+#: Seconds of processor time: for a check, and for all of a sound or a film.
+_CPU_SECONDS, _CPU_SECONDS_FOR_ALL = 4, 60
+#: Bytes that may be written: a film's frames are the most there is.
+_FILE_SIZE = 2_000_000_000
 _STRIPE = 256  # rows that are converted and written at a time
 #: Where libraries and their settings lie; read only, and nothing there can be started.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/dev")
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # of Linux's unshare(2)
+_PR_SET_PDEATHSIG = 1  # of its prctl(2)
 
 
 def main() -> None:
     """Carry out the order on stdin."""
     order = json.load(sys.stdin)
-    confine(Path(order["path"]), Path(order["content"]).parent)
+    confine(order)
     try:
         answer: dict[str, Any] = {"ok": decode(order)}
     except StudioError as error:
@@ -78,8 +93,8 @@ class _Opened:
     #: What it is to the manifest reader; its size, rate or words.
     media_type: str
     facts: Mapping[str, Any]
-    #: Decodes the content into the file that the order names.
-    spool: Callable[[], None]
+    #: Decodes the content into the file that the order names; what became known by that.
+    spool: Callable[[], Mapping[str, Any] | None]
 
 
 def decode(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,9 +121,9 @@ def decode(order: Mapping[str, Any]) -> dict[str, Any]:
                     hint="Choose another file.",
                 )
             manifest = _manifest(path, opened.media_type, order).record()
-            damage = ""
+            damage, learned = "", None
             try:
-                opened.spool()
+                learned = opened.spool()
             except InvalidRequest as error:
                 if not manifest.get("manifests"):
                     raise
@@ -125,7 +140,7 @@ def decode(order: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kind": opened.kind,
         "media_type": opened.media_type,
-        "facts": opened.facts,
+        "facts": {**opened.facts, **(learned or {})},
         "damage": damage,
         "manifest": manifest,
     }
@@ -143,9 +158,14 @@ def _open(file: BinaryIO, order: Mapping[str, Any]) -> _Opened:
         facts = {"rate": sound.samplerate, "channels": sound.channels}
         spool = partial(spool_sound, sound, content, order["seconds"])
         return _Opened("audio", media_type(sound), facts, spool)
+    if reader := demuxer(head):
+        return _open_film(file, reader, order)
     if (text := _text(file)) is not None:
         return _Opened("text", "text/plain", {"text": text}, lambda: None)
     picture = _open_picture(file)
+    if picture.format == "GIF" and "video" in order["kinds"] and picture.is_animated:
+        file.seek(0)
+        return _open_film(file, "gif", order)
     width, height = picture.size
     if width * height > order["max_pixels"]:
         raise _too_much(f"has {width} × {height} pixels")
@@ -155,6 +175,15 @@ def _open(file: BinaryIO, order: Mapping[str, Any]) -> _Opened:
 
     facts = {"width": width, "height": height}
     return _Opened("image", _MEDIA_TYPES[str(picture.format)], facts, spool_picture)
+
+
+def _open_film(file: BinaryIO, reader: str, order: Mapping[str, Any]) -> _Opened:
+    # Late: a check of anything else does without it.
+    from studio.worker.decode_film import Film
+
+    film = Film(file, reader, order["max_pixels"])
+    spool = partial(film.spool, Path(order["content"]), order["seconds"], order["short_side"] // 2)
+    return _Opened(film.kind, film.media_type, film.facts, spool)
 
 
 def _text(file: BinaryIO) -> str | None:
@@ -189,9 +218,9 @@ def _open_picture(file: Any) -> ImageFile.ImageFile:
         return Image.open(file, formats=tuple(_MEDIA_TYPES))
     except UnidentifiedImageError:
         raise InvalidRequest(
-            "This file is no picture, sound or text that the studio can read.",
-            hint=f"It reads {', '.join([*_MEDIA_TYPES, *SOUNDS])} and UTF-8 text, whatever the "
-            "file is called.",
+            "This file is no picture, sound, film or text that the studio can read.",
+            hint=f"It reads {', '.join([*_MEDIA_TYPES, *SOUNDS, *_FILMS])} and UTF-8 text, "
+            "whatever the file is called.",
         ) from None
     except (OSError, ValueError, SyntaxError) as error:
         raise _damaged(error) from None
@@ -223,12 +252,12 @@ def _spool(picture: Image.Image, place: Path) -> None:
     """Write uint8 pixels (height, width, 3 or 4) stripe by stripe, to keep one copy in memory."""
     width, height = picture.size
     depth = 4 if picture.has_transparency_data else 3
-    pixels = np.lib.format.open_memmap(
-        place, mode="w+", dtype=np.uint8, shape=(height, width, depth)
-    )
-    for top in range(0, height, _STRIPE):
-        stripe = picture.crop((0, top, width, min(top + _STRIPE, height)))
-        pixels[top : top + _STRIPE] = np.asarray(stripe.convert("RGBA" if depth == 4 else "RGB"))
+    with place.open("wb") as file:
+        shape = {"descr": "|u1", "fortran_order": False, "shape": (height, width, depth)}
+        np.lib.format.write_array_header_1_0(file, shape)
+        for top in range(0, height, _STRIPE):
+            stripe = picture.crop((0, top, width, min(top + _STRIPE, height)))
+            file.write(np.asarray(stripe.convert("RGBA" if depth == 4 else "RGB")).tobytes())
 
 
 def _damaged(error: Exception) -> InvalidRequest:
@@ -244,14 +273,18 @@ def _too_much(what: str) -> InvalidRequest:
     )
 
 
-def confine(file: Path, folder: Path) -> None:
-    """Give up the network, time, memory, and all files but `file` and what goes into `folder`.
+def confine(order: Mapping[str, Any]) -> None:
+    """Give up the network, time, memory, and all files but the ordered one and what comes of it.
 
     None of it can be taken back.
     """
+    file, folder = Path(order["path"]), Path(order["content"]).parent
     if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
         # Where the system forbids a name space of one's own, the libraries' settings still hold.
-        ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NETWORK)
+        libc.unshare(_NEW_USER | _NEW_NETWORK)
+        # After that: entering a name space clears the wish to end with whoever asked.
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         code = (sys.prefix, sys.base_prefix, Path(__file__).parents[2], *_SYSTEM)
         with contextlib.suppress(OSError):
             restrict(
@@ -264,9 +297,14 @@ def confine(file: Path, folder: Path) -> None:
     if sys.platform == "linux":
         # Other systems take no limit on address space; the time limit and the caps hold there too.
         in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        limit = in_use * resource.getpagesize() + _MEMORY
+        picture = _MEMORY_PER_PIXEL * order["max_pixels"]
+        limit = in_use * resource.getpagesize() + _MEMORY + picture
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    seconds = _CPU_SECONDS if order["seconds"] else _CPU_SECONDS_FOR_ALL
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
+    # No further process, and no thread.
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

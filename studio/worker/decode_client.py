@@ -18,14 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.draft import Draft
+from studio.draft import Array, Draft
 from studio.errors import InvalidRequest, StudioError
 from studio.provenance.manifest import Report
 from studio.settings import Settings
 from studio.tasks.request import Kind
 
-#: Seconds after which a child is killed. It limits its own processor time more tightly.
-_PATIENCE = 10.0
+#: Seconds after which a child is killed: that checks a file, and that reads all of it. It limits
+#: its own processor time more tightly.
+_PATIENCE, _PATIENCE_FOR_ALL = 10.0, 120.0
+#: Bytes of an answer: a text and its manifest at most.
+_ANSWER = 16_000_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -36,9 +39,11 @@ class Decoded:
     kind: Kind
     #: From the content, whatever the file is called.
     media_type: str
-    #: Size of the picture in the file; 0 for anything else.
+    #: Size of the picture or film in the file; 0 for anything else.
     width: int
     height: int
+    #: Of a sound or a film; of a sound as far as it was read.
+    seconds: float
     manifest: Report
     #: Its arrays are mapped from a file that is gone when the context ends. None if it is damaged,
     #: which only a file with a manifest may be.
@@ -89,7 +94,7 @@ def decoding(
             "short_side": short_side,
             "seconds": seconds,
         }
-        answer = _ask(order)
+        answer = _ask(order, Path(folder), _PATIENCE if seconds else _PATIENCE_FOR_ALL)
         if "error" in answer:
             raise StudioError.from_record(answer["error"])
         found = answer["ok"]
@@ -99,6 +104,7 @@ def decoding(
             media_type=found["media_type"],
             width=facts.get("width", 0),
             height=facts.get("height", 0),
+            seconds=facts.get("seconds", 0.0),
             manifest=Report.from_record(found["manifest"]),
             # The path is the host's own, whatever the child says.
             content=None if found["damage"] else _content(found["kind"], content, facts),
@@ -121,10 +127,20 @@ def _content(kind: Kind, place: Path, facts: dict[str, Any]) -> Draft:
             pixels = np.load(place, mmap_mode="r", allow_pickle=False)
             return Draft(kind, 0, 0, {"pixels": pixels}, facts)
         case "audio":
-            samples = np.memmap(place, np.float32, "r").reshape(-1, facts["channels"])
-            return Draft(kind, 0, 0, {"samples": samples}, facts)
+            return Draft(kind, 0, 0, {"samples": _samples(place, facts)}, facts)
+        case "video":
+            frames = np.memmap(place, np.uint8, "r").reshape(-1, *facts["shape"])
+            arrays: dict[str, Array] = {"frames": frames}
+            sound = place.with_name(f"{place.name}.samples")
+            if sound.exists() and sound.stat().st_size:
+                arrays["samples"] = _samples(sound, facts)
+            return Draft(kind, 0, 0, arrays, facts)
         case _:
             return Draft(kind, 0, 0, {}, facts)
+
+
+def _samples(place: Path, facts: dict[str, Any]) -> Array:
+    return np.memmap(place, np.float32, "r").reshape(-1, facts["channels"])
 
 
 def _check_size(path: Path, limit: int) -> None:
@@ -140,25 +156,30 @@ def _check_size(path: Path, limit: int) -> None:
             raise InvalidRequest("This is a device or a pipe, not a file.", hint="Name a file.")
 
 
-def _ask(order: dict[str, object]) -> dict[str, Any]:
+def _ask(order: dict[str, object], folder: Path, patience: float) -> dict[str, Any]:
     # Only what an interpreter needs to start: no token, no proxy, no key reaches the child.
     environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    try:
-        child = subprocess.run(
-            [sys.executable, "-P", "-m", "studio.worker.decode"],
-            input=json.dumps(order).encode(),
-            capture_output=True,
-            env=environment,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise _gave_up("took too long") from None
-    if child.returncode != 0:
-        _LOG.warning("decode child ended with %s: %s", child.returncode, child.stderr[-2000:])
-        raise _gave_up("took more time or memory than a check may use")
-    answer: dict[str, Any] = json.loads(child.stdout)
-    return answer
+    told, said = folder / "told", folder / "said"
+    with told.open("w+b") as answer, said.open("w+b") as errors:
+        try:
+            # Into files, whose size the child limits: what it prints never fills this memory.
+            child = subprocess.run(
+                [sys.executable, "-P", "-m", "studio.worker.decode"],
+                input=json.dumps(order).encode(),
+                stdout=answer,
+                stderr=errors,
+                env=environment,
+                timeout=patience,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise _gave_up("took too long") from None
+        if child.returncode != 0 or told.stat().st_size > _ANSWER:
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
+            _LOG.warning("decode child ended with %s: %s", child.returncode, errors.read())
+            raise _gave_up("took more time or memory than a check may use")
+    found: dict[str, Any] = json.loads(told.read_bytes())
+    return found
 
 
 def _gave_up(why: str) -> InvalidRequest:

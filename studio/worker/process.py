@@ -96,7 +96,7 @@ class ChildProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(settings),
+                env=environment(settings),
                 cwd=settings.home,
                 start_new_session=True,
             )
@@ -194,7 +194,8 @@ def open_log(path: Path) -> BinaryIO:
     return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
+    """What a process that holds torch may know of the host's environment."""
     cache = str(settings.home / "cache")
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment |= {

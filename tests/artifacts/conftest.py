@@ -66,6 +66,9 @@ def published(store: ArtifactStore) -> Callable[..., Artifact]:
     count = iter(range(1_000_000))
 
     def publish(prompt: str, **values: object) -> Artifact:
-        return store.publish(artifact(next(count), prompt, **values), b"file")  # type: ignore[arg-type]
+        with store.staging() as folder:
+            media = folder / "media"
+            media.write_bytes(b"file")
+            return store.publish(artifact(next(count), prompt, **values), media)  # type: ignore[arg-type]
 
     return publish

@@ -52,19 +52,19 @@ def stable_diffusion(folder: Path, **save: Any) -> None:
     ).save_pretrained(folder, **save)
 
 
-def stable_diffusion_xl(folder: Path) -> None:
-    """SDXL: two text towers, pooled embeddings, size conditioning."""
+def stable_diffusion_xl(folder: Path, second: int = 32) -> None:
+    """SDXL: two text towers, pooled embeddings, size conditioning; `second` is a tower's width."""
     torch.manual_seed(0)
     StableDiffusionXLPipeline(
         unet=_unet(
-            cross_attention_dim=64,
+            cross_attention_dim=32 + second,
             addition_embed_type="text_time",
             addition_time_embed_dim=8,
-            projection_class_embeddings_input_dim=6 * 8 + 32,
+            projection_class_embeddings_input_dim=6 * 8 + second,
         ),
         vae=_vae(4),
         text_encoder=_clip(CLIPTextModel),
-        text_encoder_2=_clip(CLIPTextModelWithProjection),
+        text_encoder_2=_clip(CLIPTextModelWithProjection, second),
         tokenizer=_clip_tokenizer(),
         tokenizer_2=_clip_tokenizer(),
         scheduler=EulerDiscreteScheduler(
@@ -151,12 +151,12 @@ def _vae(channels: int, **more: Any) -> AutoencoderKL:
     )
 
 
-def _clip(kind: type[Any]) -> Any:
+def _clip(kind: type[Any], width: int = 32) -> Any:
     return kind(
         CLIPTextConfig(
             vocab_size=len(_clip_tokenizer()),
-            hidden_size=32,
-            projection_dim=32,
+            hidden_size=width,
+            projection_dim=width,
             intermediate_size=37,
             num_hidden_layers=2,
             num_attention_heads=4,

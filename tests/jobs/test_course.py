@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
-from studio.job import Event, Failed, JobState, Sealed, Step
+from studio.inputs import Inputs, Opened
+from studio.job import Event, Failed, Job, JobState, Sealed, Step
 from tests.hosts import SMALL, fake_host, finished, heard, run, until
 
 
@@ -71,3 +73,38 @@ def test_a_watcher_can_come_late_or_again(home: Path) -> None:
             assert await heard(client, job.id) == late[-1:]
 
     run(test)
+
+
+def test_what_is_cancelled_just_before_its_batch_begins_never_begins(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        async with host:
+            gap = Gap(host.inputs)
+            host.dispatcher._inputs = gap  # type: ignore[assignment]
+            client = host.client("ann")
+            job = await client.submit("imagine", SMALL)
+            await until(gap.reached.is_set)
+            assert (await client.job(job.id)).state is JobState.RUNNING, "a lane has it already"
+            await client.cancel(job.id)
+            gap.passable.set()
+            assert (await finished(client, job.id)).state is JobState.CANCELLED
+            assert lane.batches == []
+
+    run(test)
+
+
+class Gap:
+    """The inputs of a host, which open when they are allowed to."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self.reached = threading.Event()
+        self.passable = threading.Event()
+
+    def open(self, job: Job) -> Opened:
+        self.reached.set()
+        assert self.passable.wait(10)
+        return self._inputs.open(job)
+
+    def close(self, job: str) -> None:
+        self._inputs.close(job)

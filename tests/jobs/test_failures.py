@@ -12,10 +12,12 @@ from studio.artifacts import Artifact, artifact_id
 from studio.draft import Draft
 from studio.errors import (
     Broken,
+    Cancelled,
     OutOfMemory,
     Unavailable,
 )
 from studio.host import Host
+from studio.inputs import Inputs
 from studio.job import Failed, JobState, Paused, Step
 from studio.provenance.seal import Sealer
 from tests.fake_lane import FakeLane
@@ -211,3 +213,43 @@ def test_the_line_goes_on_after_something_unforeseen(
 
     run(test)
     assert "FileNotFoundError" in caplog.text
+
+
+def test_a_family_that_says_cancelled_unasked_is_asked_once_more(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home, errors=[Cancelled(), None, Cancelled(), Cancelled()])
+        async with host:
+            client = host.client("ann")
+            job = await finished(client, (await client.submit("imagine", SMALL)).id)
+            assert (job.state, len(lane.batches)) == (JobState.DONE, 2)
+            job = await finished(client, (await client.submit("imagine", SMALL)).id)
+            assert (job.state, len(lane.batches)) == (JobState.FAILED, 4), "nobody stopped it"
+
+    run(test)
+
+
+def test_a_sweep_that_fails_keeps_no_other_from_its_work(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("studio.host._SWEEP_SECONDS", 0.1)
+    swept: list[str] = []
+
+    def broken(self: Inputs, *_: object) -> None:
+        swept.append("uploads")
+        raise OSError("the folder is away")
+
+    monkeypatch.setattr(Inputs, "sweep", broken)
+
+    async def test() -> None:
+        settings = settings_for(home, jobs_days=1e-9)
+        write_cards(home)
+        async with Host(settings, lanes=[FakeLane(settings)]) as host:
+            client = host.client("ann")
+            await finished(client, (await client.submit("imagine", SMALL)).id)
+            async with asyncio.timeout(10):
+                while await client.jobs():
+                    await asyncio.sleep(0.05)
+            await until(lambda: len(swept) > 1)
+
+    run(test)
+    assert "the folder is away" in caplog.text

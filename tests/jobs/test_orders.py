@@ -207,3 +207,51 @@ def test_the_hosts_loop_is_never_blocked(home: Path) -> None:
                 await client.fields("imagine", "noise")
 
     run(test)
+
+
+def test_a_key_means_its_job_whatever_became_of_the_card(home: Path) -> None:
+    async def test() -> None:
+        host, _ = fake_host(home)
+        async with host:
+            first = await host.client("ann").submit("imagine", SMALL, key="k")
+        folder = home / "model_cards"
+        (folder / "noise.md").rename(folder / "other.md")
+        async with Host(settings_for(home), lanes=[FakeLane(settings_for(home))]) as host:
+            ann = host.client("ann")
+            with pytest.raises(NotFound, match="no model called"):
+                await ann.submit("imagine", SMALL, key="new")
+            assert (await ann.submit("imagine", SMALL, key="k")).id == first.id
+
+    run(test)
+
+
+def test_a_key_means_the_values_as_they_were_sent(home: Path) -> None:
+    async def test() -> None:
+        host, _ = fake_host(home)
+        async with host:
+            ann = host.client("ann")
+            job = await ann.submit("imagine", SMALL, key="k")
+            # The very request that it came to, and yet not what was asked: the seed was drawn.
+            with pytest.raises(InvalidRequest, match="key"):
+                await ann.submit("imagine", job.request, key="k")
+            shuffled = dict(reversed(SMALL.items()))
+            assert (await ann.submit("text-to-image", shuffled, key="k")).id == job.id
+
+    run(test)
+
+
+def test_many_orders_at_once_cannot_pass_the_limit_together(home: Path) -> None:
+    async def test() -> None:
+        settings = settings_for(home, max_waiting=3)
+        write_cards(home)
+        lane = FakeLane(settings)
+        lane.go.clear()
+        async with Host(settings, lanes=[lane]) as host:
+            ann = host.client("ann")
+            sent = [ann.submit("imagine", SMALL) for _ in range(12)]
+            answers = await asyncio.gather(*sent, return_exceptions=True)
+            refused = [answer for answer in answers if isinstance(answer, Unavailable)]
+            assert len(refused) == 9
+            assert len(await ann.jobs()) == 3
+
+    run(test)

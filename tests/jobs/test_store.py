@@ -246,6 +246,77 @@ def test_an_outcome_that_cannot_be_stored_is_kept_and_stored_later(
     run(test)
 
 
+def test_an_outcome_in_whose_place_an_error_was_stored_is_noted_and_survives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.jobs.AGAIN_SECONDS", 0.1)
+    runner = Runner()
+    job = new_job()
+
+    async def test() -> None:
+        async with runner.store(tmp_path) as store:
+            await store.put(job)
+            await until(lambda: runner.outcomes)
+            no_room_for_success(tmp_path)
+            runner.outcomes[job.id].set_result(DONE)
+            await until(lambda: runner.settled and not store._unwritten)
+            assert runner.settled[job.id] == DONE
+            assert stored_status(tmp_path) == "ERROR"
+            assert (await store.get(job.id)).artifacts == DONE.artifacts
+            assert await store.unfinished() == ()
+        async with runner.store(tmp_path) as store:
+            assert (await store.get(job.id)).artifacts == DONE.artifacts
+            assert await store.unfinished() == ()
+
+    run(test)
+
+
+def test_a_host_that_dies_before_it_noted_the_outcome_hands_the_job_to_the_next(
+    tmp_path: Path,
+) -> None:
+    first, second, third = Runner(), Runner(), Runner()
+    jobs = [new_job(), new_job()]
+
+    async def test() -> None:
+        async with first.store(tmp_path) as store:
+            for job in jobs:
+                await store.put(job)
+            await until(lambda: len(first.outcomes) == 2)
+            no_room_for_success(tmp_path)
+            await store.cancel(jobs[1].id)
+            for outcome in first.outcomes.values():
+                outcome.set_result(DONE)
+            await until(lambda: len(first.settled) == 2)
+        async with second.store(tmp_path) as store:
+            assert {job.id for job in await store.unfinished()} == {job.id for job in jobs}
+            await until(lambda: len(second.outcomes) == 2)
+            assert second.handed[jobs[0].id] == jobs[0]
+            assert second.handed[jobs[1].id].state is JobState.CANCELLED
+            for outcome in second.outcomes.values():
+                outcome.set_result(DONE)
+            await until(lambda: len(second.settled) == 2)
+        async with third.store(tmp_path) as store:
+            assert (await store.get(jobs[0].id)).state is JobState.DONE
+            assert await store.unfinished() == ()
+            assert not third.handed
+
+    run(test)
+
+
+def no_room_for_success(home: Path) -> None:
+    """From here on DBOS can store that a workflow failed, and not that it went well."""
+    with closing(sqlite3.connect(home / "jobs.sqlite")) as file:
+        file.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON workflow_status WHEN new.status = 'SUCCESS' "
+            "BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+
+
+def stored_status(home: Path) -> str:
+    with closing(sqlite3.connect(home / "jobs.sqlite")) as file:
+        return str(file.execute("SELECT status FROM workflow_status").fetchone()[0])
+
+
 def test_an_unknown_job_is_not_found(tmp_path: Path) -> None:
     async def test() -> None:
         async with Runner().store(tmp_path) as store:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from studio.errors import Unavailable
 from studio.job import Done, Event, Loading, Preview, Queued, Sealed, Step, TextDelta
 from studio.watch import Watchers
 from tests.hosts import run
@@ -91,3 +94,17 @@ def test_what_nobody_needs_is_forgotten() -> None:
         assert not watchers._scenes
 
     run(test)
+
+
+def test_an_owner_may_watch_so_many_and_others_as_many_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("studio.watch.MOST_STREAMS", 2)
+    watchers = Watchers()
+    with watchers.watch("a", "ann"), watchers.watch("b", "bob"):
+        with watchers.watch("b", "ann"), pytest.raises(Unavailable) as refused:
+            watchers.watch("c", "ann").__enter__()
+        assert refused.value.retry
+        with watchers.watch("c", "ann"):
+            pass
+    assert not watchers._scenes, "nothing is kept of what nobody watches"

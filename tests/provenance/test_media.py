@@ -19,9 +19,10 @@ from studio.artifacts import EXTENSIONS, Artifact
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.provenance import Provenance
-from studio.provenance.encode import FORMATS
+from studio.provenance.formats import FORMATS
 from studio.provenance.fingerprint import NEAR, distance, sound_fingerprint, text_fingerprint
 from studio.tasks import TASKS
+from studio.tasks.request import Kind
 from tests.provenance.conftest import CARD, new_job
 from tests.provenance.pictures import flat
 
@@ -42,6 +43,13 @@ def melody(seed: int, seconds: float = 6, rate: int = RATE) -> np.ndarray:
     return np.repeat(sound[:, None] / np.abs(sound).max() * 0.6, 2, axis=1).astype(np.float32)
 
 
+def film(seconds: int, side: int = 288, fps: int = 12) -> np.ndarray:
+    """A drawing through which a camera moves: uint8 (frames, side, side, 3)."""
+    drawing = flat(5)
+    assert drawing.shape[0] >= side + seconds * fps
+    return np.stack([drawing[at : at + side, at : at + side] for at in range(seconds * fps)])
+
+
 def draft_of(kind: str) -> Draft:
     """One draft of this kind."""
     match kind:
@@ -49,6 +57,9 @@ def draft_of(kind: str) -> Draft:
             return Draft("image", 0, 1, {"pixels": flat(2)})
         case "audio":
             return Draft("audio", 0, 1, {"samples": melody(1)}, {"rate": RATE})
+        case "video":
+            sound = {"samples": melody(3, 4), "frames": film(4)}
+            return Draft("video", 0, 1, sound, {"fps": 12, "rate": RATE})
         case _:
             return Draft("text", 0, 1, {}, {"text": WORDS})
 
@@ -76,20 +87,20 @@ def offered() -> Iterator[tuple[str, str]]:
 def test_whatever_a_task_offers_leaves_signed(
     provenance: Provenance, task: str, format_: str
 ) -> None:
-    assert TASKS[task].makes == FORMATS[format_].kind
-    artifact = seal(provenance, draft_of(FORMATS[format_].kind), task, format_)
+    kind = TASKS[task].makes
+    artifact = seal(provenance, draft_of(kind), task, format_)
     path = provenance.store.path(artifact.id)
-    assert path.suffix == f".{FORMATS[format_].extension}"
+    assert path.suffix == f".{FORMATS[kind, format_].extension}"
     assert provenance.verifier.verify(path).outcome == "signed"
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize(("kind", "format_"), FORMATS)
 def test_every_format_is_signed_in_itself_or_beside_it(
-    provenance: Provenance, tmp_path: Path, format_: str
+    provenance: Provenance, tmp_path: Path, kind: Kind, format_: str
 ) -> None:
-    target = FORMATS[format_]
+    target = FORMATS[kind, format_]
     assert EXTENSIONS[target.media_type] == target.extension
-    artifact = seal(provenance, draft_of(target.kind), "text-to-image", format_)
+    artifact = seal(provenance, draft_of(kind), "text-to-image", format_)
     published = provenance.store.path(artifact.id)
     companion = provenance.store.companion(artifact.id)
     assert (companion is None) == target.embeds
@@ -164,9 +175,9 @@ def test_sound_fingerprints_tell_sounds_apart_and_not_versions() -> None:
 
 
 def test_what_has_no_mark_is_withheld(provenance: Provenance) -> None:
-    frames = Draft("video", 0, 1, {"frames": np.zeros((2, 64, 64, 3), np.uint8)}, {"fps": 8})
-    with pytest.raises(Unavailable, match="no mark for video"):
-        seal(provenance, frames, "text-to-video", "png")
+    corners = {"vertices": np.zeros((3, 3), np.float32), "faces": np.zeros((1, 3), np.int32)}
+    with pytest.raises(Unavailable, match="no mark for mesh"):
+        seal(provenance, Draft("mesh", 0, 1, corners), "text-to-3d", "glb")
 
 
 def wav(samples: np.ndarray, rate: int = RATE, **options: str) -> bytes:

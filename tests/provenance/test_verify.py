@@ -38,9 +38,8 @@ STATEMENT = Statement(
     revision="main",
     licence="mit",
     notice="",
-    mark_alg="another.alg",
-    mark="00",
     allow_training=False,
+    marks={"another.alg": "00"},
 )
 
 
@@ -156,16 +155,14 @@ def test_a_changed_ingredient_is_noticed_below_a_valid_signature(
     path = provenance.store.path(seal(provenance, flat(5)).id)
     changed = tmp_path / "parent.png"
     changed.write_bytes(path.read_bytes().replace(b"small-world", b"large-world"))
-    child = io.BytesIO()
-    Image.fromarray(texture(2)).save(child, "PNG")
-    signed, _ = sign(
-        child.getvalue(),
+    sign(
+        saved(texture(2), tmp_path / "plain.png"),
+        tmp_path / "child.png",
         "image/png",
         STATEMENT,
         provenance.keys.signing(),
         [Ingredient(changed, "image/png")],
     )
-    (tmp_path / "child.png").write_bytes(signed)
     verdict = provenance.verifier.verify(tmp_path / "child.png")
     assert verdict.outcome is Outcome.CONTRADICTED
     assert any(code.startswith("ingredient: ") for code in verdict.layers[0].details["problems"])

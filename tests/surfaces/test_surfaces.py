@@ -18,7 +18,7 @@ from bots.options import MAX_NUMBER, command_for
 from studio import cards
 from studio.api import orders
 from studio.commands import make
-from studio.fields import FieldSpec, build, fields_of
+from studio.fields import FieldSpec, Value, build, fields_of
 from studio.tasks import TASKS, Task
 from studio.tasks.request import Advanced, Media, Prompt, Request
 from ui.form import collect, component
@@ -32,6 +32,7 @@ class EveryKind(Request):
     mask: Annotated[str, Media("mask")] | None = Field(None, description="Where to change it.")
     audio: Annotated[str, Media("audio")] | None = Field(None, description="A sound.")
     video: Annotated[str, Media("video")] | None = Field(None, description="A film.")
+    scenes: Annotated[list[str], Media("scene")] = Field([], description="Films and pictures.")
     loras: list[str] = Field([], description="Adapters with their weights, as `name:0.8`.")
     tiled: bool = Field(False, description="Whether it repeats without a seam.")
     strength: Annotated[float, Field(ge=0, le=1), Advanced()] = Field(0.5, description="How much.")
@@ -56,7 +57,12 @@ async def no_names(*_: Any) -> list[str]:
 
 
 def required(task: Task) -> dict[str, Any]:
-    return {spec.name: "a yellow star" for spec in fields_of(task.request) if spec.required}
+    return {spec.name: entered(spec) for spec in fields_of(task.request) if spec.required}
+
+
+def entered(spec: FieldSpec) -> Value:
+    """What somebody puts into a field."""
+    return ["a yellow star"] if spec.type == "list" else "a yellow star"
 
 
 def form(task: Task) -> list[tuple[FieldSpec, gr.components.Component]]:
@@ -83,25 +89,24 @@ def test_the_web_form_has_every_field_with_its_limits(task: Task) -> None:
         if isinstance(shown, gr.Radio | gr.Dropdown) and spec.type == "choice":
             assert [value for _, value in shown.choices] == list(spec.choices)
         if spec.media is not None:
-            assert type(shown).__name__ == {"mask": "ImageMask"}.get(
-                spec.media, spec.media.capitalize()
-            )
+            widget = {"mask": "ImageMask"}.get(spec.media, spec.media.capitalize())
+            assert type(shown).__name__ == ("File" if spec.type == "list" else widget)
 
 
 @tasks
 def test_an_untouched_web_form_gives_the_defaults_and_no_seed(task: Task) -> None:
     shown = form(task)
     values = [
-        "a yellow star" if spec.required else one.preprocess(one.postprocess(one.value))
+        entered(spec) if spec.required else one.preprocess(one.postprocess(one.value))
         for spec, one in shown
         if not spec.media
     ]
     specs = [spec for spec, _ in shown if not spec.media]
-    entered = collect(specs, values)
-    assert entered["seed"] is None
+    collected = collect(specs, values)
+    assert collected["seed"] is None
     # Media must be put in; what is put in becomes an id only when it is sent.
-    entered |= {spec.name: "a yellow star" for spec, _ in shown if spec.media and spec.required}
-    assert build(task.request, entered) == build(task.request, required(task))
+    collected |= {spec.name: entered(spec) for spec, _ in shown if spec.media and spec.required}
+    assert build(task.request, collected) == build(task.request, required(task))
 
 
 def test_no_form_shows_an_empty_number_as_nought() -> None:
@@ -113,8 +118,8 @@ def test_what_a_form_holds_becomes_the_types_of_the_request() -> None:
     specs = {spec.name: spec for spec in fields_of(EveryKind)}
     names = ["prompt", "count", "strength", "rate", "seed", "loras", "mask", "image"]
     mask = {"background": "b.webp", "layers": ["l.webp"], "composite": "c.webp"}
-    entered = ["x", 4.0, 1, " 2.5 ", "7", ["a:0.5"], mask, None]
-    assert collect([specs[name] for name in names], entered) == {
+    held = ["x", 4.0, 1, " 2.5 ", "7", ["a:0.5"], mask, None]
+    assert collect([specs[name] for name in names], held) == {
         "prompt": "x",
         "count": 4,
         "strength": 1.0,
@@ -158,7 +163,8 @@ def test_the_http_schema_has_every_field_with_its_limits(task: Task) -> None:
         assert described.get("minimum") == spec.minimum
         assert described.get("maximum") == spec.maximum
         assert described.get("multipleOf") == spec.step
-        assert described.get("maxLength") == spec.max_length
+        longest = "maxItems" if spec.type == "list" else "maxLength"
+        assert described.get(longest) == spec.max_length
         assert tuple(described.get("enum", ())) == spec.choices
 
 
@@ -176,7 +182,8 @@ def test_the_slash_command_has_every_field_within_discords_limits(task: Task) ->
             assert option["max_value"] == min(spec.maximum or MAX_NUMBER, MAX_NUMBER)
         if spec.type == "text" and not spec.media:
             assert option["max_length"] == min(spec.max_length or 6000, 6000)
-        if spec.media:
+        # Discord attaches one file to an option; of several, their ids are written.
+        if spec.media and spec.type != "list":
             assert option["type"] == discord.AppCommandOptionType.attachment.value
         listed = tuple(choice["value"] for choice in option.get("choices", ()))
         assert listed == (spec.choices if len(spec.choices) <= 25 else ())

@@ -160,28 +160,28 @@ def landscape_sample(rng: random.Random) -> Sample:
     parts = [Part((box(0, 0, 1, 1),), upper, lower)]
     if time == "night":
         parts += [
-            _speck(rng.uniform(0, 64), rng.uniform(0, 38), rng.uniform(0.4, 0.9))
+            speck(rng.uniform(0, 64), rng.uniform(0, 38), rng.uniform(0.4, 0.9))
             for _ in range(rng.randrange(12, 26))
         ]
     horizon = rng.uniform(36, 44)
     high = time in ("day", "night")
     x, y = rng.uniform(14, 50), rng.uniform(11, 24) if high else rng.uniform(22, 32)
     radius = rng.uniform(5.5, 8.5)
-    parts.append(_disc(x, y, radius, radius, jitter(COLOURS[body_colour], rng)))
+    parts.append(disc(x, y, radius, radius, jitter(COLOURS[body_colour], rng)))
     if extra == "clouds":
         cloud = (250, 250, 252) if time != "night" else (110, 115, 140)
         for _ in range(2):
             x, y = rng.uniform(8, 56), rng.uniform(8, 24)
             for shift in (-5, 0, 5):
                 puff = rng.uniform(3.4, 5.2)
-                parts.append(_disc(x + shift, y, puff, puff * 0.8, cloud))
+                parts.append(disc(x + shift, y, puff, puff * 0.8, cloud))
     named = land in ("hills", "mountains")
     ground = (
         COLOURS[land_colour] if named else (235, 200, 120) if land == "desert" else (40, 110, 190)
     )
     ground = scale(ground, DAYLIGHT[time])
-    parts += _ground(land, horizon, ground, rng)
-    parts += _extra(extra, rng.uniform(14, 50), horizon, rng)
+    parts += ground_parts(land, horizon, ground, rng)
+    parts += extra_parts(extra, rng.uniform(14, 50), horizon, rng)
     body = "moon" if time == "night" else "sun"
     where = f"{land_colour} {land}" if named else f"the {land}"
     caption = f"{with_article(f'{body_colour} {body}')} over {where}"
@@ -190,19 +190,19 @@ def landscape_sample(rng: random.Random) -> Sample:
     return Sample(caption + rng.choice(TIMES[time]), tuple(parts))
 
 
-def _disc(x: float, y: float, across: float, down: float, colour: RGB) -> Part:
+def disc(x: float, y: float, across: float, down: float, colour: RGB) -> Part:
     return Part((ellipse(x / 64, y / 64, across / 64, down / 64),), colour)
 
 
-def _speck(x: float, y: float, radius: float) -> Part:
-    return _disc(x, y, radius, radius, (240, 240, 220))
+def speck(x: float, y: float, radius: float) -> Part:
+    return disc(x, y, radius, radius, (240, 240, 220))
 
 
 def _region(*corners: tuple[float, float]) -> tuple:
     return (polygon(*corners) / 64,)
 
 
-def _ground(land: str, horizon: float, colour: RGB, rng: random.Random) -> list[Part]:
+def ground_parts(land: str, horizon: float, colour: RGB, rng: random.Random) -> list[Part]:
     """Two layers of land, the farther one darker; the sea gets glints."""
     parts = []
     for layer in range(2):
@@ -238,11 +238,11 @@ def _rectangle(left: float, top: float, right: float, bottom: float, colour: RGB
     return Part((box(left / 64, top / 64, right / 64, bottom / 64),), colour)
 
 
-def _extra(kind: str, x: float, horizon: float, rng: random.Random) -> list[Part]:
+def extra_parts(kind: str, x: float, horizon: float, rng: random.Random) -> list[Part]:
     """A tree, a house or a boat, each in the one colour it has in this world."""
     y = horizon + 12
     if kind == "tree":
-        crown = _disc(x, y - 9.5, 6, 6.5, jitter((35, 120, 50), rng))
+        crown = disc(x, y - 9.5, 6, 6.5, jitter((35, 120, 50), rng))
         return [_rectangle(x - 1.3, y - 5, x + 1.3, y + 4, (90, 55, 30)), crown]
     if kind == "house":
         wall = _rectangle(x - 6, y - 6, x + 6, y + 4, jitter((235, 220, 190), rng))

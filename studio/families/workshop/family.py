@@ -8,18 +8,23 @@ from typing import Any
 
 from studio.draft import Array, Draft
 from studio.families import Model, Order, Progress, Spec
-from studio.families.workshop import picture, sound
+from studio.families.workshop import film, picture, sound
 from studio.tasks import TASKS
 
 #: What a tool gives back: a draft's arrays and facts.
 Made = tuple[dict[str, Array], dict[str, Any]]
-#: A request's fields, and its inputs by field.
-Tool = Callable[[Mapping[str, Any], Mapping[str, Draft]], Made]
+#: A request's fields, its inputs by field, and a function that is told which share is made.
+Tool = Callable[[Mapping[str, Any], Mapping[str, Draft], Callable[[float], None]], Made]
+#: Steps of one order.
+_STEPS = 100
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
     {
         "audio-mastering": sound.master,
         "audio-mixing": sound.mix,
+        "contact-sheet": picture.sheet,
+        "film-assembly": film.assemble,
+        "image-conversion": picture.convert,
         "image-lettering": picture.letter,
     }
 )
@@ -39,16 +44,22 @@ class Bench:
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
         """One draft per order; the same inputs and request give the same one, whatever the seed.
 
-        One step is one order.
+        A step is a hundredth of an order.
 
         Raises:
             InvalidRequest: if an input has nothing to work on: silence, or a text without a place.
             Cancelled: as `progress` raised it.
         """
-        for done, order in enumerate(batch, 1):
+        total = _STEPS * len(batch)
+        for number, order in enumerate(batch):
+            begin = _STEPS * number
+
+            def tell(share: float, begin: int = begin) -> None:
+                progress.step(begin + round(share * (_STEPS - 1)), total)
+
             inputs = {field: Draft.unspool(place) for field, place in order.inputs.items()}
-            arrays, facts = TOOLS[order.task](order.request, inputs)
-            progress.step(done, len(batch))
+            arrays, facts = TOOLS[order.task](order.request, inputs, tell)
+            progress.step(begin + _STEPS, total)
             yield Draft(TASKS[order.task].makes, order.index, order.seed, arrays, facts)
 
     def unload(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from studio.errors import InvalidRequest
 
 
 def master(
-    request: Mapping[str, Any], inputs: Mapping[str, Draft]
+    request: Mapping[str, Any], inputs: Mapping[str, Draft], tell: Callable[[float], None]
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """Cut, trim, normalise and fade one sound, in that order; its rate stays unless asked for."""
     samples, rate = _sound(inputs["audio"])
@@ -39,7 +39,7 @@ def master(
 
 
 def mix(
-    request: Mapping[str, Any], inputs: Mapping[str, Draft]
+    request: Mapping[str, Any], inputs: Mapping[str, Draft], tell: Callable[[float], None]
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """A voice over music that steps back while it speaks, in stereo, at the music's rate.
 

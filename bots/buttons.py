@@ -1,0 +1,159 @@
+"""The buttons below a result. All that one needs is in its id, so it works after any restart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from bots.wording import clipped, task_title
+from studio.fields import FieldSpec, fields_of
+from studio.job import Job
+from studio.tasks import TASKS, Task
+from studio.words import say
+
+#: Discord's own limits.
+_MAX_ROW = 5
+_MAX_LABEL = 80
+_MAX_TITLE = 45
+_MAX_INPUT = 4000
+
+_TEMPLATE = re.compile(r"colophon:(?P<act>[a-z]+):(?P<about>[\w-]{1,64}):(?P<rest>[\w-]{0,20})")
+
+
+def button_id(act: str, about: str, rest: str | int = "") -> str:
+    """The id of a button or a window."""
+    return f"colophon:{act}:{about}:{rest}"
+
+
+def parse(identity: str) -> tuple[str, str, str] | None:
+    """The act, what it is about and the rest, if the id is one of ours."""
+    found = _TEMPLATE.fullmatch(identity)
+    return (found["act"], found["about"], found["rest"]) if found else None
+
+
+def working(job: str, language: str) -> ui.View:
+    """Below a job that is not done: stop it."""
+    return _view([[_button("stop", job, label=say("job.stop", language), danger=True)]])
+
+
+def ended(job: Job, language: str, shown: Sequence[int]) -> ui.View:
+    """Below a job that has ended; `shown` are the indexes of the outputs that the message shows."""
+    again = _button("again", job.id, label=say("bot.again", language), emoji="🔁")
+    if not shown:
+        return _view([[again]])
+    makes = TASKS[job.task].makes
+    rows: list[list[ui.Button[Any]]] = []
+    vary = variation_of(TASKS[job.task])
+    if 1 < len(shown) <= _MAX_ROW and makes == "image":
+        rows.append([_button("large", job.id, i, label=f"U{i + 1}") for i in shown])
+        if vary:
+            rows.append([_button("vary", job.id, i, label=f"V{i + 1}") for i in shown])
+    deeds = [again]
+    if needs_words(TASKS[job.task]):
+        deeds.append(_button("remix", job.id, label=say("bot.remix", language), emoji="✏️"))
+    if len(shown) == 1:
+        index = shown[0]
+        if vary and makes == "image":
+            deeds.insert(0, _button("vary", job.id, index, label=say("bot.vary", language)))
+        deeds.append(_button("star", job.id, index, label=say("bot.star", language), emoji="⭐"))
+        rows.append(deeds)
+        rows += [next_steps("next", job.id, makes, language, rest=index)]
+    else:
+        rows.append(deeds)
+    return _view(rows)
+
+
+def next_steps(
+    act: str, about: str, kind: str, language: str, rest: str | int = ""
+) -> list[ui.Button[Any]]:
+    """A button for each task that makes something of one file of this kind."""
+    found = [task for task in TASKS.values() if takes_one(task) == kind]
+    return [
+        _button(act, about, f"{task.verb}-{rest}", label=task_title(task, language))
+        for task in found[:_MAX_ROW]
+    ]
+
+
+def offered(kind: str, upload: str, language: str) -> ui.View:
+    """Below a file that somebody wants to use: what can be made of it."""
+    return _view([next_steps("use", upload, kind, language)])
+
+
+def takes_one(task: Task) -> str | None:
+    """The kind of file that the task needs, if it needs one file and at most words beside it."""
+    media = [spec.media for spec in fields_of(task.request) if spec.required and spec.media]
+    return media[0] if len(media) == 1 else None
+
+
+def variation_of(task: Task) -> Task | None:
+    """The task that varies a picture by words, if there is one and `task` was told in words."""
+    found = TASKS.get("image-to-image")
+    return found if found and "prompt" in task.request.model_fields else None
+
+
+def window(act: str, about: str, rest: str, task: Task, language: str, **given: str) -> ui.Modal:
+    """A window that asks for what a person must type for the task; `given` is there already."""
+    modal = ui.Modal(
+        title=clipped(task_title(task, language), _MAX_TITLE),
+        custom_id=button_id(act, about, rest),
+    )
+    for spec in _typed(task)[:_MAX_ROW]:
+        longest = min(spec.max_length or _MAX_INPUT, _MAX_INPUT)
+        field: ui.TextInput[Any] = ui.TextInput(
+            custom_id=spec.name,
+            style=discord.TextStyle.long if spec.multiline else discord.TextStyle.short,
+            default=clipped(given[spec.name], longest) if spec.name in given else None,
+            max_length=longest,
+        )
+        modal.add_item(ui.Label(text=clipped(spec.title, _MAX_TITLE), component=field))
+    # It is answered by its id, so discord.py need not keep it for those who never send it.
+    modal.stop()
+    return modal
+
+
+def typed_into(data: Any) -> dict[str, str]:
+    """What somebody typed into a window, by field, as its interaction brings it."""
+    inner = [row.get("component") or row["components"][0] for row in data["components"]]
+    return {one["custom_id"]: one["value"] for one in inner}
+
+
+def needs_words(task: Task) -> bool:
+    """Whether a person must type something for the task."""
+    return bool(_typed(task))
+
+
+def _typed(task: Task) -> list[FieldSpec]:
+    """What a person must type for the task."""
+    return [one for one in fields_of(task.request) if one.required and one.media is None]
+
+
+def _button(
+    act: str,
+    about: str,
+    rest: str | int = "",
+    *,
+    label: str,
+    emoji: str | None = None,
+    danger: bool = False,
+) -> ui.Button[Any]:
+    return ui.Button(
+        style=discord.ButtonStyle.danger if danger else discord.ButtonStyle.secondary,
+        label=clipped(label, _MAX_LABEL),
+        custom_id=button_id(act, about, rest),
+        emoji=emoji,
+    )
+
+
+def _view(rows: Sequence[Sequence[ui.Button[Any]]]) -> ui.View:
+    view = ui.View(timeout=None)
+    for number, row in enumerate(rows):
+        for button in row:
+            button.row = number
+            view.add_item(button)
+    # Presses are answered by the button's id, so discord.py need not keep the view.
+    view.stop()
+    return view

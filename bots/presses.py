@@ -1,0 +1,165 @@
+"""What happens when somebody presses a button, or sends a window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from bots import buttons
+from bots.desk import errand_for, order, studio_owner, take, whisper
+from bots.store import State
+from bots.wording import language_of
+from studio.errors import NotFound
+from studio.fields import fields_of
+from studio.job import Job
+from studio.tasks import TASKS, Task, find_task
+from studio.words import say
+
+if TYPE_CHECKING:
+    from bots.bot import StudioBot
+
+
+async def pressed(bot: StudioBot, interaction: discord.Interaction) -> None:
+    """Do what the button or the window stands for.
+
+    Raises:
+        StudioError: if that cannot be done, for whoever pressed it to read.
+    """
+    data: Any = interaction.data
+    found = buttons.parse(data["custom_id"])
+    if found is None:
+        return
+    act, about, rest = found
+    sent = interaction.type is discord.InteractionType.modal_submit
+    typed = buttons.typed_into(data) if sent else {}
+    match act:
+        case "stop":
+            await _stop(bot, interaction, about)
+        case "large":
+            await _large(bot, interaction, about, int(rest))
+        case "star":
+            await _star(bot, interaction, about, int(rest))
+        case "again":
+            job = await _job(bot, interaction, about, shown=True)
+            await order(bot, interaction, TASKS[job.task], _fields(job))
+        case "vary":
+            await _vary(bot, interaction, about, int(rest))
+        case "remix" if not sent:
+            await _ask_remix(bot, interaction, about)
+        case "remix":
+            job = await _job(bot, interaction, about, shown=True)
+            task = TASKS[job.task]
+            await order(bot, interaction, task, _fields(job) | _parsed(task, typed))
+        case "next" | "use":
+            await _use(bot, interaction, found, typed if sent else None)
+
+
+async def _use(
+    bot: StudioBot,
+    interaction: discord.Interaction,
+    found: tuple[str, str, str],
+    typed: dict[str, str] | None,
+) -> None:
+    """Make something of a job's output (`next`) or an upload (`use`).
+
+    At once, or, unless that has been `typed`, after a window has asked for the words.
+    """
+    act, about, rest = found
+    verb, _, index = rest.rpartition("-")
+    task = find_task(verb)
+    if typed is None and buttons.needs_words(task):
+        window = buttons.window(act, about, rest, task, language_of(interaction))
+        await interaction.response.send_modal(window)
+        return
+    medium = (await _job(bot, interaction, about)).artifacts[int(index)] if act == "next" else about
+    field = next(one.name for one in fields_of(task.request) if one.required and one.media)
+    await order(bot, interaction, task, {field: medium} | _parsed(task, typed or {}))
+
+
+async def _stop(bot: StudioBot, interaction: discord.Interaction, job: str) -> None:
+    """Stop a job: one's own, or anybody's for those who manage the messages there."""
+    owner = studio_owner(interaction)
+    errand = bot.store.of_job(job)
+    if errand and interaction.permissions.manage_messages and interaction.guild_id:
+        if errand.guild == str(interaction.guild_id):
+            owner = errand.studio_owner
+            bot.store.note(errand.guild, str(interaction.user.id), f"stopped {job}")
+    await interaction.response.defer()
+    async with bot.clients(owner) as client:
+        await client.cancel(job)
+
+
+async def _large(bot: StudioBot, interaction: discord.Interaction, job: str, index: int) -> None:
+    """Send one of several pictures by itself."""
+    owner = (bot.store.of_job(job) or errand_for(interaction, "", {})).user
+    errand = errand_for(
+        interaction, "", {}, state=State.MAKING, job=job, only=(index,), owner=owner
+    )
+    await take(bot, interaction, errand)
+
+
+async def _star(bot: StudioBot, interaction: discord.Interaction, job: str, index: int) -> None:
+    """Mark an output as a favourite, or not any more."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    language = language_of(interaction)
+    async with bot.clients(studio_owner(interaction)) as client:
+        artifact = await client.artifact((await client.job(job)).artifacts[index])
+        starred = not artifact.keeping.starred
+        await client.star(artifact.id, starred)
+    said = say("bot.starred", language) if starred else say("bot.unstarred", language)
+    await whisper(interaction, said)
+
+
+async def _vary(bot: StudioBot, interaction: discord.Interaction, job: str, index: int) -> None:
+    """Variations of one picture: drawn anew on what it shows."""
+    found = await _job(bot, interaction, job)
+    task = TASKS["image-to-image"]
+    fields = {
+        name: value
+        for name, value in _fields(found).items()
+        if name in ("prompt", "negative_prompt", "model")
+    }
+    if found.task != task.id:
+        # What draws from words alone may not draw on a picture.
+        fields.pop("model", None)
+    await order(bot, interaction, task, fields | {"image": found.artifacts[index]})
+
+
+async def _ask_remix(bot: StudioBot, interaction: discord.Interaction, job: str) -> None:
+    found = await _job(bot, interaction, job, shown=True)
+    task = TASKS[found.task]
+    given = {name: value for name, value in found.request.items() if isinstance(value, str)}
+    modal = buttons.window("remix", job, "", task, language_of(interaction), **given)
+    await interaction.response.send_modal(modal)
+
+
+async def _job(
+    bot: StudioBot, interaction: discord.Interaction, job: str, *, shown: bool = False
+) -> Job:
+    """One's own job with that id; with `shown` also one whose order this channel has seen.
+
+    Raises:
+        NotFound: if it is somebody else's, for it may hold what is theirs alone.
+    """
+    owner = studio_owner(interaction)
+    errand = bot.store.of_job(job)
+    if shown and errand and errand.channel == str(interaction.channel_id):
+        owner = errand.studio_owner
+    async with bot.clients(owner) as client:
+        try:
+            return await client.job(job)
+        except NotFound:
+            said = say("bot.not-yours", language_of(interaction))
+            raise NotFound(said, hint="") from None
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    """What a job was ordered with, for another try: everything but its seed."""
+    return {n: v for n, v in job.request.items() if n != "seed" and v is not None}
+
+
+def _parsed(task: Task, typed: dict[str, str]) -> dict[str, Any]:
+    """What was typed into a window, as the fields' own types."""
+    specs = {spec.name: spec for spec in fields_of(task.request)}
+    return {name: specs[name].parse(text) for name, text in typed.items() if name in specs}

@@ -1,0 +1,147 @@
+"""What the families of pictures and of films share: opening a folder, calling a pipeline, letting go.
+
+Everything runs through the library's real pipelines, loaded from a folder, safetensors only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+from studio.errors import InvalidRequest, Unavailable
+from studio.families import Spec
+from studio.families.diffusers_memory import memory_errors
+from studio.families.weights import check_weights, first_line
+
+
+def open_folder(
+    spec: Spec,
+    device: str,
+    placement: str,
+    kind: str = "DiffusionPipeline",
+    folder: Path | None = None,
+    **parts: Any,
+) -> Any:
+    """The pipeline in `folder`, or in `spec.folder`, not yet on any device.
+
+    `kind` is the library's class where the folder's own is not meant; `parts` take the place of
+    the folder's.
+
+    Raises:
+        Unavailable: if a file is missing or is in a format that is refused.
+    """
+    folder = folder or spec.folder
+    without = tuple(spec.options.get("without", ()))
+    check_folder(folder, (*without, *parts))
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()
+    try:
+        pipe = getattr(diffusers, kind).from_pretrained(
+            folder,
+            dtype=dtype_of(spec.dtype, "cpu" if placement == "cpu" else device),
+            variant=spec.variant,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            **dict.fromkeys(without),
+            **parts,
+        )
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            f"{spec.name} cannot be loaded: {first_line(error)}",
+            hint=f"Fetch it again with `studio models get {spec.name}`.",
+        ) from None
+    if "scheduler" in spec.options:
+        pipe.scheduler = _scheduler(spec).from_config(pipe.scheduler.config)
+    return pipe
+
+
+@contextmanager
+def calling(pipe: Any, spec: Spec) -> Iterator[None]:
+    """While `pipe` is called: its errors become the studio's, and its parts go where they belong."""
+    try:
+        with memory_errors(spec.name):
+            yield
+    except ValueError as error:
+        raise InvalidRequest(
+            f"{spec.name} cannot do this: {first_line(error)}",
+            hint=f"`studio models show {spec.name}` lists what it can do.",
+        ) from None
+    finally:
+        # The library does this at a normal end only; offloaded parts would stay behind.
+        pipe.maybe_free_model_hooks()
+
+
+def no_numbers(name: str) -> Unavailable:
+    """What a model has done whose output holds NaN or infinities."""
+    return Unavailable(
+        f"{name} computed values that are no numbers.",
+        hint="Half precision overflows in some models: set dtype: float32 in its card. If "
+        "it is set, fetch the weights again.",
+    )
+
+
+def give_back() -> None:
+    """Give the memory of whatever is held no longer back to the system."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def check_folder(folder: Path, without: Sequence[str] = ()) -> None:
+    """Raise `Unavailable` unless `folder` holds a pipeline whose weights are all safetensors.
+
+    Only names and headers are read; nothing is loaded, and no file is ever unpickled.
+    """
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        parts = {
+            name: library
+            for name, (library, _) in (
+                (name, value) for name, value in index.items() if isinstance(value, list)
+            )
+            if library is not None and name not in without
+        }
+    except (OSError, ValueError, AttributeError):
+        raise Unavailable(
+            f"{folder} holds no diffusers pipeline: its model_index.json is missing or damaged.",
+            hint="Fetch the model with `studio models get`, or copy its whole folder there.",
+        ) from None
+    for name, library in parts.items():
+        if library not in ("diffusers", "transformers") and not hasattr(
+            diffusers.pipelines, library
+        ):
+            raise Unavailable(
+                f"{folder} wants code from {library!r}, and the studio runs no foreign code.",
+                hint="Choose a model that diffusers itself can run.",
+            )
+        check_weights(folder / name)
+
+
+def dtype_of(name: str, device: str) -> torch.dtype:
+    """The card's precision, except that processors compute half precision badly or not at all."""
+    return torch.float32 if (name, device) == ("float16", "cpu") else getattr(torch, name)
+
+
+def _scheduler(spec: Spec) -> Any:
+    name = str(spec.options["scheduler"])
+    kind = getattr(diffusers, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
+        raise Unavailable(
+            f"The card of {spec.name} names a scheduler that diffusers does not have: {name!r}.",
+            hint="Name one of its scheduler classes, such as EulerDiscreteScheduler.",
+        )
+    return kind

@@ -1,0 +1,198 @@
+"""The commands beside the tasks, and what a right-click offers."""
+
+from __future__ import annotations
+
+import json
+
+from tests.discord.fake import BOB, CHANNEL, GUILD, Interaction
+from tests.discord.fake.people import EVE
+from tests.discord.stage import Stage
+from tests.hosts import until
+
+EPHEMERAL = 1 << 6
+
+
+async def made(stage: Stage) -> Interaction:
+    """A picture, posted."""
+    order = await stage.discord.slash("imagine", prompt="a star", model="noise", count=1)
+    await order.files(1)
+    return order
+
+
+def test_anybody_checks_a_file_and_sees_the_verdict_alone(stage: Stage) -> None:
+    async def scene() -> None:
+        order = await made(stage)
+        checked = await stage.discord.right_click(order.message, "Check provenance", who=BOB)
+        await checked.says("**Signed**")
+        assert checked.message["flags"] & EPHEMERAL
+        file = stage.discord.messages.file(order.message["attachments"][0])
+        typed = await stage.discord.slash("verify", file=("found.png", file), who=BOB)
+        await typed.says("**Signed** · found.png")
+        typed = await stage.discord.slash("verify", file=("x.png", b"no picture"), locale="de")
+        await typed.until(lambda one: one.said)
+        nothing = stage.discord.says("no file here")
+        answer = await stage.discord.right_click(nothing, "Check provenance")
+        _, data, _ = await answer.answer()
+        assert "no file" in data["content"]
+
+    stage.play(scene())
+
+
+def test_a_file_in_any_message_can_be_used(stage: Stage) -> None:
+    async def scene() -> None:
+        order = await made(stage)
+        picture = stage.discord.messages.file(order.message["attachments"][0])
+        message = stage.discord.says("look", ("mine.png", picture), who=BOB)
+        chosen = await stage.discord.right_click(message, "Use as input")
+        await chosen.says("What shall it become?")
+        await stage.restart()
+        asked = await stage.discord.press(chosen.message, "Image to image")
+        _, modal, _ = await asked.answer()
+        drawn = await stage.discord.fill_in(modal, prompt="at night")
+        await drawn.files(4)
+        job = (await stage.client().jobs(limit=1))[0]
+        assert (job.task, job.request["prompt"]) == ("image-to-image", "at night")
+        # What it was made from is known by its signature.
+        before = (await stage.client().jobs(limit=2))[1]
+        parents = (await stage.client().artifact(job.artifacts[0])).note.parents
+        assert before.artifacts[0] in parents
+
+    stage.play(scene())
+
+
+def test_the_line_shows_ones_own_jobs_and_stops_them(stage: Stage) -> None:
+    async def scene() -> None:
+        stage.lane.go.clear()
+        order = await stage.discord.slash("imagine", prompt="secret words", model="noise")
+        await order.until(lambda one: one.edits)
+        job = (await stage.client().jobs(limit=1))[0].id
+        mine = await stage.discord.slash("queue")
+        await mine.says(job)
+        theirs = await stage.discord.slash("queue", who=BOB)
+        await theirs.says("noise")
+        assert job not in theirs.said
+        assert "secret" not in theirs.said
+        stopped = await stage.discord.slash("cancel", job=job)
+        await stopped.says(job)
+        stage.lane.go.set()
+        await order.says("Stopped")
+        refused = await stage.discord.slash("cancel", job=job, who=BOB)
+        await refused.says("no such job")
+
+    stage.play(scene())
+
+
+def test_a_job_is_brought_here_and_only_by_its_owner(stage: Stage) -> None:
+    async def scene() -> None:
+        await made(stage)
+        job = (await stage.client().jobs(limit=1))[0].id
+        assert (await stage.discord.suggestions("show", "job", job="star"))[0] == job
+        shown = await stage.discord.slash("show", job=job, direct=True)
+        await shown.files(1)
+        refused = await stage.discord.slash("show", job=job, who=BOB)
+        await refused.says("no such job")
+
+    stage.play(scene())
+
+
+def test_people_see_and_take_along_what_is_theirs_and_can_erase_it(stage: Stage) -> None:
+    async def scene() -> None:
+        order = await stage.discord.slash("imagine", prompt="mine", model="noise", who=BOB)
+        await order.files(4)
+        history = await stage.discord.slash("me history", who=BOB)
+        await history.says("mine")
+        export = await stage.discord.slash("me export", who=BOB)
+        file = (await export.files(1))[0]
+        records = json.loads(stage.discord.messages.file(file))
+        assert records[0]["request"]["prompt"] == "mine"
+        kept = await stage.discord.slash("me erase", sure=False, who=BOB)
+        await kept.says("Nothing was thrown away")
+        assert await stage.client(BOB).artifacts()
+        erased = await stage.discord.slash("me erase", sure=True, who=BOB)
+        await erased.says("in the bin")
+        assert await stage.client(BOB).artifacts() == []
+        assert stage.bot.store.ordered(BOB.id, GUILD, 0) == []
+
+    stage.play(scene())
+
+
+async def set_rule(stage: Stage, path: str, **values: object) -> Interaction:
+    """Somebody who may changes a rule."""
+    changed = await stage.discord.slash(f"settings {path}", who=EVE, **values)
+    await changed.answer()
+    return changed
+
+
+async def refusal(stage: Stage, verb: str = "imagine", **values: object) -> str:
+    """What an order is refused with, to whoever gave it alone; empty if it is not."""
+    order = await stage.discord.slash(verb, model="noise", **values)
+    kind, data, _ = await order.answer()
+    if kind == 5:
+        await order.until(lambda one: one.message["attachments"])
+        return ""
+    assert data["flags"] & EPHEMERAL
+    return str(data["content"])
+
+
+def test_admins_say_what_is_allowed_and_everybody_is_told_why(stage: Stage) -> None:
+    async def scene() -> None:
+        await set_rule(stage, "tasks", allowed="edit, compose")
+        assert "does not allow that command" in await refusal(stage, prompt="x")
+        await set_rule(stage, "tasks")
+        await set_rule(stage, "models", allowed="starter-pictures")
+        assert "starter-pictures" in await refusal(stage, prompt="x")
+        await set_rule(stage, "models")
+        await set_rule(stage, "words", blocked="Dragon", gated="gore, blood")
+        assert "does not allow one of these words" in await refusal(stage, prompt="a DRAGON!")
+        assert await refusal(stage, prompt="a dragonfly") == ""
+        assert "age-restricted" in await refusal(stage, prompt="much blood")
+        assert await refusal(stage, prompt="much blood", nsfw=True) == ""
+        await set_rule(stage, "words")
+        audit = await set_rule(stage, "audit")
+        await audit.says("models: starter-pictures")
+        assert f"<@{EVE.id}>" in audit.said
+
+    stage.play(scene())
+
+
+def test_limits_hold_for_everybody_for_roles_and_for_channels(stage: Stage) -> None:
+    async def scene() -> None:
+        used = len(stage.bot.store.ordered("4000", GUILD, 0))
+        await set_rule(stage, "limit", per_day=0)
+        assert "may not order anything" in await refusal(stage, prompt="x")
+        # Ada's role lets her.
+        await set_rule(stage, "limit", role="5000", per_day=used + 1)
+        quota = await stage.discord.slash("me quota")
+        await quota.says(f"{used} of {used + 1}")
+        assert await refusal(stage, prompt="x") == ""
+        assert f"your {used + 1} orders" in await refusal(stage, prompt="x")
+        await set_rule(stage, "limit", role="5000", per_day=1000)
+        await set_rule(stage, "limit", channel=CHANNEL, cooldown=60)
+        assert "Not so fast" in await refusal(stage, prompt="x")
+        await stage.restart()
+        assert "Not so fast" in await refusal(stage, prompt="x")
+        for subject in ({}, {"role": "5000"}, {"channel": CHANNEL}):
+            await set_rule(stage, "limit", **subject)
+        assert await refusal(stage, prompt="x") == ""
+
+    stage.play(scene())
+
+
+def test_nobody_else_changes_the_rules(stage: Stage) -> None:
+    async def scene() -> None:
+        settings = next(one for one in stage.discord.commands if one["name"] == "settings")
+        assert settings["default_member_permissions"] == str(0x20)
+        tried = await stage.discord.slash("settings tasks", allowed="edit")
+        await tried.until(lambda one: one.first.done())
+        assert stage.bot.store.rules(GUILD).tasks == ()
+
+    stage.play(scene())
+
+
+def test_people_are_answered_in_their_language(stage: Stage) -> None:
+    async def scene() -> None:
+        order = await stage.discord.slash("imagine", prompt="x", model="noise", locale="de")
+        await order.says("KI-generiert mit noise")
+        await until(lambda: stage.bot.store.open_count() == 0)
+
+    stage.play(scene())
