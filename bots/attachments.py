@@ -21,12 +21,13 @@ _SECONDS = 60.0
 
 def as_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an order as they can be written down; a file becomes where it lies."""
-    return {
-        name: {"url": value.url, "name": value.filename}
-        if isinstance(value, discord.Attachment)
-        else value
-        for name, value in values.items()
-    }
+    return {name: _written(value) for name, value in values.items()}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, discord.Attachment):
+        return {"url": value.url, "name": value.filename}
+    return [_written(one) for one in value] if isinstance(value, list) else value
 
 
 async def brought(client: Client, values: Mapping[str, Any]) -> dict[str, Value]:
@@ -36,14 +37,16 @@ async def brought(client: Client, values: Mapping[str, Any]) -> dict[str, Value]
         NotFound: if Discord does not have a file any more.
         InvalidRequest: if the studio does not take it.
     """
-    found: dict[str, Value] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            async with fetched(value["url"], value["name"]) as path:
-                found[name] = (await client.upload(path, name=value["name"])).id
-        else:
-            found[name] = cast(Value, value)
-    return found
+    return {name: await _brought(client, value) for name, value in values.items()}
+
+
+async def _brought(client: Client, value: Any) -> Value:
+    if isinstance(value, list):
+        return [str(await _brought(client, one)) for one in value]
+    if isinstance(value, Mapping):
+        async with fetched(value["url"], value["name"]) as path:
+            return (await client.upload(path, name=value["name"])).id
+    return cast(Value, value)
 
 
 @asynccontextmanager

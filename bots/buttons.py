@@ -85,8 +85,8 @@ def offered(kind: str, upload: str, language: str) -> ui.View:
 
 def takes_one(task: Task) -> str | None:
     """The kind of file that the task needs, if it needs one file and at most words beside it."""
-    media = [spec.media for spec in fields_of(task.request) if spec.required and spec.media]
-    return media[0] if len(media) == 1 else None
+    media = [spec for spec in fields_of(task.request) if spec.required and spec.media]
+    return media[0].media if len(media) == 1 and media[0].type != "list" else None
 
 
 def variation_of(task: Task) -> Task | None:

@@ -178,7 +178,8 @@ class Delivery:
 
     async def _fail(self, job: Job) -> None:
         error = StudioError.from_record(job.error) if job.error else Broken()
-        text = f"**{say('job.failed', self.errand.language)}** {explained(error)}"
+        failed = say("job.failed", self.errand.language)
+        text = f"**{failed}** {explained(error)}"
         await self._post(clipped(text), buttons.ended(job, self.errand.language, []))
 
     async def _give_up(self, error: StudioError) -> None:
@@ -270,8 +271,8 @@ class Delivery:
 
 def _caption(job: Job, subject: str, parcel: Parcel, language: str) -> str:
     """What stands above the files: what was asked for, and that it is made by AI."""
-    model, seed = job.card, job.request["seed"]
-    lines = [f"-# {say('bot.made', language, model=model, seed=seed)}"]
+    made = say("bot.made", language, model=job.card, seed=job.request["seed"])
+    lines = [f"-# {made}"]
     lines += [f"-# {remark.sentence}" for remark in job.remarks[:3]]
     large = [link for link in parcel.links if link]
     if large:

@@ -122,11 +122,11 @@ def _check(
     if count is not None and count > MAX_COUNT:
         raise InvalidRequest(say("bot.count", language, limit=MAX_COUNT), hint="")
     # What is attached gets its id later; a stand-in passes for it here.
-    build(task.request, {n: "attached" if isinstance(v, dict) else v for n, v in values.items()})
+    build(task.request, {name: _standing_in(value) for name, value in values.items()})
     guild = str(interaction.guild_id or "")
     user, now = interaction.user, time.time()
     roles = [str(role.id) for role in user.roles] if isinstance(user, discord.Member) else []
-    texts = [str(value) for name, value in values.items() if specs[name].type == "text"]
+    texts = [str(value) for name, value in values.items() if specs[name].type in ("text", "list")]
     check(
         bot.store.rules(guild),
         Asked(
@@ -136,11 +136,25 @@ def _check(
             guild=guild,
             channel=str(interaction.channel_id),
             roles=roles,
-            adult=not guild or bool(getattr(interaction.channel, "nsfw", False)),
+            adult=not guild or _is_adult(interaction.channel),
             earlier=bot.store.ordered(str(user.id), guild, now - _DAY),
             now=now,
             language=language,
         ),
+    )
+
+
+def _standing_in(value: Any) -> Any:
+    """An id instead of each file."""
+    if isinstance(value, list):
+        return [_standing_in(one) for one in value]
+    return "attached" if isinstance(value, dict) else value
+
+
+def _is_adult(channel: object) -> bool:
+    """Whether the channel, or the one that the thread is in, is age-restricted."""
+    return isinstance(channel, discord.abc.GuildChannel | discord.Thread) and bool(
+        getattr(channel, "is_nsfw", lambda: False)()
     )
 
 

@@ -7,7 +7,7 @@ the order arrives; its answer is shown to whoever sent the command.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Optional
 
 import discord
@@ -22,6 +22,8 @@ MAX_CHOICES = 25
 MAX_DESCRIPTION = 100
 MAX_TEXT = 6000
 MAX_NUMBER = 2**53
+#: How many files one command takes into one list.
+MAX_FILES = 6
 
 #: What a command does: with the interaction, the task and the fields that were filled in.
 Run = Callable[[discord.Interaction, Task, Mapping[str, Any]], Awaitable[None]]
@@ -35,25 +37,35 @@ def command_for(task: Task, run: Run, suggest: Suggest) -> app_commands.Command[
     An option that is left out does not reach `run` at all, so that the model's own default
     applies. A media option arrives as `discord.Attachment`.
     """
-    # Required ones come first and advanced ones last, so what is cut off is missed least.
-    specs = fields_of(task.request)[:MAX_OPTIONS]
+    specs = fields_of(task.request)
+    slots = slots_of(specs)
 
     async def callback(interaction: discord.Interaction, **options: Any) -> None:
-        given = {name: value for name, value in options.items() if value is not None}
-        for spec in specs:
-            if spec.type == "list" and spec.name in given:
-                given[spec.name] = spec.parse(given[spec.name])
+        given: dict[str, Any] = {}
+        for name, spec in slots.items():
+            value = options.get(name)
+            if value is None:
+                continue
+            if spec.type != "list":
+                given[spec.name] = value
+            elif spec.media is None:
+                given[spec.name] = spec.parse(value)
+            else:
+                given.setdefault(spec.name, []).append(value)
         await run(interaction, task, given)
 
     # discord.py reads a command's options from its callback's signature.
     callback.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_parameter("interaction", discord.Interaction)]
-        + [_parameter(spec.name, annotation(spec), spec.required) for spec in specs]
+        + [
+            _parameter(name, annotation(spec, first=name == spec.name), _required(name, spec))
+            for name, spec in slots.items()
+        ]
     )
-    app_commands.describe(**{spec.name: _short(spec.description or spec.title) for spec in specs})(
-        callback
-    )
-    listed = {spec.name: _choices(spec) for spec in specs if is_listed(spec)}
+    app_commands.describe(
+        **{name: _short(spec.description or spec.title) for name, spec in slots.items()}
+    )(callback)
+    listed = {name: _choices(spec) for name, spec in slots.items() if is_listed(spec)}
     if listed:
         app_commands.choices(**listed)(callback)
     command: app_commands.Command[Any, ..., None] = app_commands.Command(
@@ -66,16 +78,40 @@ def command_for(task: Task, run: Run, suggest: Suggest) -> app_commands.Command[
         allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
         extras={"task": task.id},
     )
-    for spec in specs:
+    for name, spec in slots.items():
         if is_suggested(spec):
-            command.autocomplete(spec.name)(_suggester(spec, suggest))
+            command.autocomplete(name)(_suggester(spec, suggest))
     return command
 
 
-def annotation(spec: FieldSpec) -> Any:
-    """What discord.py makes this field's option from."""
+def slots_of(specs: Sequence[FieldSpec]) -> dict[str, FieldSpec]:
+    """The options of a command, by name: one for each field, several for a list of files.
+
+    Discord has no option that takes several files, so `images` is followed by `images_2` and so on,
+    as far as there is room. Required ones come first and advanced ones last, so what is cut off is
+    missed least.
+    """
+    shown = specs[:MAX_OPTIONS]
+    room = MAX_OPTIONS - len(shown)
+    slots = {spec.name: spec for spec in shown}
+    for spec in shown:
+        if spec.type == "list" and spec.media is not None:
+            more = min(MAX_FILES, spec.max_length or MAX_FILES) - 1
+            for number in range(2, 2 + min(more, room)):
+                slots[f"{spec.name}_{number}"] = spec
+                room -= 1
+    return dict(sorted(slots.items(), key=lambda slot: not _required(*slot)))
+
+
+def annotation(spec: FieldSpec, *, first: bool = True) -> Any:
+    """What discord.py makes this field's option from; only the `first` can be required."""
     kind = _kind(spec)
-    return kind if spec.required else Optional[kind]  # noqa: UP045 - discord.py reads this form
+    required = spec.required and first
+    return kind if required else Optional[kind]  # noqa: UP045 - discord.py reads this form
+
+
+def _required(name: str, spec: FieldSpec) -> bool:
+    return spec.required and name == spec.name
 
 
 def is_listed(spec: FieldSpec) -> bool:

@@ -1,4 +1,4 @@
-"""What is posted: the signed files, small enough for where they go, and links to those that are not."""
+"""What is posted: the signed files, if they are small enough, and links to the others."""
 
 from __future__ import annotations
 

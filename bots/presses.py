@@ -81,10 +81,10 @@ async def _stop(bot: StudioBot, interaction: discord.Interaction, job: str) -> N
     """Stop a job: one's own, or anybody's for those who manage the messages there."""
     owner = studio_owner(interaction)
     errand = bot.store.of_job(job)
-    if errand and interaction.permissions.manage_messages and interaction.guild_id:
-        if errand.guild == str(interaction.guild_id):
-            owner = errand.studio_owner
-            bot.store.note(errand.guild, str(interaction.user.id), f"stopped {job}")
+    here = errand and errand.guild and errand.guild == str(interaction.guild_id)
+    if errand and here and interaction.permissions.manage_messages:
+        owner = errand.studio_owner
+        bot.store.note(errand.guild, str(interaction.user.id), f"stopped {job}")
     await interaction.response.defer()
     async with bot.clients(owner) as client:
         await client.cancel(job)

@@ -79,9 +79,9 @@ class Translator(app_commands.Translator):
             return None
         match context.location, context.data:
             case (Place.parameter_name, app_commands.Parameter() as option):
-                return _named(said(f"field.{option.name}.title", "", language))
+                return _named(_of_option(option.name, "title", language))
             case (Place.parameter_description, app_commands.Parameter() as option):
-                found = said(f"field.{option.name}.description", "", language)
+                found = _of_option(option.name, "description", language)
                 return clipped(found, MAX_DESCRIPTION) or None
             case (Place.command_name, app_commands.Command() as command):
                 return _named(_title(command, language))
@@ -95,6 +95,16 @@ class Translator(app_commands.Translator):
 def _title(command: app_commands.Command[Any, ..., Any], language: str) -> str:
     task = command.extras.get("task")
     return said(f"task.{find_task(task).id}.title", "", language) if task else ""
+
+
+def _of_option(name: str, part: str, language: str) -> str:
+    """What an option is called; `images_2` is another of the field `images`."""
+    own = said(f"field.{name}.{part}", "", language)
+    field, _, number = name.rpartition("_")
+    if own or not number.isdecimal():
+        return own
+    shared = said(f"field.{field}.{part}", "", language)
+    return f"{shared} {number}" if shared and part == "title" else shared
 
 
 def _named(title: str) -> str | None:

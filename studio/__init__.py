@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from studio.client import AsyncStudio as AsyncStudio
     from studio.client import Studio as Studio
 
-__all__ = ["Studio", "__version__"]
+__all__ = ["AsyncStudio", "Studio", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     # Lazily, so that `import studio.errors` in a worker or a bot costs nothing else.
-    if name == "Studio":
-        return import_module("studio.client").Studio
+    if name in ("AsyncStudio", "Studio"):
+        return getattr(import_module("studio.client"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from studio import scheduler
-from studio.cards import Catalog, Hosted
+from studio.cards import Catalog
+from studio.elsewhere import Hosted
 from studio.errors import NotFound, StudioError, Unavailable
 from studio.line import Entry, Line, Turn
 from studio.pace import Paces
@@ -118,9 +119,10 @@ class Berths:
 
     def most(self, berth: Berth, leader: Entry, alike: int) -> int:
         """How many of so many outputs to make at once: what proved fastest, if the card allows."""
-        if leader.exact:
+        card = self._catalog[leader.job.card]
+        if leader.exact or isinstance(card.studio.source, Hosted):
             return 1
-        limit = int(self._catalog[leader.job.card].studio.options.get("batch", 1))
+        limit = int(card.studio.options.get("batch", 1))
         return self._paces.batch(leader.kind, berth.device, limit, alike)
 
     def expected(self, entry: Entry, outputs: int) -> float | None:

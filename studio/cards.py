@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from studio.elsewhere import Hosted, Prices
 from studio.errors import InvalidRequest, NotFound, Unavailable
 from studio.fields import FieldSpec, Value, build, explain, fields_of
 from studio.settings import Provider, Settings
@@ -25,8 +26,6 @@ from studio.tasks import TASKS, Task
 from studio.tasks.request import Request
 
 _PACKAGE = Path(__file__).parent
-#: The distribution that speaks each api.
-_KITS = {"openai": "openai", "anthropic": "anthropic", "google": "google-genai"}
 
 
 class _Block(BaseModel):
@@ -77,28 +76,6 @@ class Imported(_Block):
     in_place: bool = False
     #: As a `Hub`'s.
     variant: str | None = None
-
-
-class Hosted(_Block):
-    """A model that runs at a provider, who gets what people write; nothing is fetched."""
-
-    #: The provider's name in the settings: `[hosted.NAME]`.
-    provider: str
-    #: What the provider calls the model.
-    model: str
-
-
-class Prices(_Block):
-    """What a provider asks for, as the operator has it from the provider's own list."""
-
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
-    #: For a million tokens that are sent, and that come back.
-    input: Annotated[float, Field(ge=0)] = 0.0
-    output: Annotated[float, Field(ge=0)] = 0.0
-    #: For one picture, or one other output, whatever its size.
-    each: Annotated[float, Field(ge=0)] = 0.0
-    #: For a million characters that are read aloud.
-    characters: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Memory(_Block):
@@ -387,7 +364,7 @@ class Catalog:
     def installed(self, card: Card) -> bool:
         """Whether the model's weights are here; of a hosted one, whether its provider is set up."""
         if isinstance(card.studio.source, Hosted):
-            return self._provider_missing(card.studio.source) is None
+            return not card.studio.source.missing(self._providers)
         return self._place(card).is_dir()
 
     def folder(self, card: Card) -> Path:
@@ -398,7 +375,7 @@ class Catalog:
         """
         place = self._place(card)
         if isinstance(card.studio.source, Hosted):
-            if (missing := self._provider_missing(card.studio.source)) is not None:
+            if missing := card.studio.source.missing(self._providers):
                 raise Unavailable(f"{card.studio.title} is not set up.", hint=missing)
             return place
         if not place.is_dir():
@@ -407,6 +384,8 @@ class Catalog:
                 f"{card.studio.title} is not installed.",
                 hint=f"Install it with `pip install 'colophon[{source.extra}]'`."
                 if isinstance(source, Package)
+                else f"Put {source.imported} back, or import it again."
+                if isinstance(source, Imported)
                 else f"Get it with `studio models get {card.name}`.",
             )
         return place
@@ -425,20 +404,6 @@ class Catalog:
         if not lock.exists():
             return "by-hand"
         return str(json.loads(lock.read_text(encoding="utf-8"))["revision"])
-
-    def _provider_missing(self, source: Hosted) -> str | None:
-        """What to do before the model can be called; None if nothing is."""
-        provider = self._providers.get(source.provider)
-        if provider is None:
-            return (
-                f"Whoever runs this studio can add [hosted.{source.provider}] with a key_file or "
-                "base_url to its settings."
-            )
-        try:
-            version(_KITS[provider.api])
-        except PackageNotFoundError:
-            return "Install the providers' kits with `pip install 'colophon[hosted]'`."
-        return None
 
     def _place(self, card: Card) -> Path:
         source = card.studio.source

@@ -47,6 +47,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _storage(settings.home)
     yield _privacy(settings.home)
     yield from _models(settings)
+    yield from _hosted(settings)
     yield _root(settings)
     yield from _unmarked(settings)
     yield _network(settings)
@@ -125,6 +126,31 @@ def _models(settings: Settings) -> Iterator[Finding]:
             )
     here = [card.name for card in catalog if catalog.installed(card)]
     yield Finding("models", "ok" if here else "wrong", f"installed: {', '.join(here) or 'none'}")
+
+
+def _hosted(settings: Settings) -> Iterator[Finding]:
+    """Where models run that do not run here: all that this studio may ever send words to."""
+    try:
+        providers = settings.providers
+    except StudioError as error:
+        yield Finding("hosted models", "wrong", error.message, error.hint)
+        return
+    if not providers:
+        yield Finding("hosted models", "ok", "none; nothing leaves this machine")
+    for name, provider in providers.items():
+        file = provider.key_file
+        if file is not None and not os.access(file, os.R_OK):
+            yield Finding(
+                name, "wrong", "its key cannot be read", f"Put the key into {file}, mode 0600."
+            )
+        elif file is not None and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Finding(
+                name, "wrong", f"others can read the key in {file}", f"Run: chmod 600 {file}"
+            )
+        else:
+            where = provider.base_url or "its own address"
+            key = "with a key" if file else "without a key"
+            yield Finding(name, "note", f"models run elsewhere, at {where}, {key}")
 
 
 def _root(settings: Settings) -> Finding:

@@ -1,17 +1,20 @@
 """The studio as a front end sees it: `Client` for pages and bots, `Studio` for scripts.
 
-`Client` is asynchronous and belongs to one owner. `Studio` is the same for scripts: synchronous,
-and it finds a running host by itself or becomes one.
+`Client` is asynchronous and belongs to one owner. `AsyncStudio` finds a running host, or becomes
+one, and has a `Client` of it; `Studio` is the same for scripts that do not wait: every verb of
+`Client`, synchronous (a test compares the two, name by name).
 """
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from anyio.from_thread import start_blocking_portal
 
@@ -22,6 +25,7 @@ from studio.errors import StudioError
 from studio.fields import FieldSpec, Value
 from studio.fitting import Fit
 from studio.gallery import Collection, Contents, Filter, Lineage
+from studio.imports import Survey
 from studio.job import Done, Event, Failed, Job
 from studio.origin import origin
 from studio.presets import Preset
@@ -29,13 +33,14 @@ from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Verdict
 from studio.recipes.document import Recipe
 from studio.recipes.rows import Row
-from studio.recipes.run import Line, Run
+from studio.recipes.run import Line, Run, StepState
 from studio.runs import Begun, Plan
 from studio.settings import Settings
+from studio.shelf import Download
 from studio.uploads import Upload
 from studio.worker.supervisor import LaneState
 
-__all__ = ["LOCAL", "Client", "Model", "Place", "Result", "Studio"]
+__all__ = ["LOCAL", "AsyncStudio", "Client", "Model", "Place", "Result", "Studio"]
 
 
 #: What scripts may give for a field: files for media fields, too.
@@ -63,12 +68,107 @@ class Result:
         return copy
 
 
-class Studio:
-    """The studio for scripts: `with Studio() as studio`. Attaches to a running host, or is one."""
+class AsyncStudio:
+    """The studio in a running loop: `async with AsyncStudio() as studio`.
+
+    Attaches to a running host, or is one. `studio.client` has every verb.
+    """
+
+    #: What its owner can do; from the moment the context is entered.
+    client: Client
 
     def __init__(self, settings: Settings | None = None, *, owner: str = LOCAL) -> None:
         self._settings = settings or Settings.load()
         self._owner = owner
+
+    async def __aenter__(self) -> Self:
+        """Find the host of the home, or become it.
+
+        Raises:
+            Unavailable: if another process holds the home and cannot be attached to.
+        """
+        async with AsyncExitStack() as stack:
+            running = attach.find(self._settings.home)
+            if running is not None and running.url and running.token:
+                from studio.remote import RemoteClient
+
+                self.client = await stack.enter_async_context(
+                    RemoteClient(running.url, running.token, owner=self._owner)
+                )
+            else:
+                # Here, so that a command that attaches does not pay for what a host imports.
+                from studio.host import Host
+
+                host = await stack.enter_async_context(Host(self._settings))
+                self.client = host.client(self._owner)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of the host, or close it."""
+        await self._stack.aclose()
+
+    async def make(
+        self,
+        task: str,
+        /,
+        *,
+        on_event: Callable[[Event], None] = lambda event: None,
+        **fields: Given,
+    ) -> list[Result]:
+        """Order something and wait for it; whoever cancels the waiting stops the job.
+
+        Paths are uploaded by themselves.
+
+        Raises:
+            StudioError: what `Client.submit` raises, and whatever ended the job.
+        """
+        job = await self.submit(task, fields)
+        try:
+            async for event in self.client.events(job.id):
+                on_event(event)
+                match event:
+                    case Done(ids=ids):
+                        return [await self.result(artifact) for artifact in ids]
+                    case Failed(error=error):
+                        raise StudioError.from_record(error)
+        except asyncio.CancelledError:
+            await asyncio.shield(self.client.cancel(job.id))
+            raise
+        raise AssertionError("a job's events end with Done or Failed")
+
+    async def submit(
+        self,
+        task: str,
+        values: Mapping[str, Given],
+        *,
+        key: str | None = None,
+        priority: int = 0,
+    ) -> Job:
+        """See `Client.submit`; paths are uploaded first, and their uploads' ids sent."""
+        sent = {name: await self._brought(value) for name, value in values.items()}
+        return await self.client.submit(task, sent, key=key, priority=priority)
+
+    async def result(self, artifact: str) -> Result:
+        """A finished output with its file."""
+        found = await self.client.artifact(artifact)
+        path, beside = await self.client.fetch(artifact), await self.client.companion(artifact)
+        return Result(found, path, found.note.seed, found.note.card, beside)
+
+    async def _brought(self, value: Given) -> Value:
+        """The value with an upload's id in the place of every path."""
+        if isinstance(value, Path):
+            return (await self.client.upload(value)).id
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [str(await self._brought(one)) for one in value]
+        return value
+
+
+class Studio:
+    """The studio for scripts: `with Studio() as studio`. Attaches to a running host, or is one."""
+
+    def __init__(self, settings: Settings | None = None, *, owner: str = LOCAL) -> None:
+        self._studio = AsyncStudio(settings, owner=owner)
 
     def __enter__(self) -> Self:
         """Find the host of the home, or become it.
@@ -78,23 +178,8 @@ class Studio:
         """
         with ExitStack() as stack:
             self._portal = stack.enter_context(start_blocking_portal())
-            running = attach.find(self._settings.home)
-            if running is not None and running.url and running.token:
-                from studio.remote import RemoteClient
-
-                self._client: Client = stack.enter_context(
-                    self._portal.wrap_async_context_manager(
-                        RemoteClient(running.url, running.token, owner=self._owner)
-                    )
-                )
-            else:
-                # Here, so that a command that attaches does not pay for what a host imports.
-                from studio.host import Host
-
-                host = stack.enter_context(
-                    self._portal.wrap_async_context_manager(Host(self._settings))
-                )
-                self._client = host.client(self._owner)
+            stack.enter_context(self._portal.wrap_async_context_manager(self._studio))
+            self._client = self._studio.client
             self._stack = stack.pop_all()
         return self
 
@@ -121,7 +206,7 @@ class Studio:
                 on_event(event)
                 match event:
                     case Done(ids=ids):
-                        return [self._result(artifact) for artifact in ids]
+                        return [self._portal.call(self._studio.result, one) for one in ids]
                     case Failed(error=error):
                         raise StudioError.from_record(error)
         except KeyboardInterrupt:
@@ -129,10 +214,17 @@ class Studio:
             raise
         raise AssertionError("a job's events end with Done or Failed")
 
-    def submit(self, task: str, values: Mapping[str, Given], **options: Any) -> Job:
+    def submit(
+        self,
+        task: str,
+        values: Mapping[str, Given],
+        *,
+        key: str | None = None,
+        priority: int = 0,
+    ) -> Job:
         """See `Client.submit`; paths are uploaded first, and their uploads' ids sent."""
-        sent = {name: self._brought(value) for name, value in values.items()}
-        return self._portal.call(lambda: self._client.submit(task, sent, **options))
+        order = partial(self._studio.submit, task, values, key=key, priority=priority)
+        return self._portal.call(order)
 
     def upload(self, path: Path, *, name: str | None = None) -> Upload:
         """See `Client.upload`."""
@@ -142,9 +234,9 @@ class Studio:
         """See `Client.job`."""
         return self._portal.call(self._client.job, job)
 
-    def jobs(self, **page: Any) -> list[Job]:
+    def jobs(self, *, limit: int = 50, before: str | None = None) -> list[Job]:
         """See `Client.jobs`."""
-        return self._portal.call(lambda: self._client.jobs(**page))
+        return self._portal.call(partial(self._client.jobs, limit=limit, before=before))
 
     def queue(self) -> list[Place]:
         """See `Client.queue`."""
@@ -172,9 +264,12 @@ class Studio:
         """See `Client.artifact`."""
         return self._portal.call(self._client.artifact, artifact)
 
-    def artifacts(self, where: Filter | None = None, **page: Any) -> list[Artifact]:
+    def artifacts(
+        self, where: Filter | None = None, *, limit: int = 50, before: str | None = None
+    ) -> list[Artifact]:
         """See `Client.artifacts`."""
-        return self._portal.call(lambda: self._client.artifacts(where, **page))
+        page = partial(self._client.artifacts, where, limit=limit, before=before)
+        return self._portal.call(page)
 
     def fetch(self, artifact: str) -> Path:
         """See `Client.fetch`."""
@@ -187,6 +282,10 @@ class Studio:
     def preview(self, artifact: str) -> Path:
         """See `Client.preview`."""
         return self._portal.call(self._client.preview, artifact)
+
+    def share(self, artifact: str, *, seconds: float) -> str:
+        """See `Client.share`."""
+        return self._portal.call(partial(self._client.share, artifact, seconds=seconds))
 
     def contents(self) -> Contents:
         """See `Client.contents`."""
@@ -260,9 +359,18 @@ class Studio:
         """See `Client.survey`."""
         return self._portal.call(partial(self._client.survey, path, base=base))
 
-    def import_model(self, path: Path, **options: Any) -> str:
+    def import_model(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        base: str | None = None,
+        copy: bool = False,
+        licence: str = "other",
+    ) -> str:
         """See `Client.import_model`."""
-        return self._portal.call(partial(self._client.import_model, path, **options))
+        asked = partial(self._client.import_model, path, name=name, base=base, copy=copy)
+        return self._portal.call(partial(asked, licence=licence))
 
     def imports(self) -> dict[str, Download]:
         """See `Client.imports`."""
@@ -304,13 +412,20 @@ class Studio:
         """See `Client.run`."""
         return self._portal.call(self._client.run, run)
 
-    def runs(self, **page: Any) -> list[Run]:
+    def runs(self, *, limit: int = 50, before: str | None = None) -> list[Run]:
         """See `Client.runs`."""
-        return self._portal.call(lambda: self._client.runs(**page))
+        return self._portal.call(partial(self._client.runs, limit=limit, before=before))
 
-    def lines(self, run: str, **page: Any) -> list[Line]:
+    def lines(
+        self, run: str, *, limit: int = 100, after: int = -1, state: StepState | None = None
+    ) -> list[Line]:
         """See `Client.lines`."""
-        return self._portal.call(lambda: self._client.lines(run, **page))
+        page = partial(self._client.lines, run, limit=limit, after=after, state=state)
+        return self._portal.call(page)
+
+    def recipe(self, run: str) -> Recipe | None:
+        """See `Client.recipe`."""
+        return self._portal.call(self._client.recipe, run)
 
     def origin(self, artifact: str) -> Recipe:
         """The recipe that makes an output again; see `studio.origin`."""
@@ -335,19 +450,6 @@ class Studio:
     def fit(self, model: str | None = None) -> list[Fit]:
         """See `Client.fit`."""
         return self._portal.call(self._client.fit, model)
-
-    def _brought(self, value: Given) -> Value:
-        """The value with an upload's id in the place of every path."""
-        if isinstance(value, Path):
-            return self.upload(value).id
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            return [str(self._brought(one)) for one in value]
-        return value
-
-    def _result(self, artifact: str) -> Result:
-        found = self.artifact(artifact)
-        beside = self.companion(artifact)
-        return Result(found, self.fetch(artifact), found.note.seed, found.note.card, beside)
 
 
 async def _iterate(client: Client, job: str) -> AsyncIterator[Event]:

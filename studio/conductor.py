@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Any, Self
 import anyio
 
 from studio.errors import Broken, InvalidRequest, NotFound, StudioError, Unavailable
-from studio.fields import Value, fields_of
+from studio.fields import Value
+from studio.intake import MOST_ERRORS, Intake, filled, unchanged
 from studio.job import Done, Failed, Job
 from studio.protocol import Client
 from studio.recipes.document import Recipe, Step, single
@@ -27,16 +28,13 @@ from studio.recipes.references import Reference, fill
 from studio.recipes.rows import Row
 from studio.recipes.run import Line, Made, Run, RunState, StepState
 from studio.recipes.store import RunStore
-from studio.runs import Begun, Plan
-from studio.tasks import find_task
+from studio.runs import Begun, Forecast, Plan
 
 #: How many rows of one run are under way at once: enough to fill a batch on the device, few
 #: enough to leave the line to others.
 WINDOW = 16
 #: Runs give way to everything that people order by hand.
 PRIORITY = -1
-#: How many errors of a table are told at once.
-MOST_ERRORS = 50
 #: Seconds until an order is tried again that the studio could not take for the moment.
 PAUSE = 1.0
 #: Seconds until a run is taken up again that could not be written down.
@@ -52,11 +50,12 @@ class Conductor:
         self,
         store: RunStore,
         client: Callable[[str], Client],
-        check: Callable[[str, str, Mapping[str, Value]], None],
+        check: Callable[[str, str, Mapping[str, Value]], Forecast],
     ) -> None:
         """`client` gives the studio as an owner sees it; `check` refuses what it would refuse.
 
-        `check` takes an owner, a task and values, and is called in a thread.
+        `check` takes an owner, a task and values, and is called in a thread; it says what such an
+        order would take.
         """
         self._store = store
         self._client = client
@@ -86,19 +85,33 @@ class Conductor:
             return Begun(await self.get(owner, identity))
         except NotFound:
             pass
+        earlier = None if plan.revises is None else await self.get(owner, plan.revises)
         fresh = Run(identity, owner, plan.name, time.time(), RunState.RUNNING, 0)
-        problems: list[str] = []
-        lines = _checked(self._lines(owner, rows, plan, problems), problems, plan)
+        intake = Intake(plan, lambda task, values: self._check(owner, task, values))
+        lines = intake.lines(rows)
 
         def keep() -> Run:
             if plan.dry:
                 return replace(fresh, state=RunState.STOPPED, total=sum(1 for _ in lines))
-            return self._store.add(fresh, plan.recipe, lines)
+            added = self._store.add(fresh, plan.recipe, lines)
+            if earlier is not None and plan.recipe is not None:
+                self._take_over(added, plan.recipe, earlier)
+            return added
 
         run = await anyio.to_thread.run_sync(keep)
         if not plan.dry:
             self._carry(run)
-        return Begun(run, tuple(problems[:MOST_ERRORS]))
+        problems = tuple(intake.problems[:MOST_ERRORS])
+        return Begun(run, problems, intake.forecast if plan.dry else None)
+
+    def _take_over(self, run: Run, recipe: Recipe, earlier: Run) -> None:
+        """Keep what an earlier form of the recipe has made, where nothing has changed."""
+        before = self._store.recipe(earlier.id)
+        known = {line.place: line for line in self._store.lines(earlier.id, limit=earlier.total)}
+        for line in self._store.lines(run.id, limit=run.total):
+            if before is not None and line.place in known:
+                for made in unchanged(recipe, line, before, known[line.place]):
+                    self._store.step(run.id, line.place, made)
 
     async def get(self, owner: str, run: str) -> Run:
         """The owner's run; `NotFound` if it is nobody's or somebody else's."""
@@ -159,32 +172,6 @@ class Conductor:
             await asyncio.gather(task, return_exceptions=True)
         await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.RUNNING)
         self._carry(run)
-
-    def _lines(
-        self, owner: str, rows: Iterable[Row], plan: Plan, problems: list[str]
-    ) -> Iterator[Line]:
-        """Every row as a line whose orders have been checked; what is wrong goes to `problems`."""
-        place = 0
-        for row in rows:
-            try:
-                if plan.recipe is None:
-                    named, cells = _order(row, plan)
-                    self._check(owner, named, cells)
-                else:
-                    named, cells = None, plan.recipe.values(row.cells)
-                    self._try(owner, plan.recipe, cells)
-            except StudioError as error:
-                problems.append(f"line {row.line}: {error.message}")
-                continue
-            yield Line(place, row.line, named, cells, StepState.WAITING)
-            place += 1
-
-    def _try(self, owner: str, recipe: Recipe, inputs: Mapping[str, Value]) -> None:
-        """Refuse what can be seen before anything is made: the steps that take inputs only."""
-        known = {Reference(name): value for name, value in inputs.items()}
-        for step in recipe.steps.values():
-            if step.needs() <= known.keys():
-                self._check(owner, step.task, _filled(step, known))
 
     def _carry(self, run: Run) -> None:
         if run.id in self._under_way:
@@ -305,7 +292,7 @@ class Conductor:
         """The step's job, under its key; waits while the studio is too busy to take it."""
         if known.job is not None:
             return await client.job(known.job)
-        fields = _filled(step, values)
+        fields = filled(step, values)
         key = f"run:{run.id}:{line.place}:{known.step}:{known.attempt}"
 
         async def order() -> Job:
@@ -326,45 +313,6 @@ class Conductor:
                 if not error.retry:
                     raise
                 await asyncio.sleep(PAUSE)
-
-
-def _checked(lines: Iterator[Line], problems: list[str], plan: Plan) -> Iterator[Line]:
-    """The good lines; at the end `InvalidRequest`, if there are bad ones that were not expected."""
-    good = 0
-    for line in lines:
-        good += 1
-        yield line
-    if problems and (not plan.skip_bad or not good):
-        more = len(problems) - MOST_ERRORS
-        told = [*problems[:MOST_ERRORS], *([f"and {more} more"] if more > 0 else [])]
-        raise InvalidRequest(
-            f"{len(problems)} rows are wrong:\n" + "\n".join(told),
-            hint="Mend them, or go on without them with --skip-bad. Nothing was made.",
-        )
-    if not good:
-        raise InvalidRequest("There is nothing to make.", hint="Write at least one row.")
-
-
-def _order(row: Row, plan: Plan) -> tuple[str, dict[str, Value]]:
-    """The task and the fields that a row of a plain batch asks for."""
-    given = {name: cell for name, cell in row.cells.items() if cell not in (None, "")}
-    cells = {**(plan.defaults or {}), **given}
-    named = str(cells.pop("task", None) or plan.task or "")
-    if not named:
-        raise InvalidRequest(
-            "it names no task.", hint="Add a column 'task', or name one with --task."
-        )
-    found = find_task(named)
-    specs = {spec.name: spec for spec in fields_of(found.request)}
-    values: dict[str, Value] = {}
-    for name, cell in cells.items():
-        if name not in specs:
-            raise InvalidRequest(
-                f"{found.id} has no field {name!r}.",
-                hint=f"Its fields are: {', '.join(specs)}.",
-            )
-        values[name] = specs[name].parse(cell) if isinstance(cell, str) else cell
-    return found.id, values
 
 
 async def _values(
@@ -401,17 +349,6 @@ def _text(path: Path) -> str:
         raise InvalidRequest(
             f"{path.name} is no text.", hint="Refer to .text of steps that write text only."
         ) from None
-
-
-def _filled(step: Step, values: Mapping[Reference, Value]) -> dict[str, Value]:
-    """The step's fields; texts that came out of references are read as their field's type."""
-    specs = {spec.name: spec for spec in fields_of(find_task(step.task).request)}
-    filled: dict[str, Value] = {}
-    for name, template in step.fields.items():
-        value = fill(template, values)
-        text = isinstance(value, str) and specs[name].type not in ("text", "choice", "model")
-        filled[name] = specs[name].parse(value) if text and isinstance(value, str) else value
-    return filled
 
 
 def _holds(value: Value) -> bool:

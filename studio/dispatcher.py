@@ -32,12 +32,14 @@ from studio.inputs import Inputs
 from studio.job import Event, Job, JobState, Loading, Outcome, Paused, Queued, Sealed, Standing
 from studio.line import Entry, Line, Turn
 from studio.pace import Paces
+from studio.provenance.manifest import Ingredient
 from studio.provenance.seal import Sealer
 from studio.scheduler import Share
 from studio.settings import Settings
 from studio.tasks import TASKS
+from studio.tasks.request import Relation
 from studio.watch import Watchers
-from studio.worker.supervisor import Lane, Made
+from studio.worker.supervisor import Lane, Made, Original
 
 #: How often a job is tried again in a row after an error that may pass.
 RETRIES = 1
@@ -351,6 +353,9 @@ class Dispatcher:
     async def _seal(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
         def seal() -> Artifact:
             try:
+                ingredients = self._inputs.open(entry.job).ingredients
+                if made.original is not None:
+                    ingredients = (*ingredients, _from(made.original, first=not ingredients))
                 return self._sealer.seal(
                     Draft.unspool(made.place).checked(
                         TASKS[made.order.task].makes, made.order.index, made.order.seed
@@ -358,7 +363,7 @@ class Dispatcher:
                     job=entry.job,
                     card=card,
                     revision=revision,
-                    ingredients=self._inputs.open(entry.job).ingredients,
+                    ingredients=ingredients,
                     batch=made.batch,
                     versions=made.versions,
                 )
@@ -391,6 +396,12 @@ class Dispatcher:
         entry = self._line.get(job)
         if entry is not None and not entry.outcome.done():
             self.watchers.tell(job, event)
+
+
+def _from(original: Original, *, first: bool) -> Ingredient:
+    """What came from elsewhere, as the manifest quotes it; only one file can be the parent."""
+    relation: Relation = "parentOf" if first else "componentOf"
+    return Ingredient(original.path, original.media_type, relation, quotable=original.holds)
 
 
 def _given_up(entry: Entry) -> Broken:

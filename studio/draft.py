@@ -115,7 +115,7 @@ class Draft:
 
 
 #: Bytes of an array that are in memory at a time, where it is read piece by piece.
-_PIECE = 1 << 24
+_PIECE = 1 << 22
 
 
 def pieces(array: Array, length: int = 0) -> Iterator[Array]:
@@ -127,7 +127,8 @@ def pieces(array: Array, length: int = 0) -> Iterator[Array]:
     entry = array[:1].nbytes
     length = length or max(1, _PIECE // max(entry, 1))
     # A part of a mapped array forgets where in its file it begins.
-    whole = isinstance(array.base, mmap.mmap) and array.flags.c_contiguous
+    base: object = array.base
+    whole = isinstance(base, mmap.mmap) and array.flags.c_contiguous
     for begin in range(0, len(array), length):
         if isinstance(array, np.memmap) and whole:
             shape = (min(length, len(array) - begin), *array.shape[1:])

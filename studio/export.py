@@ -7,6 +7,7 @@ that was left half filled is filled up, and a file that is there already is not 
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
 import json
 import os
@@ -35,8 +36,12 @@ _UNFIT = re.compile(r"[^\w .,+=@()\-]+")
 class Export:
     """One run's folder."""
 
-    def __init__(self, folder: Path, run: Run, name: str = NAME) -> None:
+    def __init__(
+        self, folder: Path, run: Run, name: str = NAME, *, instead_of: str | None = None
+    ) -> None:
         """Take `folder`, made if need be, for `run`; `name` is the pattern of file names.
+
+        A folder that holds the results of the run `instead_of` is taken over.
 
         A pattern may hold `{row}`, `{index}`, `{seed}`, `{task}`, `{card}`, `{step}`, `{id}` and
         the name of any column; a `/` in it makes a folder below.
@@ -60,9 +65,10 @@ class Export:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             claim = folder / _CLAIM
-            if not claim.exists():
+            holder = holds(folder)
+            if holder in (None, instead_of):
                 claim.write_text(run.id, encoding="utf-8")
-            elif claim.read_text(encoding="utf-8").strip() != run.id:
+            elif holder != run.id:
                 raise InvalidRequest(
                     f"{folder} holds the results of another run.",
                     hint="Choose another folder with --out.",
@@ -109,6 +115,13 @@ class Export:
             if self._taken.setdefault(name, artifact.id) == artifact.id
         )
 
+    def has(self, target: Path, artifact: Artifact) -> bool:
+        """Whether the file at its place is this very output."""
+        if not target.is_file() or target.stat().st_size != artifact.size:
+            return False
+        with target.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
+
     def fill(
         self, source: Path, target: Path, artifact: Artifact, companion: Path | None = None
     ) -> None:
@@ -117,8 +130,6 @@ class Export:
             if companion is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(companion, target.with_name(f"{target.name}.c2pa"))
-            if target.is_file() and target.stat().st_size == artifact.size:
-                return
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f".{target.name}.part")
             shutil.copyfile(source, part)
@@ -175,6 +186,12 @@ class Export:
             "error": error and error["message"],
             "values": dict(line.values),
         }
+
+
+def holds(folder: Path) -> str | None:
+    """The run whose results are in a folder; None if there are none."""
+    claim = folder / _CLAIM
+    return claim.read_text(encoding="utf-8").strip() if claim.exists() else None
 
 
 COLUMNS = (

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from studio.errors import InvalidRequest
-from studio.tasks.request import Advanced, Media, MediaKind, ModelName, Multiline, Request
+from studio.tasks.request import Advanced, Media, MediaKind, ModelName, Multiline, Relation, Request
 
 FieldType = Literal["text", "integer", "number", "boolean", "choice", "model", "list"]
 Value = str | int | float | bool | list[str] | None
@@ -50,6 +50,8 @@ class FieldSpec:
     choices: tuple[str, ...] = ()
     #: What a media field takes, alone or as a list: an artifact's id or a file of this kind.
     media: MediaKind | None = None
+    #: What that is to the output, in C2PA's words.
+    relation: Relation = "parentOf"
     #: Whether a text deserves several lines.
     multiline: bool = False
     #: Whether forms fold it away.
@@ -136,7 +138,7 @@ def _spec(name: str, info: FieldInfo) -> FieldSpec:
     annotation, metadata = _bare(info.annotation, list(info.metadata))
     marks = {type(mark): mark for mark in metadata}
     default = None if info.default is PydanticUndefined else info.default
-    media = marks[Media].kind if Media in marks else None
+    media = marks.get(Media)
     return FieldSpec(
         name=name,
         title=info.title or name.replace("_", " ").capitalize(),
@@ -149,7 +151,8 @@ def _spec(name: str, info: FieldInfo) -> FieldSpec:
         step=_limit(metadata, "multiple_of"),
         max_length=_limit(metadata, "max_length"),
         choices=tuple(get_args(annotation)) if get_origin(annotation) is Literal else (),
-        media=media,
+        media=media.kind if media else None,
+        relation=media.relation if media else "parentOf",
         multiline=Multiline in marks,
         advanced=Advanced in marks,
     )

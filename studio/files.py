@@ -24,6 +24,14 @@ def replacing(target: Path, content: bytes) -> Iterator[Callable[[], None]]:
         temporary.unlink(missing_ok=True)
 
 
+def companion_of(path: Path) -> Path | None:
+    """The manifest that lies beside a file: `<name>.c2pa`, with the file's extension or without."""
+    for companion in (path.with_name(f"{path.name}.c2pa"), path.with_suffix(".c2pa")):
+        if companion.is_file() and companion != path:
+            return companion
+    return None
+
+
 def sync_folder(folder: Path) -> None:
     """See that what was renamed in `folder` stays so, whatever happens to the machine."""
     descriptor = os.open(folder, os.O_RDONLY)

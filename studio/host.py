@@ -26,6 +26,7 @@ from studio.cards import Catalog
 from studio.conductor import Conductor
 from studio.dispatcher import Dispatcher
 from studio.errors import Unavailable
+from studio.hosted.lane import HostedLane
 from studio.inputs import Inputs
 from studio.jobs import JobStore
 from studio.local import LocalClient
@@ -55,6 +56,11 @@ class Host:
         self.lanes = tuple(lanes) or tuple(
             Lane(settings, device, number)
             for number, device in enumerate(devices_of(settings.devices))
+        )
+        #: Where models run that do not run here; see `studio.hosted`.
+        self.hosted = tuple(
+            HostedLane(settings, name, provider, len(self.lanes) + place)
+            for place, (name, provider) in enumerate(settings.providers.items())
         )
         #: What this machine's own commands and bots present; it may act for any owner.
         self.private_token = secrets.token_urlsafe(32)
@@ -91,7 +97,7 @@ class Host:
             # Of lanes, too, that there were before and are no more.
             spool = self.settings.home / "spool"
             await anyio.to_thread.run_sync(lambda: shutil.rmtree(spool, ignore_errors=True))
-            for lane in self.lanes:
+            for lane in (*self.lanes, *self.hosted):
                 await lane.start()
                 stack.push_async_callback(lane.close)
             # The store hands jobs over as soon as it is open; they wait until there is a worker.
@@ -103,7 +109,7 @@ class Host:
             self.dispatcher = Dispatcher(
                 self.settings,
                 self.catalog,
-                self.lanes,
+                (*self.lanes, *self.hosted),
                 self.paces,
                 self.provenance.sealer,
                 self.provenance.store,

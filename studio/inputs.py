@@ -24,12 +24,13 @@ from studio.draft import Draft
 from studio.errors import InvalidRequest, NotFound
 from studio.fields import FieldSpec, fields_of
 from studio.job import Job
-from studio.provenance.manifest import Ingredient, Relation
+from studio.provenance.fingerprint import HEARD
+from studio.provenance.manifest import Ingredient
 from studio.provenance.verdict import Outcome
 from studio.provenance.verify import Verifier
 from studio.settings import Settings
 from studio.tasks import TASKS, Task
-from studio.tasks.request import Request
+from studio.tasks.request import Kind, Request
 from studio.uploads import Upload, Uploads, upload_id
 from studio.worker.decode_client import decoding
 
@@ -43,6 +44,8 @@ _TAKES = {
     "video": "a film",
     "scene": "a picture or a film",
 }
+#: What people can bring along.
+_KINDS: tuple[Kind, ...] = ("image", "audio", "video")
 #: A side of what a model draws, where its card does not say.
 _USUAL_SIDE = 512
 
@@ -53,7 +56,7 @@ class Opened:
 
     #: By field: folders that `Draft.unspool` reads; see `studio.families.Order.inputs`.
     drafts: Mapping[str, Path]
-    #: The files, the one that is worked on first.
+    #: The files, in the order of the fields.
     ingredients: tuple[Ingredient, ...]
 
 
@@ -91,19 +94,25 @@ class Inputs:
         """
         with self._uploads.receiving(path, self._settings.max_upload_bytes) as (copy, sha256):
             anchors = self._verifier.keys.anchors()
-            with decoding(copy, self._settings, anchors=anchors) as decoded:
-                if decoded.pixels is None:
+            with decoding(
+                copy, self._settings, kinds=_KINDS, anchors=anchors, seconds=HEARD
+            ) as decoded:
+                if decoded.content is None:
                     raise InvalidRequest(decoded.damage, hint="Fetch it again from where it came.")
-                height, width, _ = decoded.pixels.shape
+                width, height = decoded.width or None, decoded.height or None
+                if decoded.pixels is not None:
+                    # Upright, which the size in its head is not always.
+                    height, width = decoded.pixels.shape[:2]
                 upload = Upload(
                     id=upload_id(owner, sha256),
-                    kind="image",
+                    kind=decoded.kind,
                     media_type=decoded.media_type,
                     size=copy.stat().st_size,
                     sha256=sha256,
                     name=Path(name).name[:200],
                     width=width,
                     height=height,
+                    seconds=decoded.seconds or None,
                     manifest=decoded.manifest.state,
                     parent=self._recognised(copy),
                 )
@@ -168,21 +177,22 @@ class Inputs:
             # A second name for the same file: the seal can quote it whatever becomes of the first.
             original = place / f"{name}.original"
             original.hardlink_to(source.path)
-            with decoding(original, self._settings) as decoded:
-                if decoded.pixels is None:
+            with decoding(original, self._settings, kinds=_kinds(spec)) as decoded:
+                if decoded.content is None:
                     raise InvalidRequest(f"{name}: {decoded.damage}")
+                opened = decoded.content
                 if spec.media == "mask":
-                    arrays = {"mask": _mask(decoded.pixels, size)}
-                else:
-                    arrays = {"pixels": decoded.pixels}
-                    size = decoded.pixels.shape[:2]
-                drafts[name] = Draft("image", 0, 0, arrays).spool(place / name)
+                    mask = _mask(opened.arrays["pixels"], size)
+                    opened = Draft("image", 0, 0, {"mask": mask})
+                elif opened.kind == "image":
+                    size = opened.arrays["pixels"].shape[:2]
+                drafts[name] = opened.spool(place / name)
             upload = source.upload
             ingredients.append(
                 Ingredient(
                     original,
                     upload.media_type,
-                    _relation(spec, first=not ingredients),
+                    spec.relation,
                     artifact=upload.parent,
                     quotable=upload.manifest in ("trusted", "valid"),
                 )
@@ -198,10 +208,9 @@ class Inputs:
                 f"{spec.name}: you have neither an output nor an upload {identity[:40]!r}.",
                 hint="Upload the file again, or choose something from your gallery.",
             ) from None
-        wanted = {"mask": ("image",), "scene": ("image", "video")}.get(
-            str(spec.media), (str(spec.media),)
-        )
-        if source.upload.kind not in wanted:
+        # The first picture of a GIF will do where one is needed.
+        still = source.upload.media_type == "image/gif" and "image" in _kinds(spec)
+        if source.upload.kind not in _kinds(spec) and not still:
             raise InvalidRequest(
                 f"{spec.name} takes {_TAKES[spec.media or '']}, and was given "
                 f"{source.upload.media_type}.",
@@ -220,7 +229,8 @@ class Inputs:
         if artifact.owner != owner:
             return None
         path = self._store.path(identity)
-        width = height = None
+        about = artifact.note.about
+        width, height = about.get("width"), about.get("height")
         if artifact.kind == "image":
             with Image.open(path) as picture:
                 width, height = picture.size
@@ -233,7 +243,9 @@ class Inputs:
             name=identity,
             width=width,
             height=height,
-            manifest="trusted",
+            seconds=about.get("seconds"),
+            # What the file itself holds; what lies beside it cannot be quoted.
+            manifest="absent" if self._store.companion(identity) else "trusted",
             parent=identity,
         )
         return _Source(upload, path)
@@ -260,10 +272,15 @@ def _named(task: Task, values: Mapping[str, Any]) -> Iterator[tuple[str, FieldSp
                         yield f"{spec.name}.{number}", spec, identity
 
 
-def _relation(spec: FieldSpec, *, first: bool) -> Relation:
-    if spec.media == "mask":
-        return "inputTo"
-    return "parentOf" if first else "componentOf"
+def _kinds(spec: FieldSpec) -> tuple[Kind, ...]:
+    """What a media field takes."""
+    match spec.media:
+        case "audio" | "video":
+            return (spec.media,)
+        case "scene":
+            return ("image", "video")
+        case _:
+            return ("image",)
 
 
 def _fitted(

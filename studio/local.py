@@ -18,15 +18,18 @@ import anyio
 from studio import imports, policy
 from studio.cards import Imported
 from studio.checkup import Finding, examine
+from studio.elsewhere import Hosted
 from studio.errors import InvalidRequest, NotFound, Refused, Unavailable
 from studio.fields import FieldSpec, Value, build, fields_of
 from studio.fitting import Fit, fit
 from studio.job import Event, Job, JobState, Outcome, Remark
 from studio.local_gallery import LocalGallery
 from studio.local_runs import LocalRuns
+from studio.pace import kind_for
 from studio.presets import Preset
 from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Verdict
+from studio.runs import Forecast
 from studio.shelf import Download
 from studio.tasks import Task, find_task
 from studio.tasks.request import MAX_SEED
@@ -208,9 +211,9 @@ class LocalClient(LocalGallery, LocalRuns, Client):
         self._operator()
         host = self._host
         wish = imports.Wish(str(path), name, base, copy, licence)
-        name, _ = await anyio.to_thread.run_sync(imports.prepare, wish, host.catalog)
-        host.shelf.bring(name, wish, host.catalog, host.settings)
-        return name
+        chosen, _ = await anyio.to_thread.run_sync(imports.prepare, wish, host.catalog)
+        host.shelf.bring(chosen, wish, host.catalog, host.settings)
+        return chosen
 
     async def imports(self) -> dict[str, Download]:
         self._operator()
@@ -260,12 +263,22 @@ class LocalClient(LocalGallery, LocalRuns, Client):
 
     async def fit(self, model: str | None = None) -> list[Fit]:
         catalog = self._host.catalog
-        cards = list(catalog) if model is None else [catalog[model]]
+        named = list(catalog) if model is None else [catalog[model]]
+        # What runs elsewhere fits anywhere.
+        cards = [card for card in named if not isinstance(card.studio.source, Hosted)]
         return [fit(card, lane.state) for card in cards for lane in self._host.lanes]
 
-    def check(self, task: str, values: Mapping[str, Value]) -> None:
-        """Raise what `submit` would raise for such an order; nothing is ordered."""
-        self._prepare(find_task(task), values)
+    def check(self, task: str, values: Mapping[str, Value]) -> Forecast:
+        """What such an order would take; raises what `submit` would raise, and orders nothing."""
+        found = find_task(task)
+        card, request = self._prepare(found, values)
+        kind, count = kind_for(card, found.id, request), int(request["count"])
+        seconds = self._host.paces.anywhere(kind, count)
+        return Forecast(
+            outputs={(found.id, card): count},
+            seconds=seconds or 0.0,
+            unknown=count if seconds is None else 0,
+        )
 
     def _prepare(self, task: Task, values: Mapping[str, Value]) -> tuple[str, dict[str, Any]]:
         """The card and the full request that the values come to."""

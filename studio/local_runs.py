@@ -6,11 +6,13 @@ import re
 import secrets
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 
 from studio.errors import NotFound
+from studio.gallery import Filter, Gallery
 from studio.recipes.document import Recipe
 from studio.recipes.rows import Row
 from studio.recipes.run import Line, Run, StepState
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
     from studio.host import Host
 
 _ID = re.compile("[0-9a-f]{32}")
+#: Of how many earlier outputs a mean size is taken.
+_ALIKE = 20
 
 
-class LocalRuns(Runs):
+class LocalRuns(Gallery, Runs):
     """One owner's view of the host's runs."""
 
     _host: Host
@@ -33,7 +37,14 @@ class LocalRuns(Runs):
 
     async def begin(self, plan: Plan, rows: Iterable[Row], *, key: str | None = None) -> Begun:
         identity = secrets.token_hex(16) if key is None else self._id_for(f"run:{key}")
-        return await self._host.conductor.begin(self._owner, identity, plan, rows)
+        begun = await self._host.conductor.begin(self._owner, identity, plan, rows)
+        if begun.forecast is None:
+            return begun
+        size = 0.0
+        for (task, card), count in begun.forecast.outputs.items():
+            alike = await self.artifacts(Filter(task=task, card=card), limit=_ALIKE)
+            size += count * sum(one.size for one in alike) / max(1, len(alike))
+        return replace(begun, forecast=replace(begun.forecast, size=round(size)))
 
     async def run(self, run: str) -> Run:
         if not _ID.fullmatch(run):

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from studio.fields import fields_of
 from studio.job import Job
@@ -68,8 +69,13 @@ class Speed:
 
 def kind_of(job: Job) -> Kind:
     """The kind of request that the job is."""
-    size = " ".join(f"{name}={_rounded(value)}" for name, value in _sizes(job))
-    return Kind(job.card, job.task, size)
+    return kind_for(job.card, job.task, job.request)
+
+
+def kind_for(card: str, task: str, request: Mapping[str, Any]) -> Kind:
+    """The kind of a request that is no job yet."""
+    size = " ".join(f"{name}={_rounded(value)}" for name, value in _sizes(task, request))
+    return Kind(card, task, size)
 
 
 def batch_for(curve: Mapping[int, Pace], limit: int, alike: int) -> int:
@@ -122,6 +128,12 @@ class Paces:
         fastest = min((pace.seconds for pace in curve.values()), default=math.inf)
         return outputs * fastest if fastest < math.inf else None
 
+    def anywhere(self, kind: Kind, outputs: int) -> float | None:
+        """How long so many outputs will take where they are made fastest; None if unknown."""
+        devices = {on for of, on in list(self._curves) if of == kind}
+        times = [self.seconds(kind, device, outputs) for device in devices]
+        return min((one for one in times if one is not None), default=None)
+
     def speeds(self, device: str) -> tuple[Speed, ...]:
         """What was measured on this device, by model."""
         return tuple(
@@ -137,7 +149,7 @@ class Paces:
         Infinite seconds say that the device could not hold it.
         """
         kind = kind_of(job)
-        request = ", ".join(f"{name} {value}" for name, value in _sizes(job))
+        request = ", ".join(f"{name} {value}" for name, value in _sizes(job.task, job.request))
         with self._lock:
             curve = self._curves.setdefault((kind, device), {})
             before = curve.get(batch, Pace(0, 0.0))
@@ -151,15 +163,15 @@ class Paces:
             self._file.write(("INSERT OR REPLACE INTO pace VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row))
 
 
-def _sizes(job: Job) -> list[tuple[str, str | float | bool]]:
+def _sizes(task: str, request: Mapping[str, Any]) -> list[tuple[str, str | float | bool]]:
     """The numbers and choices of the request, by field; words, seed and count left out."""
     free = ("seed", "count", "exact")
     return [
-        (spec.name, job.request[spec.name])
-        for spec in fields_of(TASKS[job.task].request)
+        (spec.name, request[spec.name])
+        for spec in fields_of(TASKS[task].request)
         if spec.type in ("integer", "number", "boolean", "choice")
         and spec.name not in free
-        and job.request.get(spec.name) is not None
+        and request.get(spec.name) is not None
     ]
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +21,7 @@ from studio.cards import Card, StudioBlock
 from studio.checkup import Finding
 from studio.errors import Broken, NotFound, StudioError, Unavailable
 from studio.fields import FieldSpec, Value, fields_of
+from studio.files import companion_of
 from studio.fitting import Fit
 from studio.imports import Survey, Wish
 from studio.job import Event, Job
@@ -138,8 +139,13 @@ class RemoteClient(RemoteGallery, RemoteRuns, Client):
         return Upload.from_record(record)
 
     async def verify(self, path: Path) -> Verdict:
-        with await anyio.to_thread.run_sync(path.open, "rb") as file:
-            record = await self._json("POST", "verify", files={"file": (path.name, file)})
+        companion = companion_of(path)
+        with ExitStack() as opened:
+            file = opened.enter_context(await anyio.to_thread.run_sync(path.open, "rb"))
+            files = {"file": (path.name, file)}
+            if companion:
+                files["manifest"] = (companion.name, opened.enter_context(companion.open("rb")))
+            record = await self._json("POST", "verify", files=files)
         layers = tuple(Layer(**layer) for layer in record["layers"])
         return Verdict(str(path), Outcome(record["verdict"]), record["sentence"], layers)
 

@@ -34,7 +34,7 @@ class RemoteRuns(Runs):
         if key is not None:
             headers["Idempotency-Key"] = key
         record = await self._json("POST", "runs", content=body(), headers=headers)
-        return Begun(Run.from_record(record["run"]), tuple(record["problems"]))
+        return Begun.from_record(record)
 
     async def run(self, run: str) -> Run:
         return Run.from_record(await self._json("GET", _at(run)))

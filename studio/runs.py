@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from studio.fields import Value
@@ -27,6 +27,9 @@ class Plan:
     skip_bad: bool = False
     #: Only say what would be wrong; keep and make nothing.
     dry: bool = False
+    #: An earlier run, of a recipe that was changed since: what it has made is kept, where neither
+    #: the step nor anything that goes into it has changed.
+    revises: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The plan as plain JSON."""
@@ -38,6 +41,7 @@ class Plan:
             "defaults": dict(self.defaults or {}),
             "skip_bad": self.skip_bad,
             "dry": self.dry,
+            "revises": self.revises,
         }
 
     @staticmethod
@@ -48,11 +52,68 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """What a run is going to take on this machine, by what was measured here before."""
+
+    #: How many outputs there will be, by task and card. Steps that need what others have made are
+    #: not among them.
+    outputs: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    #: Of those outputs whose like has been made here.
+    seconds: float = 0.0
+    #: How many outputs there are of whose speed nothing is known.
+    unknown: int = 0
+    #: Bytes of all outputs, if they are as large as one's earlier ones by the same models.
+    size: int = 0
+
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both together."""
+        outputs = dict(self.outputs)
+        for which, count in other.outputs.items():
+            outputs[which] = outputs.get(which, 0) + count
+        return Forecast(
+            outputs,
+            self.seconds + other.seconds,
+            self.unknown + other.unknown,
+            self.size + other.size,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The forecast as plain JSON, its outputs as `[task, card, count]`."""
+        return {**asdict(self), "outputs": [[*which, n] for which, n in self.outputs.items()]}
+
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> Forecast:
+        """The forecast that `record` describes."""
+        outputs = {(task, card): count for task, card, count in record["outputs"]}
+        return Forecast(**{**record, "outputs": outputs})
+
+
+@dataclass(frozen=True)
 class Begun:
     """A run that was accepted, and what was wrong with the rows that were left out."""
 
     run: Run
     problems: tuple[str, ...] = ()
+    #: What it will take, if it was only to be said.
+    forecast: Forecast | None = None
+
+    def record(self) -> dict[str, Any]:
+        """All of it as plain JSON."""
+        return {
+            "run": self.run.record(),
+            "problems": self.problems,
+            "forecast": None if self.forecast is None else self.forecast.record(),
+        }
+
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> Begun:
+        """What `record` describes."""
+        forecast = record["forecast"]
+        return Begun(
+            Run.from_record(record["run"]),
+            tuple(record["problems"]),
+            None if forecast is None else Forecast.from_record(forecast),
+        )
 
 
 class Runs(Protocol):

@@ -84,9 +84,7 @@ class Shelf:
         with self._lock:
             current = self._downloads.get(name)
             if current is not None and current.runs:
-                raise Unavailable(
-                    f"{name} is on its way already.", hint="Wait until it is here."
-                )
+                raise Unavailable(f"{name} is on its way already.", hint="Wait until it is here.")
             self._downloads[name] = Download()
             self._stopped.discard(name)
         # It ends with the process: what has arrived is kept, and the next attempt goes on.

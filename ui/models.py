@@ -15,6 +15,7 @@ from studio.fitting import Fit
 from studio.words import say
 from ui import shelf
 from ui.explain import explain
+from ui.imports import ImportForm
 from ui.markup import tag
 from ui.page import QUIET, Clients, panel
 from ui.tongue import language_of, later
@@ -35,6 +36,7 @@ class ModelsPage:
         panel("models-title", tag("h1", later("models.title")) + tag("p", later("models.how")))
         problem = panel("models-problem")
         shown = panel("models-shelf", script=script)
+        ImportForm(self._clients).build(pages, script)
         pages.load(self.keep_true, None, [shown], **QUIET)
         shown.click(self.act, None, [problem, shown], trigger_mode="multiple", **QUIET)
 

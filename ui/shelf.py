@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from studio.cards import Hub
+from studio.cards import Hub, Imported
 from studio.client import Model
 from studio.errors import StudioError
 from studio.fitting import Fit
@@ -79,10 +79,10 @@ def _fit(fit: Fit | None, language: str) -> str:
 def _state(model: Model, language: str) -> Markup | None:
     """How to get it, how far it is, or how to let it go; nothing for what ships with the studio."""
     card, source = model.card, model.card.studio.source
-    if not isinstance(source, Hub):
+    if not isinstance(source, Hub | Imported):
         return tag("p", say("models.embedded", language), class_="quiet")
     title = card.studio.title
-    if model.installed:
+    if model.installed or isinstance(source, Imported):
         return _press(
             "remove", model, language, ask=say("models.remove.ask", language, title=title)
         )

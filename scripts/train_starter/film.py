@@ -3,16 +3,15 @@
     python scripts/train_starter/film.py --out training/film
 
 The picture model's UNet stays as it is. What learns is an AnimateDiff motion adapter between its
-layers, and a text tower of the film's own, which begins as the picture model's and learns the verbs.
-The finished folder holds adapter, text tower, tokenizer and scheduler; the rest it takes from the
-picture model. Budgets are in steps; an interrupted training goes on from its last checkpoint, and
-one whose `--steps` are raised goes on from its end.
+layers, and a text tower of the film's own, which begins as the picture model's and learns the
+verbs. The finished folder holds these two; the rest is the picture model's. Budgets are in steps:
+an interrupted training goes on from its last checkpoint, one whose `--steps` are raised from its
+end.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import vocabulary
 from continue_first import tokens
 from evaluate import MODEL, load
 from loop import Budget, Loop
@@ -116,33 +116,21 @@ def train(folder: Path, budget: Budget, seed: int) -> None:
 
 
 def write(folder: Path, pipeline: Any, unet: Any) -> None:
-    """The model in half precision, in a folder that names the parts it shares."""
+    """Adapter, text tower and vocabulary in half precision; the picture model has the rest."""
     from diffusers import MotionAdapter
     from transformers import CLIPTextModel
 
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     # Copies: halving in place would halve what is still learning.
-    unet.save_motion_modules(fresh / "motion_adapter")
-    adapter = MotionAdapter.from_pretrained(fresh / "motion_adapter", use_safetensors=True)
-    adapter.half().save_pretrained(fresh / "motion_adapter")
+    unet.save_motion_modules(fresh)
+    adapter = MotionAdapter.from_pretrained(fresh, use_safetensors=True)
+    adapter.half().save_pretrained(fresh)
     tower = CLIPTextModel(pipeline.text_encoder.config)
     tower.load_state_dict(pipeline.text_encoder.state_dict())
     tower.half().save_pretrained(fresh / "text_encoder")
-    pipeline.tokenizer.save_pretrained(fresh / "tokenizer")
-    pipeline.scheduler.save_pretrained(fresh / "scheduler")
-    index = {
-        "_class_name": "AnimateDiffPipeline",
-        "feature_extractor": [None, None],
-        "image_encoder": [None, None],
-        "motion_adapter": ["diffusers", "MotionAdapter"],
-        "scheduler": ["diffusers", "DDIMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderTiny"],
-    }
-    (fresh / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    known = vocabulary.document(motion.vocabulary())
+    (fresh / "vocabulary.json").write_text(known, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -43,6 +44,13 @@ FILE_BODY: dict[str, Any] = {
             }
         },
     }
+}
+
+#: The same with the `.c2pa` file that lay beside it, if one did.
+CHECK_BODY = copy.deepcopy(FILE_BODY)
+CHECK_BODY["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["manifest"] = {
+    "type": "string",
+    "format": "binary",
 }
 
 router = APIRouter(tags=["artifacts"], responses=FAILURES)
@@ -131,9 +139,12 @@ def read_shared(request: Request, artifact: str, until: int, signature: str) -> 
     return _file(request, path, found.media_type, f"colophon-{found.id[:8]}{path.suffix}")
 
 
-@router.post("/verify", openapi_extra=FILE_BODY)
+@router.post("/verify", openapi_extra=CHECK_BODY)
 async def verify_file(client: Here, request: Request) -> dict[str, Any]:
-    """What can be found out about a file, wherever it came from. It is not kept."""
+    """What can be found out about a file, wherever it came from. It is not kept.
+
+    Where the file cannot hold its signed statement, send that as `manifest`.
+    """
     async with uploaded(request) as (path, name):
         verdict = await client.verify(path, name=name)
     return verdict.record()
@@ -177,9 +188,12 @@ def limited(request: Request) -> Request:
 
 @asynccontextmanager
 async def uploaded(request: Request) -> AsyncIterator[tuple[Path, str]]:
-    """The file that came with the request, in a private folder that is gone afterwards."""
+    """The file that came with the request, in a private folder that is gone afterwards.
+
+    A `manifest` that came with it lies beside it.
+    """
     incoming = request.app.state.host.incoming
-    async with limited(request).form(max_files=1, max_fields=1) as form:
+    async with limited(request).form(max_files=2, max_fields=1) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidRequest(
@@ -190,6 +204,8 @@ async def uploaded(request: Request) -> AsyncIterator[tuple[Path, str]]:
         try:
             path = folder / "file"
             await anyio.to_thread.run_sync(_copy, file, path)
+            if isinstance(manifest := form.get("manifest"), UploadFile):
+                await anyio.to_thread.run_sync(_copy, manifest, folder / "file.c2pa")
             yield path, file.filename or "file"
         finally:
             await anyio.to_thread.run_sync(shutil.rmtree, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,16 +65,19 @@ async def get_model(client: Here, name: str) -> dict[str, Any]:
 
 @router.delete("/models/{name}/download")
 async def stop_model(client: Here, name: str) -> dict[str, Any]:
-    """Stop fetching a model; what has arrived is kept for the next time."""
+    """Stop fetching a model, whose files so far are kept, or importing one, whose are not."""
     await client.stop_model(name)
-    return _record(await _model(client, name))
+    # What is being imported has no card yet.
+    models = [_record(model) for model in await client.cards() if model.card.name == name]
+    return models[0] if models else {"name": name}
 
 
 @router.delete("/models/{name}/weights")
 async def remove_model(client: Here, name: str) -> dict[str, Any]:
-    """Delete a model's weights from this machine."""
+    """Delete a model's weights from this machine; of an imported one the card goes, too."""
+    model = await _model(client, name)
     await client.remove_model(name)
-    return _record(await _model(client, name))
+    return _record(replace(model, installed=False, vocabulary={}, download=None))
 
 
 @router.get("/survey")

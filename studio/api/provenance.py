@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from studio.api.artifacts import FILE_BODY, uploaded
+from studio.api.artifacts import CHECK_BODY, uploaded
 from studio.api.failures import FAILURES
 from studio.api.here import Here
 from studio.provenance.verdict import Layer, Verdict
@@ -64,10 +64,13 @@ class Check(BaseModel):
 router = APIRouter(tags=["provenance"], responses=FAILURES)
 
 
-@router.post("/content_provenance_checks", openapi_extra=FILE_BODY)
-@router.post("/provenance/check", openapi_extra=FILE_BODY)
+@router.post("/content_provenance_checks", openapi_extra=CHECK_BODY)
+@router.post("/provenance/check", openapi_extra=CHECK_BODY)
 async def check_provenance(client: Here, request: Request) -> Check:
-    """What can be found out about a file, wherever it came from. It is not kept."""
+    """What can be found out about a file, wherever it came from. It is not kept.
+
+    Where the file cannot hold its signed statement, send that as `manifest`.
+    """
     async with uploaded(request) as (path, name):
         verdict = await client.verify(path, name=name)
     return _check(verdict)

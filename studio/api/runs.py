@@ -19,7 +19,7 @@ from studio.fields import Value, explain
 from studio.recipes.document import Recipe
 from studio.recipes.rows import MOST_CHARACTERS, Row
 from studio.recipes.run import Line, Run, StepState
-from studio.runs import Begun, Plan
+from studio.runs import Plan
 
 router = APIRouter(prefix="/runs", tags=["runs"], responses=FAILURES)
 
@@ -52,7 +52,7 @@ async def begin_run(
     client: Here,
     request: Request,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-) -> Begun:
+) -> dict[str, Any]:
     """Begin a run. The body is JSON Lines: the plan, then `[line, {column: value}]` for each row.
 
     The plan is `{"name", "recipe", "task", "defaults", "skip_bad", "dry"}`. Nothing begins before
@@ -64,7 +64,7 @@ async def begin_run(
             await anyio.to_thread.run_sync(file.write, piece)
         file.seek(0)
         plan = await anyio.to_thread.run_sync(_plan, file)
-        return await client.begin(plan, _rows(file), key=idempotency_key)
+        return (await client.begin(plan, _rows(file), key=idempotency_key)).record()
 
 
 @router.get("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -20,13 +21,15 @@ from studio.export import NAME, Export
 from studio.fields import FieldSpec, Value, fields_of
 from studio.recipes.rows import Row, read
 from studio.recipes.run import Line, Run, RunState, StepState
-from studio.runs import Plan
+from studio.runs import Begun, Forecast, Plan
 from studio.tasks import find_task
 
 #: Seconds between looks at a run.
 LOOK = 0.25
 
 _FAILED = 6
+#: How many pictures one contact sheet shows.
+_ON_A_SHEET = 100
 
 
 @click.command()
@@ -48,6 +51,7 @@ _FAILED = 6
 @click.option("--skip-bad", is_flag=True, help="Leave out rows that are wrong.")
 @click.option("--retry-failed", is_flag=True, help="Order anew what failed before.")
 @click.option("--dry-run", is_flag=True, help="Check every row and say what would be made.")
+@click.option("--sheet", is_flag=True, help="Make a signed contact sheet of the pictures, too.")
 @click.option("--verify", is_flag=True, help="Check every file at the end, and note the verdicts.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def batch(
@@ -59,6 +63,7 @@ def batch(
     skip_bad: bool,
     retry_failed: bool,
     dry_run: bool,
+    sheet: bool,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -77,9 +82,12 @@ def batch(
         for problem in began.problems:
             click.echo(f"studio: left out: {problem}", err=True)
         if dry_run:
-            _foretell(studio, began.run, as_json)
+            foretell(began, as_json)
             return
         run = carry_out(studio, began.run, Export(out, began.run, name), retry_failed, verify)
+        if sheet:
+            for path in sheets(studio, run, out):
+                click.echo(path, err=as_json)
     report(run, out, as_json)
 
 
@@ -133,6 +141,31 @@ def carry_out(
     return studio.run(run.id)
 
 
+def sheets(studio: Studio, run: Run, out: Path) -> Iterator[Path]:
+    """Signed contact sheets of all the pictures that a run has made, in its folder."""
+    pictures: list[tuple[str, str]] = []
+    after = -1
+    while lines := studio.lines(run.id, limit=200, after=after):
+        after = lines[-1].place
+        for line in lines:
+            caption = str(line.values.get("prompt", f"row {line.place + 1}"))
+            pictures += [
+                (identity, caption)
+                for identity in line.artifacts
+                if studio.artifact(identity).kind == "image"
+            ]
+    for number in range(0, len(pictures), _ON_A_SHEET):
+        part = pictures[number : number + _ON_A_SHEET]
+        (result,) = studio.make(
+            "contact-sheet",
+            images=[identity for identity, _ in part],
+            captions=[caption[:300] for _, caption in part],
+            title=run.name[:200],
+            columns=min(8, max(4, round(len(part) ** 0.5))),
+        )
+        yield Path(shutil.copy(result.path, out / f"contact-sheet-{number // _ON_A_SHEET + 1}.png"))
+
+
 def report(run: Run, out: Path, as_json: bool) -> None:
     """Say how a run ended; the exit status says whether any row failed."""
     if as_json:
@@ -171,7 +204,7 @@ def _saved(studio: Studio, line: Line, export: Export, verify: bool) -> Iterator
         for index, identity in enumerate(made.artifacts):
             artifact = studio.artifact(identity)
             target = export.place(line, made.step, index, artifact)
-            if not target.exists():
+            if not export.has(target, artifact):
                 beside = studio.companion(identity)
                 export.fill(studio.fetch(identity), target, artifact, beside)
             record = export.record(line, made.step, target, artifact)
@@ -192,9 +225,24 @@ def _key(table: Path, plan: Plan, out: Path) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _foretell(studio: Studio, run: Run, as_json: bool) -> None:
-    """Say what would be made."""
+def foretell(begun: Begun, as_json: bool) -> None:
+    """Say what would be made, how long that would take and how large it would be."""
+    forecast = begun.forecast or Forecast()
     if as_json:
-        click.echo(json.dumps({"rows": run.total}))
-    else:
-        click.echo(f"{run.total} rows are right. Nothing was made.")
+        click.echo(json.dumps({"rows": begun.run.total, **forecast.record()}, indent=2))
+        return
+    click.echo(f"{begun.run.total} rows are right. Nothing was made.")
+    for (task, card), count in forecast.outputs.items():
+        click.echo(f"  {count} × {task} by {card}")
+    if forecast.seconds:
+        length, size = _length(forecast.seconds), forecast.size / 1e6
+        click.echo(f"  about {length} on this machine, about {size:.1f} MB")
+    if forecast.unknown:
+        click.echo(f"  of {forecast.unknown} nothing is known yet: none alike was made here")
+
+
+def _length(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from bots.serve import Attached, serve
-from bots.token import default_file, read_token
 from studio.commands.log import keep_log
+from studio.errors import Unavailable
 from studio.remote import RemoteClient
 from studio.settings import Settings
 
@@ -33,6 +33,9 @@ def discord(server: str | None, token_file: Path | None) -> None:
 
     A studio elsewhere wants its operator's token, in STUDIO_TOKEN or settings.toml.
     """
+    require_discord()
+    from bots.token import default_file, read_token
+
     settings = Settings.load()
     keep_log(settings.home)
     token = read_token(token_file or default_file(settings.home))
@@ -41,7 +44,22 @@ def discord(server: str | None, token_file: Path | None) -> None:
         asyncio.run(_run(settings, server, token))
 
 
+def require_discord() -> None:
+    """Pass where the extra `discord` is installed.
+
+    Raises:
+        Unavailable: where it is not.
+    """
+    if find_spec("discord") is None:
+        raise Unavailable(
+            "The Discord bot needs a package that is not installed.",
+            hint='Run: pip install "colophon[discord]"',
+        )
+
+
 async def _run(settings: Settings, server: str | None, token: str) -> None:
+    from bots.serve import Attached, serve
+
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine that runs is in a task
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

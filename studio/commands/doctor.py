@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 
 import click
 
-from studio.checkup import examine
+from studio.checkup import Finding, examine
 from studio.settings import Settings
+
+
+def _discord(settings: Settings) -> list[Finding]:
+    """What is found out about the Discord bot, if the extra that brings it is installed."""
+    if find_spec("discord") is None:
+        return []
+    from bots import checkup
+
+    return list(checkup.examine(settings.home))
 
 
 @click.command()
@@ -19,7 +29,8 @@ def doctor(as_json: bool) -> None:
 
     The exit status is 1 if anything is wrong.
     """
-    findings = list(examine(Settings.load()))
+    settings = Settings.load()
+    findings = [*examine(settings), *_discord(settings)]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:

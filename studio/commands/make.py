@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from studio.client import Given, Result, Studio
 from studio.commands.tasks import limits
+from studio.elsewhere import Cost
 from studio.errors import InvalidRequest, NotFound, Unavailable
 from studio.fields import FieldSpec, fields_of
 from studio.job import Event, Loading, Queued, Sealed, Step
@@ -85,6 +86,8 @@ def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
         if out is not None:
             _writable(out)
         with Studio() as studio, _Bar(as_json) as bar:
+            if cost := _foreseen(studio, task, values):
+                click.echo(f"studio: this runs elsewhere and costs about {cost}.", err=True)
             results = studio.make(task.id, on_event=bar.show, **values)
             for remark in studio.job(results[0].artifact.note.job).remarks:
                 click.echo(f"studio: {remark.sentence}", err=True)
@@ -97,6 +100,15 @@ def _run(task: Task, specs: tuple[FieldSpec, ...]) -> Callable[..., None]:
                 click.echo(path)
 
     return run
+
+
+def _foreseen(studio: Studio, task: Task, values: dict[str, Any]) -> Cost | None:
+    """What the order costs, if it names a model that runs elsewhere and whose prices are known."""
+    for model in studio.cards() if "model" in values else ():
+        if model.card.name == values["model"] and model.card.studio.prices is not None:
+            usual = {spec.name: spec.default for spec in model.card.fields(task)}
+            return model.card.studio.prices.foreseen(usual | values)
+    return None
 
 
 def _read(spec: FieldSpec, given: Any) -> Given:

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from studio.cards import Card, Catalog, Hub, Imported
 from studio.client import Studio
-from studio.errors import Cancelled, InvalidRequest, StudioError
+from studio.elsewhere import Hosted
+from studio.errors import Cancelled, InvalidRequest, StudioError, Unavailable
 from studio.imports import Found, Survey
 from studio.settings import Settings
 from studio.tasks import TASKS
@@ -56,7 +57,11 @@ def show(name: str, as_json: bool) -> None:
         click.echo(json.dumps(_details(catalog, card), ensure_ascii=False))
         return
     block = card.studio
-    state = "installed" if catalog.installed(card) else f"get it with `studio models get {name}`"
+    try:
+        catalog.folder(card)
+        state = "ready" if isinstance(block.source, Hosted) else "installed"
+    except Unavailable as error:
+        state = error.hint
     click.echo(f"{block.title} ({state})")
     if block.notice:
         click.echo(block.notice)
@@ -67,6 +72,12 @@ def show(name: str, as_json: bool) -> None:
         click.echo(f"from: {block.source.repo} at {block.source.revision}{size}{gate}")
     if isinstance(block.source, Imported):
         click.echo(f"from: {block.source.imported}, sha256 {block.source.sha256}")
+    if isinstance(block.source, Hosted):
+        click.echo(f"runs at: {block.source.provider}, as {block.source.model}")
+        if block.prices is not None:
+            click.echo(
+                f"an output costs {block.prices.foreseen({})}, its words left out"
+            )
     click.echo(
         f"memory: {block.memory.weights:g} MB of weights, {block.memory.working:g} MB at work"
     )
@@ -179,9 +190,7 @@ def import_model(
             )
         if not yes and not click.confirm(f"Import {_count(ready)}?", err=True):
             raise Cancelled("Nothing was imported.")
-        made = [
-            _bring(studio, Path(one.path), {"name": name, **options}) for one in ready
-        ]
+        made = [_bring(studio, Path(one.path), {"name": name, **options}) for one in ready]
     if as_json:
         click.echo(json.dumps(made, ensure_ascii=False))
     else:
@@ -234,12 +243,20 @@ def remove(name: str, as_json: bool) -> None:
 
     Of an imported model the card goes, with the studio's own copy; never a file of yours.
     """
-    card = Catalog.open(Settings.load())[name]
-    with Studio() as studio:
-        studio.remove_model(name)
+    from studio import hub
+
     catalog = Catalog.open(Settings.load())
+    card = catalog[name]
+    if isinstance(card.studio.source, Imported):
+        # A host that runs has the card in its catalogue.
+        with Studio() as studio:
+            studio.remove_model(name)
+        summary = {"name": name, "installed": False}
+    else:
+        hub.remove(card, catalog.weights)
+        summary = _summary(catalog, card)
     if as_json:
-        click.echo(json.dumps(_summary(catalog, card), ensure_ascii=False))
+        click.echo(json.dumps(summary, ensure_ascii=False))
     else:
         click.echo(f"{card.studio.title} is removed.")
 

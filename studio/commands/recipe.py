@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from studio.client import Studio
-from studio.commands.batch import carry_out, parse_settings, report
+from studio.commands.batch import carry_out, foretell, parse_settings, report
 from studio.commands.tasks import limits
 from studio.errors import InvalidRequest
-from studio.export import Export
+from studio.export import Export, holds
 from studio.fields import Value
 from studio.origin import written
 from studio.recipes import shipped
@@ -77,21 +77,27 @@ def follow(
     retry_failed: bool,
     dry_run: bool,
     as_json: bool,
+    *,
+    revise: bool = False,
 ) -> None:
-    """Carry out a recipe to its end, or go on where an earlier command was."""
+    """Carry out a recipe to its end, or go on where an earlier command was.
+
+    If `revise`, what lies in `out` from an earlier form of the recipe is kept or replaced.
+    """
     given = parse_settings(settings, found.specs())
     table = [Row(1, given)] if rows is None else (_over(row, given) for row in read(rows))
     with Studio() as studio:
         files = (_uploaded(studio, found, row) for row in table)
-        plan = Plan(found.name, recipe=found, dry=dry_run)
+        earlier = holds(out) if revise else None
+        plan = Plan(found.name, recipe=found, dry=dry_run, revises=earlier)
         key = None if dry_run else _key(found, given, rows, out)
         began = studio.begin(plan, files, key=key)
         if dry_run:
-            click.echo(f"{began.run.total} times {len(found.steps)} steps. Nothing was made.")
+            foretell(began, as_json)
             return
-        ended = carry_out(
-            studio, began.run, Export(out, began.run, "{row}-{step}-{index}"), retry_failed
-        )
+        pattern = "{step}-{index}" if rows is None else "{row}-{step}-{index}"
+        export = Export(out, began.run, pattern, instead_of=earlier)
+        ended = carry_out(studio, began.run, export, retry_failed)
     report(ended, out, as_json)
 
 

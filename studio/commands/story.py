@@ -30,8 +30,8 @@ def story(
 ) -> None:
     """Tell the story in FILE (.yaml): pictures, voices and music in one signed film.
 
-    A scene that is changed is made again, and nothing else. Killed or stopped, the same command
-    goes on where it was.
+    Change a scene and give the command again: that scene and the film are made anew, the rest is
+    kept. Killed or stopped, the same command goes on where it was.
     """
     try:
         found = Story.read(file.read_text(encoding="utf-8")).recipe()
@@ -42,4 +42,5 @@ def story(
     if as_recipe:
         click.echo(written(found), nl=False)
         return
-    follow(found, (), None, out or Path(file.stem), retry_failed, dry_run, as_json)
+    target = out or Path(file.stem)
+    follow(found, (), None, target, retry_failed, dry_run, as_json, revise=True)

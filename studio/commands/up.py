@@ -16,6 +16,7 @@ import uvicorn
 
 from studio.api import create_app
 from studio.cards import Embedded
+from studio.commands.bot import require_discord
 from studio.commands.log import keep_log
 from studio.errors import StudioError, Unavailable
 from studio.host import Host
@@ -87,6 +88,7 @@ async def _serve(
 
 
 def _bot_token(settings: Settings) -> str:
+    require_discord()
     from bots.token import default_file, read_token
 
     return read_token(default_file(settings.home))

@@ -15,6 +15,14 @@ A card's `options` for this family, all of them optional:
   otherwise, `true_cfg_scale` for some flow models.
 - `arguments`: further arguments of every call, as they are.
 - `without`: components of the folder's index to leave out, such as `safety_checker`.
+- `attention`: how the denoiser computes attention: a backend of the library that is installed here,
+  such as `_native_flash` or `sage`; torch's own choice unless said otherwise.
+- `compile`: true, or arguments for `torch.compile`: the denoiser's repeated blocks are compiled.
+  The first run of each size then takes minutes.
+- `cache`: `{kind: FirstBlockCache, threshold: 0.1}`, or another of the library's caches that skip
+  work where little changes between two steps; for transformers only. It costs likeness.
+
+A draft says which of the last three it was made with.
 """
 
 from __future__ import annotations
@@ -46,7 +54,8 @@ from studio.families.diffusers_folder import (
 from studio.families.diffusers_forecast import forecast
 from studio.families.diffusers_inputs import given, put_back, setting, steps_of
 from studio.families.diffusers_memory import Decoding, memory_errors, place
-from studio.families.diffusers_steps import PREVIEW_SIDE, Follower, small_pictures
+from studio.families.diffusers_speed import Embeddings, hasten
+from studio.families.diffusers_steps import Follower, small_pictures
 from studio.job import Preview
 
 #: The library's finders of pipelines, by task; every other task draws from text.
@@ -67,8 +76,9 @@ class Diffusers:
         with memory_errors(spec.name):
             pipe = _for_text_to_image(open_folder(spec, device, placement))
             pipe.set_progress_bar_config(disable=True)
+            ways = hasten(pipe, spec)
             place(pipe, device, placement)
-        return Pipeline(pipe, spec, device, placement)
+        return Pipeline(pipe, spec, device, placement, ways)
 
     def forecast(self, spec: Spec, batch: Sequence[Order], device: str) -> int | None:
         """See `studio.families.Foreseeing`."""
@@ -85,14 +95,18 @@ class Diffusers:
 class Pipeline:
     """One pipeline in memory; see `studio.families.Model`."""
 
-    def __init__(self, pipe: Any, spec: Spec, device: str, placement: str) -> None:
-        """`pipe` draws from text, and is on `device` as `placement` says."""
+    def __init__(
+        self, pipe: Any, spec: Spec, device: str, placement: str, ways: tuple[str, ...] = ()
+    ) -> None:
+        """`pipe` draws from text, on `device` as `placement` says; `ways` is what `hasten` did."""
         self._pipe = pipe
         self._role = _DRAWS
         self._spec = spec
         self._device = device
         self._placement = placement
+        self._ways = ways
         self._decoding = Decoding()
+        self._embeddings = Embeddings()
         #: The most orders that could be drawn in one call, where that was found to be fewer.
         self._together: dict[tuple[Any, ...], int] = {}
         # Elsewhere than on the device the decoder would be moved about for each.
@@ -161,7 +175,8 @@ class Pipeline:
             "decoded in tiles": self._decoding.tiled,
             "weights in 8 bits": self._placement == "quantised",
         }
-        return {"made with": names} if (names := [n for n in done if done[n]]) else {}
+        names = [*(name for name in done if done[name]), *self._ways]
+        return {"made with": names} if names else {}
 
     def _become(self, task: str) -> None:
         """Turn the pipeline into the library's own for `task`; its parts in memory stay."""
@@ -190,6 +205,7 @@ class Pipeline:
             calling(self._pipe, self._spec),
             follower.hooks(self._pipe, self._takes) as hooks,
             self._decoding.of(self._pipe, follower.make_room),
+            self._embeddings.of(self._pipe),
             setting(self._pipe, group),
         ):
             made = self._pipe(**self._arguments(group), **hooks)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 from diffusers import pipelines
 from diffusers.loaders.single_file import load_single_file_sub_model

@@ -1,4 +1,4 @@
-"""What the families of pictures and of films share: opening a folder, calling a pipeline, letting go.
+"""What pictures and films share of diffusers: opening a folder, calling a pipeline, letting go.
 
 Everything runs through the library's real pipelines, loaded from a folder, safetensors only.
 """
@@ -69,7 +69,7 @@ def open_folder(
 
 @contextmanager
 def calling(pipe: Any, spec: Spec) -> Iterator[None]:
-    """While `pipe` is called: its errors become the studio's, and its parts go where they belong."""
+    """Around a call of `pipe`: its errors become the studio's, its parts go where they belong."""
     try:
         with memory_errors(spec.name):
             yield

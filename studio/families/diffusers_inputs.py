@@ -23,9 +23,13 @@ from studio.families import Order
 Pixels = NDArray[np.uint8]
 
 
-def steps_of(order: Order) -> tuple[int, int]:
-    """How many steps to plan for an order, and how many of them a given picture leaves to make."""
-    steps, strength = int(order.request["steps"]), float(order.request.get("strength", 1.0))
+def steps_of(order: Order, strength: float | None = None) -> tuple[int, int]:
+    """How many steps to plan for an order, and how many of them a given picture leaves to make.
+
+    `strength` is the request's own, unless it is given.
+    """
+    steps = int(order.request["steps"])
+    strength = float(order.request.get("strength", 1.0)) if strength is None else strength
     # At least one must be left, or the library refuses.
     planned = max(steps, math.ceil(1 / strength))
     return planned, min(int(planned * strength), planned)
@@ -43,14 +47,14 @@ def given(group: Sequence[Order], size: tuple[int, int]) -> dict[str, Any]:
             return {
                 "strength": first.request["strength"],
                 "image": [
-                    ImageOps.fit(_picture(order), size, Image.Resampling.LANCZOS) for order in group
+                    ImageOps.fit(picture_of(one), size, Image.Resampling.LANCZOS) for one in group
                 ],
             }
         case "inpainting":
             return {
                 "strength": first.request["strength"],
                 "image": [
-                    _picture(order).resize(size, Image.Resampling.LANCZOS) for order in group
+                    picture_of(order).resize(size, Image.Resampling.LANCZOS) for order in group
                 ],
                 "mask_image": [_touched(order, size) for order in group],
             }
@@ -130,9 +134,9 @@ def _walking(pipe: Any, group: Sequence[Order]) -> Iterator[None]:
         del pipe.encode_prompt, pipe.prepare_latents
 
 
-def _picture(order: Order) -> Image.Image:
-    """The picture that `order` begins with, in RGB; what is transparent lies on white."""
-    image = Image.fromarray(np.asarray(Draft.unspool(order.inputs["image"]).arrays["pixels"]))
+def picture_of(order: Order, field: str = "image") -> Image.Image:
+    """The picture in `field` of `order`, in RGB; what is transparent lies on white."""
+    image = Image.fromarray(np.asarray(Draft.unspool(order.inputs[field]).arrays["pixels"]))
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")

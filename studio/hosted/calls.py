@@ -35,15 +35,14 @@ class Writing:
 
 @dataclass(frozen=True)
 class Painting:
-    """Make a picture; with `picture`, from that one; with `mask`, where that is transparent."""
+    """Make a picture; with `picture`, from that one."""
 
     model: str
     prompt: str
     #: In pixels; None follows the given picture.
     size: tuple[int, int] | None = None
-    #: PNG files.
+    #: A PNG file.
     picture: bytes | None = None
-    mask: bytes | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -97,8 +97,6 @@ class Google:
         )
 
     async def _paint(self, call: Painting) -> Answer:
-        if call.mask is not None:
-            raise Trouble(400, "Gemini takes no mask: say in words what is to change.")
         shape = None if call.size is None else types.ImageConfig(aspect_ratio=_shape(*call.size))
         pictures = () if call.picture is None else (call.picture,)
         made = await self._client.aio.models.generate_content(

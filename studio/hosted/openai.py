@@ -144,10 +144,8 @@ class OpenAI:
         if call.picture is None:
             made = await self._client.images.generate(**given)
         else:
-            files: dict[str, Any] = {"image": ("picture.png", call.picture, "image/png")}
-            if call.mask is not None:
-                files["mask"] = ("mask.png", call.mask, "image/png")
-            made = await self._client.images.edit(**given, **files)
+            file = ("picture.png", call.picture, "image/png")
+            made = await self._client.images.edit(**given, image=file)
         picture = (made.data or [None])[0]
         if picture is None or not picture.b64_json:
             # An address would have to be fetched from somewhere that nobody allowed.

@@ -127,11 +127,12 @@ def _checkpoint(path: Path, header: Header, catalog: Catalog, base: str | None) 
         missing += [f"{name}/vocab.json and {name}/merges.txt" for name in tokenizers]
     if missing:
         raise _lacking(path, title, missing)
-    scheduler = configs["scheduler/scheduler_config.json"]
+    scheduler = configs.get("scheduler/scheduler_config.json", {})
     if "v_pred" in header.shapes or header.metadata.get("modelspec.prediction_type") == "v":
         configs["scheduler/scheduler_config.json"] = scheduler | {"prediction_type": "v_prediction"}
     dtype = _DTYPES.get(header.types[_first_weight(header, architecture)], "float16")
-    weights = header.bytes_below(*sum(architecture.parts.values(), ()), width=2)
+    # Averages that were kept beside the weights are for training, and are left behind.
+    weights = header.bytes_below("", width=2) - header.bytes_below("model_ema.", width=2)
     if chosen is not None:
         sizes = sizes_of(chosen.folder, dtype, chosen.variant)
         weights += sum(sizes[part.name] for part in lent)
@@ -187,7 +188,7 @@ def configs_of(folder: Path) -> dict[str, Any]:
             raise InvalidRequest(
                 f"{path} cannot be read: {str(error)[:200]}.", hint="Fetch the folder again."
             ) from None
-        if path.name == "model_index.json" and not isinstance(value, dict):
+        if not isinstance(value, dict):
             raise InvalidRequest(f"{path} is no JSON object.", hint="Fetch the folder again.")
         configs[str(path.relative_to(folder))] = value
     return configs

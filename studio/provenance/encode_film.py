@@ -69,7 +69,8 @@ class _Sound:
         self._samples, self._rate = at_known_rate(draft, target)
         self._container = container
         self._layout = _LAYOUTS[self._samples.shape[1] - 1]
-        self._stream = container.add_stream("aac" if max(target.rates) > 48_000 else "libopus", rate=self._rate)
+        codec = "aac" if target.media_type.endswith("mp4") else "libopus"
+        self._stream = container.add_stream(codec, rate=self._rate)
         self._stream.layout = self._layout
         self._stream.bit_rate = _SOUND_BITS * self._samples.shape[1]
         self._at = 0

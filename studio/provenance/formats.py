@@ -37,7 +37,7 @@ def _picture(name: str, extension: str, **options: Any) -> Format:
 def _sound(name: str, extension: str, subtype: str, rates: tuple[int, ...] = ()) -> Format:
     """One that libsndfile writes."""
     container = {"mpeg": "MP3", "opus": "OGG"}.get(name, name.upper())
-    options = {"format": container, "subtype": subtype}
+    options: dict[str, Any] = {"format": container, "subtype": subtype}
     if name == "mpeg":
         options["compression_level"] = 0.2
     return Format("audio", f"audio/{name}", extension, options, container != "OGG", rates)

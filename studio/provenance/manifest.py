@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import c2pa
 
 from studio.errors import StudioError
+from studio.tasks.request import Relation
 
 if TYPE_CHECKING:
     # The decode child reads manifests and never comes near keys.
@@ -41,10 +42,6 @@ class Statement:
     allow_training: bool
     #: The marks in the content: method to number, 12 hex digits.
     marks: Mapping[str, str] = field(default_factory=dict)
-
-
-#: What an ingredient was to the output: what was worked on, what only steered it, or a part.
-Relation = Literal["parentOf", "inputTo", "componentOf"]
 
 
 @dataclass(frozen=True)
@@ -149,11 +146,12 @@ def sign(
             target.open("w+b") as signed,
         ):
             try:
-                return builder.sign(signer, media_type, plain, signed)
+                manifest: bytes = builder.sign(signer, media_type, plain, signed)
             except c2pa.C2paError:
                 if refused:
                     raise refused[0] from None
                 raise
+    return manifest
 
 
 def read(file: BinaryIO, media_type: str, anchors: str, companion: bytes | None = None) -> Report:

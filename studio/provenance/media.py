@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from studio.draft import Draft
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 _PADDING = 0.2
 #: Short side at which the frames of a film are checked; its mark needs no more.
 SHORT_SIDE = 512
+#: What libsndfile does not read.
+_AAC = ".m4a"
+#: Width and height of a sound's picture, in pixels; the colours of the wave and of the ground.
+_WAVE = (256, 96)
+_WAVE_COLOURS = ((196, 72, 48), (246, 241, 232))
 #: Pixels of a frame: what was just made here is read whatever its size.
 _OUR_OWN = 1 << 31
 
@@ -56,6 +62,8 @@ class Medium:
     #: What the note says of the marked content, after checks of what no file shows: a sound with
     #: values that are no numbers is `InvalidRequest`.
     measure: Callable[[Draft], Mapping[str, Any]]
+    #: What shows a finished file in small; None where there is nothing to see.
+    picture: Callable[[Path], Image.Image] | None
     #: Makes the mark when it is first needed; None where no mark carries a number.
     load_mark: Callable[[], Mark] | None
 
@@ -91,6 +99,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 fingerprint=lambda draft: fingerprint(draft.arrays["pixels"]),
                 near=NEAR,
                 measure=lambda _: {},
+                picture=Image.open,
                 load_mark=lambda: ImageMark(keys),
             ),
             "audio": Medium(
@@ -102,6 +111,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 ),
                 near=NEAR,
                 measure=lambda draft: asdict(measure(draft.arrays["samples"], draft.facts["rate"])),
+                picture=_waveform,
                 load_mark=sound_mark,
             ),
             "video": Medium(
@@ -111,6 +121,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 fingerprint=lambda draft: film_fingerprint(draft.arrays["frames"]),
                 near=NEAR,
                 measure=_measure_film,
+                picture=lambda media: Image.fromarray(_film(media).poster()),
                 load_mark=film_mark,
             ),
             "text": Medium(
@@ -120,6 +131,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 fingerprint=lambda draft: text_fingerprint(draft.facts["text"]),
                 near=0,
                 measure=lambda _: {},
+                picture=None,
                 load_mark=None,
             ),
         }
@@ -140,7 +152,7 @@ def _read_sound(media: Path, like: Draft) -> Draft:
     import soundfile
 
     samples, wanted = like.arrays["samples"], like.facts["rate"]
-    if media.suffix == ".m4a":
+    if media.suffix == _AAC:
         film = _film(media)
         rate, channels = film.facts["rate"], film.facts["channels"]
         beyond = abs(film.seconds - len(samples) / wanted)
@@ -153,6 +165,29 @@ def _read_sound(media: Path, like: Draft) -> Draft:
     if channels != samples.shape[1] or beyond > _PADDING:
         raise SealFailed("The finished file has another length or other channels than the draft.")
     return Draft("audio", 0, 0, {"samples": heard}, {"rate": rate})
+
+
+def _waveform(media: Path) -> Image.Image:
+    """How loud a sound is from its beginning to its end: a column of light for each moment."""
+    import soundfile
+
+    width, height = _WAVE
+    blocks: Iterable[NDArray[np.float32]]
+    if media.suffix == _AAC:
+        film = _film(media)
+        length, blocks = round(film.seconds * film.facts["rate"]), film.samples()
+    else:
+        length = soundfile.info(media).frames
+        blocks = soundfile.blocks(media, 65_536, dtype="float32", always_2d=True)
+    loudest = np.zeros(width)
+    begin = 0
+    for block in blocks:
+        columns = np.minimum((begin + np.arange(len(block))) * width // max(length, 1), width - 1)
+        np.maximum.at(loudest, columns, np.abs(block).max(axis=1))
+        begin += len(block)
+    rows = np.abs(np.arange(height) - (height - 1) / 2)[:, None]
+    lit = rows <= np.maximum(loudest * height / 2, 0.5)
+    return Image.fromarray(np.where(lit[..., None], *_WAVE_COLOURS).astype(np.uint8))
 
 
 def _encode_film(draft: Draft, target: Format, place: Path) -> None:

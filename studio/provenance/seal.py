@@ -21,8 +21,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 import studio
 from studio.artifacts import Artifact, ArtifactStore, Note, artifact_id
 from studio.cards import Card
@@ -43,7 +41,7 @@ from studio.tasks.request import Kind
 #: Bytes that stay free on the disk: databases must be able to write their last rows.
 _RESERVE = 16_000_000
 #: What of a draft's facts its owner is told in the note.
-_ABOUT = ("plan", "loop", "language", "cues")
+_ABOUT = ("plan", "loop", "language", "cues", "usage")
 
 
 @dataclass(frozen=True)
@@ -191,19 +189,15 @@ class Sealer:
                 return self.store.publish(artifact, finished.path, finished.companion)
 
     def preview(self, identity: str) -> Path:
-        """The small copy of a published picture, made the first time that it is asked for.
+        """The small picture of a published output, made the first time that it is asked for.
 
         Raises:
-            NotFound: if there is no such artifact, or it is no picture.
+            NotFound: if there is no such artifact, or nothing to see in its kind.
         """
-
-        def make(media: Path) -> bytes:
-            with Image.open(media) as picture:
-                return encode_preview(picture)
-
-        if self.store.get(identity).kind != "image":
-            raise NotFound("Only pictures have previews.", hint="Open the file itself.")
-        return self.store.preview(identity, make)
+        picture = self.media[self.store.get(identity).kind].picture
+        if picture is None:
+            raise NotFound("This has no preview.", hint="Open the file itself.")
+        return self.store.preview(identity, lambda media: encode_preview(picture(media)))
 
     def _mark(self, draft: Draft, target: Format) -> tuple[Draft, _Hidden]:
         """`draft` with a number that no output has yet in every layer that takes one."""

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from studio.draft import Draft
 from studio.provenance.fingerprint import HEARD, distance
@@ -70,7 +70,7 @@ class Verifier:
             nearest = self.ledger.nearest(print_) if print_ else None
             if nearest and nearest[0].kind != decoded.kind:
                 nearest = None
-            source = self.media[marked.kind].noun if marked else ""
+            source = self.media[cast(Kind, marked.kind)].noun if marked else ""
             evidence = _Evidence(
                 decoded, medium, mark, found, marked, source, exact, nearest, print_
             )
@@ -88,10 +88,10 @@ class Verifier:
         mark = self.media[content.kind].mark
         found = mark.detect(content, thorough=thorough) if mark else None
         heard = self.media["audio"].mark
-        if found is None and content.kind == "video" and "samples" in content.arrays and heard:
-            if found := heard.detect(content, thorough=thorough):
-                return found, heard
-        return found, mark
+        if found is not None or content.kind != "video" or "samples" not in content.arrays:
+            return found, mark
+        found = heard.detect(content, thorough=thorough) if heard else None
+        return found, heard if found else mark
 
 
 @dataclass(frozen=True)

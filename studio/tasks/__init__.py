@@ -18,6 +18,7 @@ from studio.tasks.image import (
     TextToImage,
 )
 from studio.tasks.request import Kind, Request
+from studio.tasks.video import ImageToVideo, TextToVideo, VideoToVideo
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("image-conversion", "convert", ImageConversion, makes="image"),
         Task("image-lettering", "letter", ImageLettering, makes="image"),
         Task("contact-sheet", "sheet", ContactSheet, makes="image"),
+        Task("text-to-video", "film", TextToVideo, makes="video"),
+        Task("image-to-video", "animate", ImageToVideo, makes="video"),
+        Task("video-to-video", "restyle", VideoToVideo, makes="video"),
         Task("film-assembly", "cut", FilmAssembly, makes="video"),
         Task("text-to-music", "compose", TextToMusic, makes="audio"),
         Task("text-to-speech", "speak", TextToSpeech, makes="audio"),

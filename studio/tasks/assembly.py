@@ -22,7 +22,9 @@ class FilmAssembly(Request):
 
     # A table, a form and JSON all give lists; strict mode knows tuples only.
     scenes: Annotated[
-        tuple[MediaId, ...], Media("scene"), Field(min_length=1, max_length=50, strict=False)
+        tuple[MediaId, ...],
+        Media("scene", "componentOf"),
+        Field(min_length=1, max_length=50, strict=False),
     ] = Field(title="Scenes", description="Films and pictures in their order: ids or files.")
     seconds: Annotated[float, Field(ge=0.2, le=120)] = Field(
         4.0, title="Seconds", description="How long a picture is shown, at least."
@@ -33,7 +35,7 @@ class FilmAssembly(Request):
         )
     )
     narration: Annotated[
-        tuple[_Caption, ...], Media("audio"), Field(max_length=50, strict=False)
+        tuple[_Caption, ...], Media("audio", "componentOf"), Field(max_length=50, strict=False)
     ] = Field(
         (), title="Narration", description="What is said in each scene; it lasts until that ends."
     )
@@ -43,7 +45,7 @@ class FilmAssembly(Request):
     burnt: bool = Field(
         False, title="Burnt in", description="Whether the captions are in the picture as well."
     )
-    soundtrack: Annotated[MediaId, Media("audio")] | None = Field(
+    soundtrack: Annotated[MediaId, Media("audio", "componentOf")] | None = Field(
         None, title="Soundtrack", description="Music under it all, repeated or cut to its length."
     )
     duck: Annotated[float, Field(ge=0, le=40), Advanced()] = Field(
@@ -69,7 +71,9 @@ class ContactSheet(Request):
     """Lay pictures out on one sheet, with a line under each."""
 
     images: Annotated[
-        tuple[MediaId, ...], Media("image"), Field(min_length=1, max_length=400, strict=False)
+        tuple[MediaId, ...],
+        Media("image", "componentOf"),
+        Field(min_length=1, max_length=400, strict=False),
     ] = Field(title="Pictures", description="The pictures in their order: ids or files.")
     captions: Annotated[tuple[_Caption, ...], Field(max_length=400, strict=False)] = Field(
         (), title="Captions", description="A line for each picture."

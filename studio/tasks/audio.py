@@ -97,10 +97,10 @@ class AudioMastering(_Sound):
 class AudioMixing(_Sound):
     """Lay a voice over music, which steps back while it speaks."""
 
-    voice: Annotated[MediaId, Media("audio")] = Field(
+    voice: Annotated[MediaId, Media("audio", "componentOf")] = Field(
         title="Voice", description="Who speaks: an output's or an upload's id."
     )
-    music: Annotated[MediaId, Media("audio")] = Field(
+    music: Annotated[MediaId, Media("audio", "componentOf")] = Field(
         title="Music", description="What plays: it is repeated or cut to the voice's length."
     )
     duck: Annotated[float, Field(ge=0, le=40)] = Field(

@@ -82,7 +82,7 @@ class Inpainting(_Picture):
     image: Annotated[MediaId, Media("image")] = Field(
         title="Picture", description="The picture to begin with: an output's or an upload's id."
     )
-    mask: Annotated[MediaId, Media("mask")] = Field(
+    mask: Annotated[MediaId, Media("mask", "inputTo")] = Field(
         title="Mask", description="Where to paint: what is light, or painted on transparency."
     )
     strength: Annotated[float, Field(ge=0.1, le=1)] = Field(

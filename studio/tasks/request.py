@@ -18,6 +18,9 @@ Kind = Literal["image", "audio", "video", "text", "mesh"]
 #: What a media field takes.
 MediaKind = Literal["image", "mask", "audio", "video", "scene"]
 
+#: What that was to the output, as C2PA has it: what was worked on, what only steered it, or a part.
+Relation = Literal["parentOf", "inputTo", "componentOf"]
+
 MAX_SEED = 2**53 - 1  # the largest integer that JSON, JavaScript and Discord all keep exact
 
 
@@ -44,6 +47,8 @@ class Media:
     """
 
     kind: MediaKind
+    #: Only one file of an output can be its parent.
+    relation: Relation = "parentOf"
 
 
 def plain_text(text: str) -> str:

@@ -28,13 +28,14 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.GifImagePlugin import GifImageFile
 
 from studio.errors import InvalidRequest, NotFound, StudioError
 from studio.provenance.manifest import Report, read
 from studio.tasks.request import Kind
 from studio.worker.decode_kind import demuxer
 from studio.worker.decode_sound import MEDIA_TYPES as SOUNDS
-from studio.worker.decode_sound import is_sound, media_type, open_sound, spool_sound
+from studio.worker.decode_sound import facts_of, is_sound, media_type, open_sound, spool_sound
 from studio.worker.landlock import EVERYTHING, READ, restrict
 
 #: What may be opened as a picture, and what each is to the manifest reader.
@@ -155,15 +156,14 @@ def _open(file: BinaryIO, order: Mapping[str, Any]) -> _Opened:
     content = Path(order["content"])
     if is_sound(head):
         sound = open_sound(file)
-        facts = {"rate": sound.samplerate, "channels": sound.channels}
         spool = partial(spool_sound, sound, content, order["seconds"])
-        return _Opened("audio", media_type(sound), facts, spool)
+        return _Opened("audio", media_type(sound), facts_of(sound), spool)
     if reader := demuxer(head):
         return _open_film(file, reader, order)
     if (text := _text(file)) is not None:
         return _Opened("text", "text/plain", {"text": text}, lambda: None)
     picture = _open_picture(file)
-    if picture.format == "GIF" and "video" in order["kinds"] and picture.is_animated:
+    if "video" in order["kinds"] and isinstance(picture, GifImageFile) and picture.is_animated:
         file.seek(0)
         return _open_film(file, "gif", order)
     width, height = picture.size

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from studio.draft import Array, Draft
 from studio.errors import InvalidRequest, StudioError
+from studio.files import companion_of
 from studio.provenance.manifest import Report
 from studio.settings import Settings
 from studio.tasks.request import Kind
@@ -114,11 +115,11 @@ def decoding(
 
 def _beside(path: Path, place: Path, limit: int) -> Path | None:
     """A copy, at `place`, of the manifest that lies beside the file at `path`, if one does."""
-    for companion in (path.with_name(f"{path.name}.c2pa"), path.with_suffix(".c2pa")):
-        if companion.is_file() and companion != path:
-            _check_size(companion, limit)
-            return Path(shutil.copyfile(companion, place))
-    return None
+    companion = companion_of(path)
+    if companion is None:
+        return None
+    _check_size(companion, limit)
+    return Path(shutil.copyfile(companion, place))
 
 
 def _content(kind: Kind, place: Path, facts: dict[str, Any]) -> Draft:

@@ -6,7 +6,7 @@ A check needs no whole film: it takes `STRETCHES` stretches of `STRETCH` frames 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +20,12 @@ from studio.tasks.request import Kind
 #: How many stretches of how many frames a check takes; `fingerprint.moments` is in step with them.
 STRETCHES, STRETCH = 4, 12
 #: What a file of each demuxer is to the manifest reader.
-_MEDIA_TYPES = {"mov": "video/mp4", "matroska": "video/webm", "avi": "video/avi", "gif": "image/gif"}
+_MEDIA_TYPES = {
+    "mov": "video/mp4",
+    "matroska": "video/webm",
+    "avi": "video/avi",
+    "gif": "image/gif",
+}
 #: Seconds of a film at most; values (pixels × 3) of all frames that are decoded at most.
 _LONGEST, _MOST = 3_600, 1_500_000_000
 _RATES = range(8_000, 192_001)
@@ -39,12 +44,12 @@ class Film:
             InvalidRequest: if it is damaged, too long or too large.
         """
         try:
-            self._container = av.open(file, format=reader)
+            self._container: Any = av.open(file, format=reader)
         except _FAILURES as error:
             raise _damaged(error) from None
         streams = self._container.streams
-        self._video = streams.video[0] if streams.video else None
-        self._sound = streams.audio[0] if streams.audio else None
+        self._video: Any = streams.video[0] if streams.video else None
+        self._sound: Any = streams.audio[0] if streams.audio else None
         if self._video is None and self._sound is None:
             raise InvalidRequest("There is neither a film nor a sound in this file.", hint=_AGAIN)
         self.kind: Kind = "video" if self._video else "audio"
@@ -84,10 +89,10 @@ class Film:
     def spool(self, place: Path, seconds: int, short_side: int) -> Mapping[str, Any]:
         """Write the frames, raw, to `place`, and their sound to `place` with `.samples` behind it.
 
-        A sound without frames goes to `place`. Frames are uint8 (height, width, 3), upright; samples float32, channels interleaved. With
-        `seconds`, the frames are those that a check takes, at most twice `short_side` on their
-        short side, and the sound is no longer than that. Returns what was learned: `frames`,
-        `width` and `height` of the film, and `shape`, of each frame that was written.
+        A sound without frames goes to `place`. Frames are uint8 (height, width, 3), upright;
+        samples float32, channels interleaved. With `seconds`, the frames are those that a check
+        takes, at most twice `short_side` on their short side, and the sound is no longer than that.
+        Returns what was learned: `width` and `height` of the film, and each frame's `shape`.
 
         Raises:
             InvalidRequest: if it is damaged, or too much.
@@ -133,6 +138,10 @@ class Film:
                 for _, frame in zip(range(STRETCH), frames, strict=False):
                     yield frame
 
+    def poster(self) -> NDArray[np.uint8]:
+        """The frame at a third of it, which is seldom black."""
+        return next(self._frames(self.seconds / 3, 0))
+
     def samples(self, seconds: int = 0) -> Iterator[NDArray[np.float32]]:
         """Its sound: float32 (n, channels) in [-1, 1], block by block; with 0 all of it."""
         sound = self._check_sound(self._sound)
@@ -150,16 +159,14 @@ class Film:
                     raise self._too_much()
 
     def _all(self) -> Iterator[NDArray[np.uint8]]:
-        assert self._video is not None
         context = self._video.codec_context
         if self.count * context.width * context.height * 3 > _MOST:
             raise self._too_much()
         yield from self._frames(0.0, 0)
 
-    def _frames(self, begin: float, short_side: int) -> Iterator[NDArray[np.uint8]]:
+    def _frames(self, begin: float, short_side: int) -> Generator[NDArray[np.uint8]]:
         """Frames from the second `begin` on."""
         stream = self._video
-        assert stream is not None
         first = stream.start_time or 0
         self._container.seek(first + int(begin / stream.time_base), stream=stream)
         early = 0.5 / self.fps
@@ -173,7 +180,7 @@ class Film:
         stream = self._video or self._sound
         if stream.duration:
             return float(stream.duration * stream.time_base)
-        return (self._container.duration or 0) / av.time_base
+        return float((self._container.duration or 0) / av.time_base)
 
     def _check_sound(self, sound: Any) -> Any:
         if sound.rate not in _RATES or not 0 < sound.channels <= _CHANNELS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +42,12 @@ def open_sound(file: BinaryIO) -> Any:
             hint=f"It reads {', '.join(MEDIA_TYPES)}, whatever the file is called.",
         )
     return sound
+
+
+def facts_of(sound: Any) -> Mapping[str, Any]:
+    """Its `rate` in Hz, its `channels`, and how many `seconds` it has."""
+    seconds = round(sound.frames / sound.samplerate, 3)
+    return {"rate": sound.samplerate, "channels": sound.channels, "seconds": seconds}
 
 
 def media_type(sound: Any) -> str:

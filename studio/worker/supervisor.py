@@ -89,6 +89,16 @@ class LaneState:
 
 
 @dataclass(frozen=True)
+class Original:
+    """The file that a draft was read from, where it came from elsewhere with a manifest in it."""
+
+    path: Path
+    media_type: str
+    #: Whether that manifest holds.
+    holds: bool
+
+
+@dataclass(frozen=True)
 class Made:
     """A draft that is ready to be sealed."""
 
@@ -100,6 +110,8 @@ class Made:
     batch: int
     #: How long the model had taken over the batch by then.
     seconds: float
+    #: Gone with the draft.
+    original: Original | None = None
 
 
 @dataclass

@@ -74,7 +74,7 @@ def test_a_preview_is_small_made_once_and_says_what_it_is(
     with Image.open(path) as preview:
         assert (preview.format, preview.size) == ("WEBP", (256, 256))
         assert b"trainedAlgorithmicMedia" in preview.info["xmp"]
-        assert b"Preview of an AI-generated picture" in preview.info["xmp"]
+        assert b"Preview of an AI-generated work" in preview.info["xmp"]
     before = path.stat()
     assert opened.sealer.preview(artifact.id) == path
     assert path.stat().st_mtime_ns == before.st_mtime_ns

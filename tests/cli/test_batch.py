@@ -80,10 +80,31 @@ def test_the_same_command_makes_nothing_more(shell: Shell, table: str, made: Pat
     assert "another run" in taken.err
 
 
-def test_a_dry_run_makes_nothing(shell: Shell, table: str) -> None:
-    ran = shell.run("batch", table, "--task", "imagine", "--dry-run", "--json")
-    assert ran.json["rows"] == 4
-    assert not (shell.folder / "stars-dry").exists()
+def test_a_dry_run_says_what_would_be_made_and_makes_nothing(
+    shell: Shell, table: str, made: Path
+) -> None:
+    before = len(list((shell.home / "artifacts").glob("??/*.note.json")))
+    order = ("batch", table, "--task", "imagine", "--dry-run")
+    foretold = shell.run(*order, "--json").json
+    assert foretold["rows"] == 4
+    assert foretold["outputs"] == [["text-to-image", "starter-pictures", 4]]
+    # Such pictures were made here already: half of them take half as long and as much room.
+    assert foretold["unknown"] == 0
+    size = sum(path.stat().st_size for path in made.glob("*.png"))
+    assert foretold["size"] == pytest.approx(size, rel=0.01)
+    assert 0 < foretold["seconds"] < 60
+    assert "4 × text-to-image by starter-pictures" in shell.run(*order).out
+    larger = shell.run(*order, "--set", "steps=50", "--json").json
+    assert (larger["seconds"], larger["unknown"]) == (0, 4)
+    assert len(list((shell.home / "artifacts").glob("??/*.note.json"))) == before
+
+
+def test_a_signed_sheet_shows_all_the_pictures(shell: Shell, table: str, made: Path) -> None:
+    shell.run("batch", table, "--task", "imagine", "--out", "stars", "--sheet")
+    sheet = made / "contact-sheet-1.png"
+    assert shell.run("verify", str(sheet), "--json").out.count("componentOf") >= 3
+    with Image.open(sheet) as picture:
+        assert picture.width > 4 * 256
 
 
 def test_names_follow_the_pattern_and_stay_in_the_folder(shell: Shell) -> None:

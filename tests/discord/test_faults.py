@@ -165,7 +165,7 @@ def test_a_bot_that_died_after_posting_finds_its_post(stage: Stage) -> None:
         job = await last_job(stage)
         errand = stage.bot.store._errands("WHERE id = ?", order.id)[0]
         stage.bot.store.update(errand, state=State.SENDING, token="gone")
-        stage.discord.messages._nonces.clear()
+        stage.discord.messages.forget_nonces()
         await stage.restart()
         await until(lambda: state_of(stage, order) is State.POSTED)
         assert len(results(stage, job)) == 1

@@ -42,3 +42,21 @@ def test_what_is_wrong_is_said_to_whoever_typed_it_alone(stage: Stage) -> None:
         await order.says("nobody")
 
     stage.play(scene())
+
+
+def test_several_files_go_into_one_list(stage: Stage) -> None:
+    async def scene() -> None:
+        order = await stage.discord.slash("imagine", prompt="x", model="noise", count=2)
+        files = [stage.discord.messages.file(one) for one in await order.files(2)]
+        command = next(one for one in stage.discord.commands if one["name"] == "sheet")
+        names = [one["name"] for one in command["options"]]
+        assert names.count("images") == names.count("images_2") == 1
+        sheet = await stage.discord.slash(
+            "sheet", images=("1.png", files[0]), images_2=("2.png", files[1])
+        )
+        await sheet.until(lambda one: one.edits)
+        job = (await stage.client().jobs(limit=1))[0]
+        assert job.task == "contact-sheet"
+        assert len(set(job.request["images"])) == 2
+
+    stage.play(scene())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.discord.fake import BOB, CHANNEL, GUILD, Interaction
+from tests.discord.fake.gateway import channel
 from tests.discord.fake.people import EVE
 from tests.discord.stage import Stage
 from tests.hosts import until
@@ -116,14 +118,14 @@ def test_people_see_and_take_along_what_is_theirs_and_can_erase_it(stage: Stage)
     stage.play(scene())
 
 
-async def set_rule(stage: Stage, path: str, **values: object) -> Interaction:
+async def set_rule(stage: Stage, path: str, **values: Any) -> Interaction:
     """Somebody who may changes a rule."""
     changed = await stage.discord.slash(f"settings {path}", who=EVE, **values)
     await changed.answer()
     return changed
 
 
-async def refusal(stage: Stage, verb: str = "imagine", **values: object) -> str:
+async def refusal(stage: Stage, verb: str = "imagine", **values: Any) -> str:
     """What an order is refused with, to whoever gave it alone; empty if it is not."""
     order = await stage.discord.slash(verb, model="noise", **values)
     kind, data, _ = await order.answer()
@@ -146,7 +148,9 @@ def test_admins_say_what_is_allowed_and_everybody_is_told_why(stage: Stage) -> N
         assert "does not allow one of these words" in await refusal(stage, prompt="a DRAGON!")
         assert await refusal(stage, prompt="a dragonfly") == ""
         assert "age-restricted" in await refusal(stage, prompt="much blood")
-        assert await refusal(stage, prompt="much blood", nsfw=True) == ""
+        await stage.discord.gateway.dispatch("CHANNEL_UPDATE", channel(nsfw=True))
+        assert await refusal(stage, prompt="much blood") == ""
+        await stage.discord.gateway.dispatch("CHANNEL_UPDATE", channel())
         await set_rule(stage, "words")
         audit = await set_rule(stage, "audit")
         await audit.says("models: starter-pictures")
@@ -171,7 +175,8 @@ def test_limits_hold_for_everybody_for_roles_and_for_channels(stage: Stage) -> N
         assert "Not so fast" in await refusal(stage, prompt="x")
         await stage.restart()
         assert "Not so fast" in await refusal(stage, prompt="x")
-        for subject in ({}, {"role": "5000"}, {"channel": CHANNEL}):
+        subjects: list[dict[str, Any]] = [{}, {"role": "5000"}, {"channel": CHANNEL}]
+        for subject in subjects:
             await set_rule(stage, "limit", **subject)
         assert await refusal(stage, prompt="x") == ""
 
@@ -181,7 +186,7 @@ def test_limits_hold_for_everybody_for_roles_and_for_channels(stage: Stage) -> N
 def test_nobody_else_changes_the_rules(stage: Stage) -> None:
     async def scene() -> None:
         settings = next(one for one in stage.discord.commands if one["name"] == "settings")
-        assert settings["default_member_permissions"] == str(0x20)
+        assert settings["default_member_permissions"] == 0x20
         tried = await stage.discord.slash("settings tasks", allowed="edit")
         await tried.until(lambda one: one.first.done())
         assert stage.bot.store.rules(GUILD).tasks == ()

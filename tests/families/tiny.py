@@ -89,9 +89,9 @@ def flux(folder: Path) -> None:
         ),
         vae=_vae(4, shift_factor=0.1, use_quant_conv=False, use_post_quant_conv=False),
         text_encoder=_clip(CLIPTextModel),
-        text_encoder_2=_t5(),
+        text_encoder_2=t5(),
         tokenizer=_clip_tokenizer(),
-        tokenizer_2=_t5_tokenizer(),
+        tokenizer_2=t5_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(),
     ).save_pretrained(folder)
 
@@ -118,8 +118,8 @@ def pixart(folder: Path) -> None:
             norm_eps=1e-6,
         ),
         vae=_vae(4),
-        text_encoder=_t5(),
-        tokenizer=_t5_tokenizer(),
+        text_encoder=t5(),
+        tokenizer=t5_tokenizer(),
         scheduler=DPMSolverMultistepScheduler(),
     ).save_pretrained(folder)
 
@@ -174,7 +174,7 @@ def _clip_tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
 
 
-def _t5() -> T5EncoderModel:
+def t5() -> T5EncoderModel:
     return T5EncoderModel(
         T5Config(
             vocab_size=1103,
@@ -188,7 +188,7 @@ def _t5() -> T5EncoderModel:
     )
 
 
-def _t5_tokenizer() -> T5Tokenizer:
+def t5_tokenizer() -> T5Tokenizer:
     letters = [chr(code) for code in range(33, 127)]
     pieces = ["<pad>", "</s>", "<unk>", "▁", *letters, *("▁" + letter for letter in letters)]
     scored = [(piece, -float(number)) for number, piece in enumerate(pieces)]

@@ -36,7 +36,8 @@ def test_every_kind_of_picture_arrives_as_plain_pixels(
             client = host.client("ann")
             upload = await client.upload(write(tmp_path / "a.bin", make()), name="mine")
             assert (upload.height, upload.width) == shape[:2]
-            assert (upload.kind, upload.name, upload.parent) == ("image", "mine", None)
+            kind = "video" if name == "moving" else "image"
+            assert (upload.kind, upload.name, upload.parent) == (kind, "mine", None)
             lane.go.clear()
             job = await client.submit("edit", {**EDIT, "image": upload.id})
             opened = host.inputs.open(job)
@@ -60,7 +61,7 @@ def cut_short() -> bytes:
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"hello, I am a text\n" * 20, "picture is needed"),
+        (b"hello, I am a text\n" * 20, "film is needed"),
         (cut_short(), "damaged"),
         (encoded(Image.new("1", (9000, 9000))), "pixels"),
         (os.urandom(2_000_001), "longer"),
@@ -156,7 +157,7 @@ def test_over_http_it_is_the_same(server: Server, tmp_path: Path) -> None:  # no
             assert await client.upload(file) == upload
             with pytest.raises(NotFound):
                 await client.upload(tmp_path / "nothing")
-            with pytest.raises(InvalidRequest, match="picture is needed"):
+            with pytest.raises(InvalidRequest, match="film is needed"):
                 await client.upload(write(tmp_path / "b", b"text"))
             with pytest.raises(InvalidRequest, match="larger"):
                 await client.upload(write(tmp_path / "c", bytes(1_100_000)))

@@ -27,7 +27,7 @@ SPECIAL: dict[str, Any] = {
 
 
 def is_marked_and_signed(opened: Provenance, **request: object) -> None:
-    made = seal(opened, texture(1, 64), **request)
+    made = seal(opened, texture(1, 256), **request)
     path = opened.store.path(made.id)
     assert len(made.note.marks["image"]["id"]) == 12
     with path.open("rb") as file:

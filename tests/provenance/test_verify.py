@@ -357,7 +357,9 @@ heavy = {"torch", "cv2", "scipy", "dbos", "gradio", "pydantic_settings", "crypto
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 import os
 from pathlib import Path
-decode.confine(Path("given"), Path("into"))
+decode.confine(
+    {"path": "given", "content": "into/content", "max_pixels": 40_000_000, "seconds": 1}
+)
 try:
     bytearray(600_000_000)
 except MemoryError:

@@ -21,7 +21,7 @@ from studio.families.transformers_audio import TransformersAudio
 from studio.fields import build
 from studio.tasks import TASKS
 from studio.testing import FamilyContract, Recorder
-from tests.families.tiny import _t5_tokenizer
+from tests.families.tiny import t5_tokenizer
 
 TASK = TASKS["text-to-music"]
 
@@ -35,7 +35,7 @@ def order(number: int = 0, **more: Any) -> Order:
 def musicgen(folder: Path) -> None:
     """Four codebooks of 64 entries at 25 frames a second, 16 kHz."""
     torch.manual_seed(0)
-    tokenizer = _t5_tokenizer()
+    tokenizer = t5_tokenizer()
     text = T5Config(
         vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4
     )

@@ -99,7 +99,9 @@ def landscape_film(rng: random.Random) -> Film:
     land = "sea" if boat else rng.choice(("hills", "mountains", "sea", "desert"))
     named = land in ("hills", "mountains")
     land_colour = rng.choice(("green", "brown", "purple", "blue"))
-    ground = COLOURS[land_colour] if named else (235, 200, 120) if land == "desert" else (40, 110, 190)
+    ground = (
+        COLOURS[land_colour] if named else (235, 200, 120) if land == "desert" else (40, 110, 190)
+    )
     ground = scale(ground, first.DAYLIGHT[time])
     before = first.ground_parts(land, horizon, ground, rng)
     when = rng.choice(first.TIMES[time])
@@ -154,3 +156,18 @@ def _course(motion: str, rng: random.Random) -> Callable[[float], tuple[float, f
     small, large = rng.uniform(6, 8) / 64, rng.uniform(19, 23) / 64
     begin, end = (small, large) if motion == "grow" else (large, small)
     return lambda moment: (x, y, begin + (end - begin) * moment)
+
+
+def vocabulary() -> dict[str, list[str]]:
+    """Every word that a caption of a film can hold, by what it names."""
+    known = first.vocabulary()
+    phrases = (*(phrase for verbs in VERBS.values() for phrase in verbs), "sets", "sails")
+    verbs = {word for phrase in phrases for word in phrase.split()} - {"to", "the"}
+    directions = {"left", "right", "up", "down"}
+    return {
+        **{name: known[name] for name in ("colours", "places", "times")},
+        "objects": [*SHAPES, "ball", "sun", "moon", "boat"],
+        "motions": sorted(verbs - directions),
+        "directions": sorted(verbs & directions),
+        "other": ["a", "an", "at", "background", "during", "on", "over", "the", "to"],
+    }

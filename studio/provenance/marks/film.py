@@ -13,7 +13,7 @@ turns or scales every frame alike is found as it is in pictures.
 A film's number is the weakest of the marks: `scripts/attack_film.py` shows that H.264 at crf 28
 mostly leaves it readable at full size but seldom at half size, and that at crf 23 the texture costs
 1.2 to 2.2 times the bits. So the seal reads it back from the finished file, and a manifest names it
-only if that worked. A wrong number is as unlikely as in a picture: the code and its check are those.
+only if that worked. A wrong number is as unlikely as in a picture, whose code and check it has.
 """
 
 from __future__ import annotations

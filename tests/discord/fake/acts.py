@@ -33,12 +33,11 @@ class Acts:
         direct: bool = False,
         installed: str = "guild",
         locale: str = "en-US",
-        nsfw: bool = False,
         **values: Any,
     ) -> Interaction:
         """Somebody types `/name` and its options; a file is a pair of its name and its bytes."""
         data = self._typed(name, values, None)
-        return await self._act(_COMMAND, data, who, direct, locale, installed=installed, nsfw=nsfw)
+        return await self._act(_COMMAND, data, who, direct, locale, installed=installed)
 
     async def suggestions(self, name: str, focused: str, **values: Any) -> list[str]:
         """What is suggested while somebody types into the option `focused`."""
@@ -110,7 +109,7 @@ class Acts:
             value = values[option["name"]]
             if option["type"] == _ATTACHMENT:
                 file = self.messages.hang(*value)
-                resolved["attachments"] = {file["id"]: file}
+                resolved.setdefault("attachments", {})[file["id"]] = file
                 value = file["id"]
             elif option["type"] == _CHANNEL:
                 resolved["channels"] = {value: channel() | {"permissions": "0"}}
@@ -140,7 +139,6 @@ class Acts:
         *,
         message: Record | None = None,
         installed: str = "guild",
-        nsfw: bool = False,
     ) -> Interaction:
         identity, token = str(next(self.numbers)), f"token-{next(self.numbers)}"
         payload: Record = {
@@ -150,7 +148,7 @@ class Acts:
             "token": token,
             "version": 1,
             "data": data,
-            "channel": channel(direct, nsfw),
+            "channel": channel(direct),
             "channel_id": DIRECT if direct else CHANNEL,
             "locale": locale,
             "entitlements": [],

@@ -51,6 +51,10 @@ class Messages:
             self._nonces[nonce] = message["id"]
         return message
 
+    def forget_nonces(self) -> None:
+        """As Discord does after a few minutes."""
+        self._nonces.clear()
+
     def edit(self, identity: str, body: Mapping[str, Any], files: Mapping[str, bytes]) -> Record:
         """A message, with what is new put in the place of what was there."""
         old = self.all[identity]

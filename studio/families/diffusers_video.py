@@ -1,0 +1,309 @@
+"""The family of the diffusers library's films: CogVideoX, AnimateDiff, LTX, Wan and their like.
+
+A model draws as many frames as it can, of a size that it can, and the draft is cut back to what was
+asked. Frames become bytes one by one as they are decoded; no film is ever held as float32 pictures
+by the studio.
+
+A card's `options` for this family, all of them optional; `grid`, `upscale`, `scheduler`,
+`arguments` and `without` mean what they do for pictures (`studio.families.diffusers`):
+
+- `frames`: `{step: 4, plus: 1}` for a model whose films have 4 n + 1 frames; `least` is the
+  shortest that it can draw.
+- `base`: another model beside this one, a Stable Diffusion, whose parts this one sets in motion.
+  The folder then holds an AnimateDiff motion adapter, and perhaps a `text_encoder` of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import MotionAdapter
+from numpy.typing import NDArray
+from PIL import Image
+from transformers import CLIPTextModel
+
+from studio.draft import Draft
+from studio.errors import InvalidRequest, OutOfMemory, Unavailable
+from studio.families import Order, Progress, Spec
+from studio.families.diffusers_film import eight_bits, film_of, look, shown
+from studio.families.diffusers_folder import (
+    calling,
+    dtype_of,
+    give_back,
+    no_numbers,
+    open_folder,
+)
+from studio.families.diffusers_inputs import picture_of, steps_of
+from studio.families.diffusers_memory import Decoding, memory_errors, place
+from studio.families.diffusers_steps import Follower
+from studio.families.weights import check_weights, first_line
+
+#: The argument of a call that makes its pipeline one for the task.
+_TAKES = {"image-to-video": "image", "video-to-video": "video"}
+#: The library's pipelines that share all parts with another, by task and by that other.
+_ROLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "text-to-video": {
+            "LTXImageToVideoPipeline": "LTXPipeline",
+            "WanVideoToVideoPipeline": "WanPipeline",
+        },
+        "image-to-video": {
+            "AnimateDiffPipeline": "AnimateDiffVideoToVideoPipeline",
+            "LTXPipeline": "LTXImageToVideoPipeline",
+            "WanPipeline": "WanImageToVideoPipeline",
+        },
+        "video-to-video": {
+            "AnimateDiffPipeline": "AnimateDiffVideoToVideoPipeline",
+            "CogVideoXPipeline": "CogVideoXVideoToVideoPipeline",
+            "WanPipeline": "WanVideoToVideoPipeline",
+        },
+    }
+)
+#: Stable Video Diffusion's measure of motion: its usual amount, and the most it knows.
+_BUCKET, _MOST_BUCKET = 127, 255
+#: How much of a still picture may change where a pipeline takes it for a film, at motion 1.
+_STILL_STRENGTH = 0.85
+
+
+class DiffusersVideo:
+    """Loads the film pipelines of the diffusers library."""
+
+    def load(self, spec: Spec, device: str, placement: str) -> Films:
+        """The pipeline in `spec.folder`; see `studio.families.Family.load`."""
+        with memory_errors(spec.name):
+            if "base" in spec.options:
+                pipe = _animated(spec, device, placement)
+            else:
+                pipe = open_folder(spec, device, placement)
+            pipe.set_progress_bar_config(disable=True)
+            place(pipe, device, placement)
+        return Films(pipe, spec, device, placement)
+
+
+class Films:
+    """One pipeline in memory; see `studio.families.Model`."""
+
+    def __init__(self, pipe: Any, spec: Spec, device: str, placement: str) -> None:
+        """`pipe` makes films, and is on `device` as `placement` says."""
+        #: The folder's own pipeline, and what it has become for the last task.
+        self._own = self._pipe = pipe
+        self._spec = spec
+        self._device = device
+        self._placement = placement
+        self._decoding = Decoding()
+        # Elsewhere than on the device the decoder would be moved about for each.
+        self._previews = placement == "full" and shown(pipe)
+
+    def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
+        """One video draft per order: `frames` uint8 (n, height, width, 3) and `fps`.
+
+        Raises:
+            InvalidRequest: if the pipeline refuses the request.
+            Unavailable: if the model computes no numbers.
+        """
+        plans = [steps_of(order, self._strength(order)) for order in batch]
+        total, done = sum(made for _, made in plans), 0
+        for number, (order, (planned, made)) in enumerate(zip(batch, plans, strict=True)):
+            self._become(order.task)
+            follower = Follower(
+                progress,
+                steps=made,
+                done=done,
+                total=total,
+                before=number,
+                after=len(batch) - number - 1,
+                look=partial(look, self._pipe) if self._previews else None,
+            )
+            frames = self._film(order, planned, follower)
+            done += made
+            yield Draft("video", order.index, order.seed, {"frames": frames}, self._facts(order))
+
+    def unload(self) -> None:
+        """Free the weights and give the memory back to the system."""
+        self._own.remove_all_hooks()
+        del self._own, self._pipe
+        give_back()
+
+    def _film(self, order: Order, planned: int, follower: Follower) -> NDArray[np.uint8]:
+        """The finished frames; once more, with all the room there is, where memory ran out."""
+        try:
+            return self._draw(order, planned, follower)
+        except OutOfMemory as error:
+            failure = error.with_traceback(None)
+        if not follower.make_room():
+            raise failure
+        return self._draw(order, planned, follower)
+
+    def _draw(self, order: Order, planned: int, follower: Follower) -> NDArray[np.uint8]:
+        pipe = self._pipe
+        takes = inspect.signature(pipe.__call__).parameters
+        with (
+            calling(pipe, self._spec),
+            follower.hooks(pipe, takes) as hooks,
+            self._decoding.of(pipe, follower.make_room),
+            eight_bits(pipe) as films,
+        ):
+            pipe(**self._arguments(order, planned, takes), **hooks)
+        if not films:
+            raise no_numbers(self._spec.name)
+        return self._finish(films[0], order)
+
+    def _become(self, task: str) -> None:
+        """Turn the pipeline into the library's own for `task`; its parts in memory stay."""
+        kind = type(self._own).__name__
+        takes = inspect.signature(self._own.__call__).parameters
+        role = _ROLES.get(task, {}).get(kind)
+        wanted = _TAKES.get(task)
+        if role is None and (wanted not in takes if wanted else {"image", "video"} & set(takes)):
+            raise InvalidRequest(
+                f"{self._spec.name} cannot do {task}: there is no pipeline of its kind for it.",
+                hint="Choose another model for it.",
+            )
+        if type(self._pipe).__name__ == (role or kind):
+            return
+        self._pipe = self._own
+        if role is not None:
+            self._pipe = getattr(diffusers, role).from_pipe(self._own)
+            self._pipe.set_progress_bar_config(disable=True)
+        if self._placement == "model-offload":
+            # The parts' hooks belong to the pipeline that was there before.
+            place(self._pipe, self._device, self._placement)
+
+    def _strength(self, order: Order) -> float:
+        """How much of what is given may change: of a still that is taken for a film, by motion."""
+        if order.task == "image-to-video" and type(self._own).__name__ == "AnimateDiffPipeline":
+            return min(max(_STILL_STRENGTH * float(order.request["motion"]), 0.1), 1.0)
+        return float(order.request.get("strength", 1.0))
+
+    def _arguments(self, order: Order, planned: int, takes: Mapping[str, Any]) -> dict[str, Any]:
+        request = order.request
+        (width, height), count = _drawn_size(self._spec, request), _drawn_frames(self._spec, order)
+        guidance = float(request["guidance"])
+        arguments: dict[str, Any] = {
+            "prompt": request["prompt"],
+            "negative_prompt": request["negative_prompt"] or None,
+            "width": width,
+            "height": height,
+            "num_frames": count,
+            "video_length": count,
+            "frame_rate": int(request["fps"]),
+            "fps": int(request["fps"]),
+            "num_inference_steps": planned,
+            "guidance_scale": guidance,
+            "max_guidance_scale": max(guidance, 1.0),
+            "generator": torch.Generator("cpu").manual_seed(order.seed),
+            "strength": self._strength(order),
+            "output_type": "np",
+        }
+        match order.task:
+            case "image-to-video":
+                still = film_of([picture_of(order)], 1, (width, height))
+                arguments["image"], arguments["video"] = still[0], still * count
+                bucket = round(_BUCKET * float(request["motion"]))
+                arguments["motion_bucket_id"] = min(max(bucket, 1), _MOST_BUCKET)
+                if "last_image" in order.inputs:
+                    if "last_image" not in takes:
+                        raise InvalidRequest(
+                            f"{self._spec.name} cannot end a film at a given picture.",
+                            hint="Leave the last picture out, or choose another model.",
+                        )
+                    last = picture_of(order, "last_image")
+                    arguments["last_image"] = film_of([last], 1, (width, height))[0]
+            case "video-to-video":
+                given = Draft.unspool(order.inputs["video"])
+                rate = float(given.facts["fps"]) / int(request["fps"])
+                frames = given.arrays["frames"]
+                asked = min(_asked_frames(request), max(1, round(len(frames) / rate)))
+                places = [min(round(at * rate), len(frames) - 1) for at in range(asked)]
+                pictures = [Image.fromarray(np.asarray(frames[at])) for at in places]
+                arguments["video"] = film_of(pictures, count, (width, height))
+        arguments |= self._spec.options.get("arguments", {})
+        return {name: value for name, value in arguments.items() if name in takes}
+
+    def _finish(self, frames: NDArray[np.uint8], order: Order) -> NDArray[np.uint8]:
+        """As many frames as were asked for, of exactly the size that was asked for."""
+        frames = frames[: _asked_frames(order.request)]
+        factor = int(self._spec.options.get("upscale", 1))
+        if factor > 1:
+            size = (frames.shape[2] * factor, frames.shape[1] * factor)
+            large = np.empty((len(frames), size[1], size[0], 3), np.uint8)
+            for place_, frame in zip(large, frames, strict=True):
+                place_[:] = Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)
+            frames = large
+        width, height = _asked_size(order.request)
+        top, left = (frames.shape[1] - height) // 2, (frames.shape[2] - width) // 2
+        return np.ascontiguousarray(frames[:, top : top + height, left : left + width])
+
+    def _facts(self, order: Order) -> dict[str, Any]:
+        """How fast it plays, and what was done that changes it a little, if anything was."""
+        done = {
+            "decoded in tiles": self._decoding.tiled,
+            "weights in 8 bits": self._placement == "quantised",
+        }
+        names = [name for name, was in done.items() if was]
+        return {"fps": int(order.request["fps"])} | ({"made with": names} if names else {})
+
+
+def _animated(spec: Spec, device: str, placement: str) -> Any:
+    """The Stable Diffusion that the card's `base` names, with this folder's motion adapter."""
+    check_weights(spec.folder)
+    dtype = dtype_of(spec.dtype, "cpu" if placement == "cpu" else device)
+    reading = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
+    words = spec.folder / "text_encoder"
+    try:
+        parts = {
+            "motion_adapter": MotionAdapter.from_pretrained(
+                spec.folder, variant=spec.variant, **reading
+            )
+        }
+        if words.is_dir():
+            check_weights(words)
+            parts["text_encoder"] = CLIPTextModel.from_pretrained(words, **reading)
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            f"{spec.name} cannot be loaded: {first_line(error)}",
+            hint=f"Fetch it again with `studio models get {spec.name}`.",
+        ) from None
+    base = spec.folder.parent / str(spec.options["base"])
+    if not base.is_dir():
+        raise Unavailable(
+            f"{spec.name} sets {base.name} in motion, and that is not here.",
+            hint=f"Get it with `studio models get {base.name}`.",
+        )
+    return open_folder(spec, device, placement, "AnimateDiffPipeline", base, **parts)
+
+
+def _asked_frames(request: Mapping[str, Any]) -> int:
+    """How many frames the film has."""
+    return max(1, round(float(request["duration"]) * int(request["fps"])))
+
+
+def _drawn_frames(spec: Spec, order: Order) -> int:
+    """How many frames the model draws: the least that it can that are enough."""
+    rule = spec.options.get("frames", {})
+    step, plus, asked = (
+        int(rule.get("step", 1)),
+        int(rule.get("plus", 0)),
+        _asked_frames(order.request),
+    )
+    enough = max(asked, int(rule.get("least", 1)))
+    return -(-max(enough - plus, 0) // step) * step + plus
+
+
+def _asked_size(request: Mapping[str, Any]) -> tuple[int, int]:
+    """Width and height of the film."""
+    return int(request["width"]), int(request["height"])
+
+
+def _drawn_size(spec: Spec, request: Mapping[str, Any]) -> tuple[int, int]:
+    """The width and height that the model draws."""
+    factor, grid = int(spec.options.get("upscale", 1)), int(spec.options.get("grid", 8))
+    width, height = (-(-side // (factor * grid)) * grid for side in _asked_size(request))
+    return width, height

@@ -1,0 +1,124 @@
+"""From the studio's orders to a provider's calls, and from its answers to drafts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from studio.cards import Card
+from studio.draft import Draft
+from studio.elsewhere import Hosted, Prices
+from studio.errors import InvalidRequest, Unavailable
+from studio.families import Order
+from studio.hosted.calls import Answer, Call, Painting, Speaking
+from studio.provenance.encode import encode_picture
+from studio.provenance.formats import FORMATS
+from studio.settings import Settings
+from studio.tasks import TASKS
+from studio.worker.decode_client import decoding
+from studio.worker.supervisor import Original
+
+
+def call_of(card: Card, order: Order) -> Call:
+    """What the provider of `card` is asked for `order`.
+
+    Raises:
+        InvalidRequest: if the studio has no way to ask a provider for such a thing.
+    """
+    source = card.studio.source
+    make = _CALLS.get(order.task)
+    if make is None or not isinstance(source, Hosted):
+        raise InvalidRequest(
+            f"{order.task} cannot be done by a model that runs elsewhere.",
+            hint=f"Choose a model that runs here; `studio models show {card.name}` lists tasks.",
+        )
+    return make(source.model, order, card.studio.options)
+
+
+def draft_of(
+    card: Card, order: Order, call: Call, answer: Answer, folder: Path, settings: Settings
+) -> tuple[Path, Original | None]:
+    """Where in `folder` the answer is spooled as a draft; its file was opened by the decode child.
+
+    Raises:
+        Unavailable: if the provider sent something else than was asked for.
+    """
+    kind = TASKS[order.task].makes
+    facts: dict[str, Any] = {"usage": _usage(card.studio.prices, call, answer)}
+    if kind == "text":
+        written = Draft("text", order.index, order.seed, facts={**facts, "text": answer.text})
+        return written.spool(folder), None
+    file = folder / "answer"
+    file.write_bytes(answer.media)
+    try:
+        with decoding(file, settings, kinds=(kind,)) as decoded:
+            if decoded.content is None:
+                raise InvalidRequest(decoded.damage)
+            content = decoded.content
+            facts |= content.facts
+            place = Draft(kind, order.index, order.seed, content.arrays, facts).spool(folder)
+            state = decoded.manifest.state
+            original = Original(file, decoded.media_type, holds=state in ("trusted", "valid"))
+            return place, None if state == "absent" else original
+    except InvalidRequest as error:
+        raise Unavailable(
+            f"{card.studio.title} sent something that cannot be used. {error.message}",
+            hint="Order it again; if it stays so, choose another model.",
+        ) from None
+
+
+def _usage(prices: Prices | None, call: Call, answer: Answer) -> dict[str, Any]:
+    """What the note says of a call: which model answered, the tokens, and what that cost."""
+    usage: dict[str, Any] = {"model": answer.model}
+    if answer.input_tokens or answer.output_tokens:
+        usage |= {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+    if prices is not None:
+        characters = len(call.text) if isinstance(call, Speaking) else 0
+        sent, came = answer.input_tokens, answer.output_tokens
+        cost = prices.cost(sent=sent, came=came, characters=characters)
+        usage |= {"cost": cost.amount, "currency": cost.currency}
+    return usage
+
+
+def _paint(model: str, order: Order, options: Mapping[str, Any]) -> Painting:
+    request = order.request
+    # No provider has a field for it, and all understand the words.
+    unwanted = f"\n\nAvoid: {request['negative_prompt']}" if request["negative_prompt"] else ""
+    return Painting(
+        model,
+        f"{request['prompt']}{unwanted}",
+        (request["width"], request["height"]),
+        _png(order.inputs["image"]) if "image" in order.inputs else None,
+        options.get("request", {}),
+    )
+
+
+def _speak(model: str, order: Order, options: Mapping[str, Any]) -> Speaking:
+    request = order.request
+    return Speaking(
+        model,
+        request["text"],
+        request["voice"] or options["voice"],
+        request["speed"],
+        options.get("request", {}),
+    )
+
+
+def _png(place: Path) -> bytes:
+    """The pixels alone: whatever else was in the person's own file is nobody's business."""
+    with tempfile.TemporaryDirectory(prefix="colophon-hosted-") as folder:
+        file = Path(folder) / "picture.png"
+        encode_picture(Draft.unspool(place), FORMATS["image", "png"], file)
+        return file.read_bytes()
+
+
+_CALLS: Mapping[str, Callable[[str, Order, Mapping[str, Any]], Call]] = MappingProxyType(
+    {
+        "text-to-image": _paint,
+        "image-to-image": _paint,
+        "text-to-speech": _speak,
+    }
+)
