@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -21,11 +22,12 @@ from bots.desk import order, studio_owner, whisper
 from bots.health import Health
 from bots.options import command_for
 from bots.store import Errand, Store
-from bots.wording import Translator, explained
+from bots.wording import Translator, explained, language_of
 from studio.client import Client
-from studio.errors import Broken, NotFound, StudioError
+from studio.errors import Broken, NotFound, Refused, StudioError
 from studio.fields import FieldSpec
 from studio.tasks import TASKS, Task
+from studio.words import say
 
 #: The studio as one owner sees it, for as long as it is needed.
 Clients = Callable[[str], AbstractAsyncContextManager[Client]]
@@ -111,7 +113,8 @@ class StudioBot(discord.Client):
         choices = spec.choices
         if spec.type == "model" and isinstance(interaction.command, app_commands.Command):
             task = interaction.command.extras["task"]
-            choices = (await self._models_by_task(interaction)).get(task, ())
+            with contextlib.suppress(StudioError):
+                choices = (await self._models_by_task(interaction)).get(task, ())
             allowed = self.store.rules(str(interaction.guild_id or "")).models
             choices = tuple(one for one in choices if not allowed or one in allowed)
         return [one for one in choices if typed.lower() in one.lower()]
@@ -157,6 +160,8 @@ class StudioBot(discord.Client):
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             cause = NotFound("This command has changed.", hint="Reload Discord, and try again.")
+        elif isinstance(error, app_commands.CheckFailure):
+            cause = Refused(say("bot.rule.admin", language_of(interaction)), hint="")
         await self._explain(interaction, cause)
 
     async def _explain(self, interaction: discord.Interaction, error: Exception) -> None:

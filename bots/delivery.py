@@ -281,6 +281,9 @@ def _caption(job: Job, subject: str, parcel: Parcel, language: str) -> str:
         lines.append(say("bot.large", language))
     below = clipped("\n".join(lines), MAX_MESSAGE // 2)
     words = discord.utils.escape_markdown(" ".join(subject.split()))
+    if parcel.text:
+        words = clipped(words, 300)
+        below = f"{clipped(parcel.text, MAX_MESSAGE - len(below) - 400)}\n{below}"
     return f"**{clipped(words, MAX_MESSAGE - len(below) - 50)}**\n{below}"
 
 

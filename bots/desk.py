@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from bots.attachments import as_values
+from bots.parcel import MAX_FILES
 from bots.rules import Asked, check
 from bots.store import Errand, owner_of
 from bots.wording import explained, language_of
@@ -21,8 +22,6 @@ from studio.words import say
 if TYPE_CHECKING:
     from bots.bot import StudioBot
 
-#: As many files as a message holds; the manifest beside one that cannot hold it is a file too.
-MAX_COUNT = 10
 #: How many pictures there are unless somebody says otherwise: Discord shows four as a grid.
 GRID = 4
 #: Somebody else, or an earlier call of this bot, has answered.
@@ -119,8 +118,8 @@ def _check(
     language = language_of(interaction)
     specs = {spec.name: spec for spec in fields_of(task.request)}
     count = values.get("count")
-    if count is not None and count > MAX_COUNT:
-        raise InvalidRequest(say("bot.count", language, limit=MAX_COUNT), hint="")
+    if count is not None and count > MAX_FILES:
+        raise InvalidRequest(say("bot.count", language, limit=MAX_FILES), hint="")
     # What is attached gets its id later; a stand-in passes for it here.
     build(task.request, {name: _standing_in(value) for name, value in values.items()})
     guild = str(interaction.guild_id or "")

@@ -93,14 +93,14 @@ def slots_of(specs: Sequence[FieldSpec]) -> dict[str, FieldSpec]:
     """
     shown = specs[:MAX_OPTIONS]
     room = MAX_OPTIONS - len(shown)
-    slots = {spec.name: spec for spec in shown}
+    slots: list[tuple[str, FieldSpec]] = []
     for spec in shown:
+        slots.append((spec.name, spec))
         if spec.type == "list" and spec.media is not None:
             more = min(MAX_FILES, spec.max_length or MAX_FILES) - 1
-            for number in range(2, 2 + min(more, room)):
-                slots[f"{spec.name}_{number}"] = spec
-                room -= 1
-    return dict(sorted(slots.items(), key=lambda slot: not _required(*slot)))
+            slots += [(f"{spec.name}_{2 + n}", spec) for n in range(min(more, room))]
+            room -= min(more, room)
+    return dict(sorted(slots, key=lambda slot: not _required(*slot)))
 
 
 def annotation(spec: FieldSpec, *, first: bool = True) -> Any:
@@ -125,7 +125,7 @@ def is_suggested(spec: FieldSpec) -> bool:
 
 
 def _kind(spec: FieldSpec) -> Any:
-    if spec.media is not None and spec.type != "list":
+    if spec.media is not None:
         return discord.Attachment
     low = -MAX_NUMBER if spec.minimum is None else max(spec.minimum, -MAX_NUMBER)
     high = MAX_NUMBER if spec.maximum is None else min(spec.maximum, MAX_NUMBER)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import discord
 
 from bots.store import Errand
@@ -32,6 +33,8 @@ _SMALLER: Mapping[str, Sequence[tuple[str, dict[str, Value]]]] = {
 #: Seconds for which a link can be opened.
 _LINK_SECONDS = 7 * 24 * 3600.0
 _MAX_ALT = 1024
+#: How many files a message holds.
+MAX_FILES = 10
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class Parcel:
     """All that a post brings."""
 
     pieces: tuple[Piece, ...] = ()
-    #: Where those lie that were too large.
+    #: Where those lie that were too large, or too many.
     links: tuple[str, ...] = ()
+    #: The first text among them, to be read at once.
+    text: str = ""
 
 
 async def packed(
@@ -69,29 +74,33 @@ async def packed(
     """The outputs, each no larger than `largest` bytes; `subject` is what they are about."""
     pieces: list[Piece] = []
     links: list[str] = []
+    text = ""
     for number, identity in enumerate(artifacts, 1):
         artifact = await client.artifact(identity)
         fitting = await _fitting(client, artifact, errand, largest)
-        if fitting is None:
+        found = [] if fitting is None else await _pieces(client, fitting)
+        if not found or len(pieces) + len(found) > MAX_FILES:
             path = await client.share(identity, seconds=_LINK_SECONDS) if public_url else ""
             links.append(f"{public_url}{path}")
             continue
         alt = say("result.alt", errand.language, subject=subject)
         if len(artifacts) > 1:
+            count = len(artifacts)
             alt = say(
-                "result.alt.many",
-                errand.language,
-                subject=subject,
-                index=number,
-                count=len(artifacts),
+                "result.alt.many", errand.language, subject=subject, index=number, count=count
             )
-        file = await client.fetch(fitting.id)
-        name = f"colophon-{fitting.id[:8]}{file.suffix}"
-        pieces.append(Piece(file, name, clipped(alt, _MAX_ALT)))
-        beside = await client.companion(fitting.id)
-        if beside is not None:
-            pieces.append(Piece(beside, f"{name}.c2pa"))
-    return Parcel(tuple(pieces), tuple(links))
+        pieces += [replace(found[0], alt=clipped(alt, _MAX_ALT)), *found[1:]]
+        if artifact.kind == "text" and not text:
+            text = await anyio.Path(found[0].path).read_text(encoding="utf-8")
+    return Parcel(tuple(pieces), tuple(links), text)
+
+
+async def _pieces(client: Client, artifact: Artifact) -> list[Piece]:
+    """The file, and the manifest beside it if it cannot hold one."""
+    path = await client.fetch(artifact.id)
+    name = f"colophon-{artifact.id[:8]}{path.suffix}"
+    beside = await client.companion(artifact.id)
+    return [Piece(path, name)] + ([] if beside is None else [Piece(beside, f"{name}.c2pa")])
 
 
 async def _fitting(

@@ -1,7 +1,7 @@
 """What an accelerator makes of the studio: full-size models come, work, are foreseen and go.
 
-    python scripts/bench_gpu.py [--json scripts/results/gpu.json]
-    python scripts/bench_gpu.py --tiny --device cpu
+    python -m scripts.bench_gpu [--json scripts/results/gpu.json]
+    python -m scripts.bench_gpu --tiny --device cpu
 
 The models have their real shapes and random weights, since speed does not depend on the values:
 the denoisers of SDXL, FLUX and CogVideoX-2b, a language model of eight billion parameters, and
@@ -15,7 +15,6 @@ studio's own family from a folder, and its memory compared with what was foresee
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,12 +24,11 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import click
 import torch
-from scripts.results import Row, publish
 
+from scripts.results import Row, publish
 from studio.families import Order, Spec
 from studio.families.diffusers import Diffusers
 from studio.testing import Recorder

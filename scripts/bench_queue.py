@@ -12,21 +12,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 import click
 from results import Row, publish
 
+from studio.host import Host
 from studio.job import Job, Outcome
 from studio.jobs import JobStore
 from studio.scheduler import Waiting, pick
+from tests.fake_lane import FakeLane
+from tests.hosts import SMALL, settings_for, write_cards
 
 JOBS = 300
 AT_ONCE = 32
 WAITING = 1000
 IDLE_SECONDS = 10.0
+#: How many orders one person sends, how many at once, and of how many the time is compared.
+INTAKE, TOGETHER, SHARE = 4000, 20, 1000
 
 
 def picks_per_second() -> float:
@@ -91,12 +99,35 @@ async def durable(home: Path) -> tuple[float, float, float, float]:
     return rate, 1000 * statistics.median(starts), 1000 * statistics.median(puts), idle
 
 
+async def intake(home: Path) -> float:
+    """Processor time for the last thousand of one person's 4,000 orders / for the first thousand.
+
+    None of them runs meanwhile. Where every order looks at those before it, this is far above 1.
+    """
+    settings = settings_for(home, max_waiting=INTAKE)
+    write_cards(home)
+    lane = FakeLane(settings)
+    lane.go.clear()
+    spent = []
+    async with Host(settings, lanes=[lane]) as host:
+        client = host.client("ann")
+        for _ in range(INTAKE // SHARE):
+            begun = time.process_time()
+            for _ in range(SHARE // TOGETHER):
+                await asyncio.gather(*(client.submit("imagine", SMALL) for _ in range(TOGETHER)))
+            spent.append(time.process_time() - begun)
+    print(f"an order costs {1000 * sum(spent) / INTAKE:.2f} ms of a core until it is accepted")
+    return spent[-1] / spent[0]
+
+
 @click.command()
 @click.option("--json", "path", type=click.Path(path_type=Path))
 def main(path: Path | None) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as home:
         rate, start, put, idle = asyncio.run(durable(Path(home)))
+    with tempfile.TemporaryDirectory() as home:
+        slowed = asyncio.run(intake(Path(home)))
     print(f"a job alone: begun after {start:.1f} ms, accepted after {put:.1f} ms")
     publish(
         [
@@ -104,6 +135,7 @@ def main(path: Path | None) -> None:
             Row("durable jobs a second, end to end, on SQLite", rate, "≥50", "1/s"),
             Row("from order to start, median", start, "≤30", "ms"),
             Row("the idle job store's share of a core", 100 * idle, "≤1", "%"),
+            Row("the last of one person's 4,000 orders / the first", slowed, "≤1.2", ""),
         ],
         path,
     )

@@ -6,6 +6,7 @@ light and in dark. The README's picture is `desk-light.png`.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import httpx
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 #: A browser that talks to nobody but the studio.
@@ -38,6 +40,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 READY = {
     "/": "#work-finished :is(.card, .empty)",
     "/queue": "#queue-line :is(.card, .empty)",
+    "/runs": "#runs :is(.card, .empty)",
     "/models": "#models-shelf .card",
     "/verify": "#verify-found .empty",
     "/settings": "#settings-checked li",
@@ -46,6 +49,8 @@ READY = {
 }
 #: What is made, and how many of it.
 ORDERS = {"a big yellow star, purple background": 4, "a red circle above a blue square": 1}
+#: What is made in one run.
+TABLE = ("a green heart", "a white moon, blue background")
 
 
 def chromium() -> str | None:
@@ -58,6 +63,7 @@ def main() -> None:
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     with studio() as url, sync_playwright() as playwright:
+        begin_run(url)
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         for screen, size in SCREENS.items():
             for scheme in SCHEMES:
@@ -99,6 +105,14 @@ def _visit(
         page.locator(ready).first.wait_for()
         page.screenshot(path=f"{out}-{path[1:]}.png", full_page=True)
     context.close()
+
+
+def begin_run(url: str) -> None:
+    """Begin a run of the `TABLE` in the studio at `url`."""
+    plan = {"name": "stickers", "task": "text-to-image"}
+    rows = [[number, {"prompt": prompt}] for number, prompt in enumerate(TABLE, 2)]
+    body = "\n".join(json.dumps(line) for line in [plan, *rows])
+    httpx.post(f"{url}/api/v1/runs", content=body, trust_env=False).raise_for_status()
 
 
 @contextmanager

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from tests.discord import bot_process
 from tests.discord.fake import FakeDiscord, Interaction, Person
 from tests.discord.test_kills import posts, shown, studio
@@ -55,6 +57,21 @@ async def soak(home: Path, kills: int, jobs: int, people: int, chance: random.Ra
         print(f"posted {len(count) - before}, as new messages {sum(map(is_new, orders))}")
 
 
+async def grow(home: Path, interactions: int) -> None:
+    """Have one person ask very often, and print how the bot's memory grows."""
+    async with studio(home), FakeDiscord() as discord:
+        process = await bot_process.start(discord, home)
+        for done in range(interactions):
+            if done % (interactions // 4) == 0:
+                size = psutil.Process(process.pid).memory_info().rss / 1e6
+                print(f"after {done} interactions {size:.1f} MB", flush=True)
+            await (await discord.slash(("me quota", "queue")[done % 2])).answer()
+        size = psutil.Process(process.pid).memory_info().rss / 1e6
+        print(f"after {interactions} interactions {size:.1f} MB")
+        process.kill()
+        await process.wait()
+
+
 def is_new(order: Interaction) -> bool:
     """Whether the result had to come as a message of its own."""
     return order.expired and not order.message.get("attachments")
@@ -86,11 +103,16 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--people", type=int, default=20)
+    parser.add_argument("--interactions", type=int, help="Ask so often instead, for the memory.")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        if given.interactions:
+            asyncio.run(grow(home, given.interactions))
+            return
         chance = random.Random(given.seed)
-        asyncio.run(soak(Path(folder) / "home", given.kills, given.jobs, given.people, chance))
+        asyncio.run(soak(home, given.kills, given.jobs, given.people, chance))
 
 
 if __name__ == "__main__":

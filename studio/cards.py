@@ -346,11 +346,7 @@ class Catalog:
                 )
         else:
             able = self.for_task(task)
-            if (
-                not able
-                or isinstance(able[0].studio.source, Hosted)
-                or not self.installed(able[0])
-            ):
+            if not able or isinstance(able[0].studio.source, Hosted) or not self.installed(able[0]):
                 names = ", ".join(other.name for other in able) or "none"
                 raise Unavailable(
                     f"No model for {task.id} is installed.",

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -34,7 +34,7 @@ _THREADS = 8
 _THE_ONLY_PLACE = threading.Lock()
 
 #: What a workflow runs: a job's record in, its outcome's record out.
-Workflow = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+Workflow = Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
 
 
 @asynccontextmanager

@@ -168,24 +168,32 @@ class Export:
         self, line: Line, step: str = "", path: Path | None = None, artifact: Artifact | None = None
     ) -> dict[str, Any]:
         """One line of the results: an output, or a row that has none and why."""
-        made = next((made for made in line.steps if made.step == step), None)
-        error = made.error if made else line.error
-        return {
-            "row": line.place + 1,
-            "line": line.line,
-            "step": step,
-            "state": made.state if made else line.state,
-            "file": None if path is None else path.relative_to(self._folder.resolve()).as_posix(),
-            "artifact": artifact and artifact.id,
-            "sha256": artifact and artifact.sha256,
-            "media_type": artifact and artifact.media_type,
-            "task": artifact.note.task if artifact else line.task,
-            "card": artifact and artifact.note.card,
-            "seed": artifact and artifact.note.seed,
-            "job": made and made.job,
-            "error": error and error["message"],
-            "values": dict(line.values),
-        }
+        file = None if path is None else path.relative_to(self._folder.resolve()).as_posix()
+        return record(line, step, file, artifact)
+
+
+def record(
+    line: Line, step: str = "", file: str | None = None, artifact: Artifact | None = None
+) -> dict[str, Any]:
+    """One line of a run's results, as plain JSON; `file` says where the output is."""
+    made = next((made for made in line.steps if made.step == step), None)
+    error = made.error if made else line.error
+    return {
+        "row": line.place + 1,
+        "line": line.line,
+        "step": step,
+        "state": made.state if made else line.state,
+        "file": file,
+        "artifact": artifact and artifact.id,
+        "sha256": artifact and artifact.sha256,
+        "media_type": artifact and artifact.media_type,
+        "task": artifact.note.task if artifact else line.task,
+        "card": artifact and artifact.note.card,
+        "seed": artifact and artifact.note.seed,
+        "job": made and made.job,
+        "error": error and error["message"],
+        "values": dict(line.values),
+    }
 
 
 def holds(folder: Path) -> str | None:

@@ -100,9 +100,9 @@ class Inputs:
                 if decoded.content is None:
                     raise InvalidRequest(decoded.damage, hint="Fetch it again from where it came.")
                 width, height = decoded.width or None, decoded.height or None
-                if decoded.pixels is not None:
+                if decoded.kind == "image":
                     # Upright, which the size in its head is not always.
-                    height, width = decoded.pixels.shape[:2]
+                    height, width = decoded.content.arrays["pixels"].shape[:2]
                 upload = Upload(
                     id=upload_id(owner, sha256),
                     kind=decoded.kind,
@@ -119,7 +119,7 @@ class Inputs:
             return self._uploads.keep(owner, copy, upload)
 
     def resolve(self, owner: str, task: Task, card: Card, request: Request) -> Request:
-        """`request` with the size of its picture, fitted to the model, where it has none itself.
+        """`request` with its picture's or film's size, fitted to the model, where it has none.
 
         Raises:
             NotFound: if a field names nothing that is the owner's.
@@ -130,9 +130,10 @@ class Inputs:
             for place, spec, identity in _named(task, request.model_dump())
         }
         sides = {spec.name: spec for spec in card.fields(task) if spec.name in ("width", "height")}
-        if "image" not in named or sides.keys() != {"width", "height"}:
+        shown = named.get("image") or named.get("video")
+        if shown is None or sides.keys() != {"width", "height"}:
             return request
-        upload = named["image"].upload
+        upload = shown.upload
         asked = {name: getattr(request, name) for name in sides}
         return request.model_copy(update=_fitted(upload, asked, sides, card.studio.defaults))
 
@@ -293,8 +294,12 @@ def _fitted(
 
     One side that was asked for decides; both of them are taken as they are.
     """
-    size = {"width": upload.width or 1, "height": upload.height or 1}
-    area = math.prod(int(str(usual.get(name, _USUAL_SIDE))) for name in size)
+    common = {name: int(str(usual.get(name, _USUAL_SIDE))) for name in ("width", "height")}
+    size = {
+        "width": upload.width or common["width"],
+        "height": upload.height or common["height"],
+    }
+    area = math.prod(common.values())
     scale = min(1.0, math.sqrt(area / math.prod(size.values())))
     for name, side in asked.items():
         if side is not None:

@@ -321,8 +321,8 @@ def _broken(job: str) -> Broken:
 
 def _outcome(status: WorkflowStatus) -> Outcome | None:
     """The outcome that a row holds, as its output or beside an error; None of an unfinished job."""
-    if status.status == "SUCCESS":
-        record = cast(Mapping[str, Any], status.output)
-    elif (record := (status.attributes or {}).get("outcome")) is None:
+    notes: Mapping[str, Any] = status.attributes or {}
+    record: Any = status.output if status.status == "SUCCESS" else notes.get("outcome")
+    if record is None:
         return None
     return Outcome(tuple(record["artifacts"]), record["error"])

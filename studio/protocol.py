@@ -68,10 +68,12 @@ class Client(Gallery, Runs, Protocol):
     ) -> Job:
         """Order something; when this returns, the job is stored and will be carried out.
 
-        The same `key` is the same job, however often it is sent.
+        The same `key` is the same job, however often it is sent, and whatever has become of the
+        model since.
 
         Raises:
-            InvalidRequest: naming every field that is wrong; nothing was stored.
+            InvalidRequest: naming every field that is wrong, or if the key came with other values
+                before; nothing was stored.
             NotFound: if there is no such task or model.
             Refused: if this studio does not make such things.
             Unavailable: if no model is installed, or too many of one's jobs wait.

@@ -168,8 +168,9 @@ class Settings(BaseSettings):
         None, description="The same for [hosted.google], which is Gemini."
     )
     hosted: Mapping[str, Provider] = Field(
-        {}, description="Providers of models that run elsewhere, by name; none is called unless "
-        "it is named here."
+        {},
+        description="Providers of models that run elsewhere, by name; none is called unless "
+        "it is named here.",
     )
 
     @classmethod

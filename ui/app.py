@@ -28,6 +28,7 @@ from ui.markup import tag
 from ui.models import ModelsPage
 from ui.page import Clients, Room
 from ui.queue import QueuePage
+from ui.runs import RunsPage
 from ui.settings import SettingsPage
 from ui.theme import theme
 from ui.tongue import TITLE, Tongue, later
@@ -55,6 +56,7 @@ def build(clients: Clients) -> gr.Blocks:
     rooms: dict[str, Room] = {
         "/": MakePage(clients),
         "/queue": QueuePage(clients),
+        "/runs": RunsPage(clients),
         "/gallery": GalleryPage(clients),
         "/models": ModelsPage(clients),
         "/verify": VerifyPage(clients),

@@ -36,11 +36,13 @@ def copies(artifact: Artifact, url: str) -> Mapping[str, str]:
 
 def _given(artifact: Artifact, task: Task) -> Given:
     """Every field that was filled in, defaults too: they may change, and the order must not."""
-    note = artifact.note
-    values = {**note.request, "model": note.card, "seed": note.seed, "count": 1}
+    note, specs = artifact.note, fields_of(task.request)
+    # Some tasks make no single ones.
+    fewest = next(int(spec.minimum or 1) for spec in specs if spec.name == "count")
+    values = {**note.request, "model": note.card, "seed": note.seed, "count": fewest}
     return [
         (spec, values[spec.name])
-        for spec in fields_of(task.request)
+        for spec in specs
         if values.get(spec.name) not in (None, "", [], ())
     ]
 

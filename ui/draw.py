@@ -131,8 +131,12 @@ def task_title(view: View, task: str) -> str:
 
 
 def subject(job: Job) -> str:
-    """What a job is about: whatever was given for the task's first required field."""
-    return str(job.request[TASKS[job.task].positional])
+    """What a job is about: the text for the task's first field; for files, its title or task."""
+    task = TASKS[job.task]
+    first = next(spec for spec in fields_of(task.request) if spec.name == task.positional)
+    if first.media is None:
+        return str(job.request[first.name])
+    return str(job.request.get("prompt") or job.request.get("title") or task.title)
 
 
 def remarks(view: View, job: Job) -> Markup | None:
@@ -286,7 +290,9 @@ def _media(view: View, artifact: Artifact, file: str, alt: str) -> Markup:
 def _own(view: View, artifact: Artifact) -> dict[str, str]:
     """What the receipt says of this output alone."""
     note = artifact.note
-    pixels = view.say("receipt.pixels", **note.request) if artifact.kind == "image" else ""
+    # Whatever is made of another picture takes its size from there.
+    sized = artifact.kind == "image" and {"width", "height"} <= note.request.keys()
+    pixels = view.say("receipt.pixels", **note.request) if sized else ""
     return {
         "receipt.seed": str(note.seed),
         "receipt.file": f"{pixels}{artifact.media_type}, {size(artifact.size)}",

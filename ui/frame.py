@@ -33,6 +33,7 @@ PLACES = (
     Place("/", "make.page", "m"),
     Place("/gallery", "gallery.page", "g"),
     Place("/queue", "queue.page", "q"),
+    Place("/runs", "runs.page", "r"),
     Place("/models", "models.page", "o"),
     Place("/verify", "verify.page", "v"),
     Place("/settings", "settings.page", "s"),

@@ -85,7 +85,7 @@ class MakePage:
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=2, min_width=300, elem_id="form"):
                 # One task needs no choosing.
-                task = gr.Radio(
+                task = gr.Dropdown(
                     tasks,
                     value=tasks[0][1],
                     label=later("make.task"),
@@ -235,7 +235,9 @@ class MakePage:
         try:
             if "again" in asked:
                 note = (await client.artifact(asked["again"])).note
-                task, values = note.task, {**note.request, "seed": note.seed, "count": 1}
+                # As many as the task makes by itself: some make no single ones.
+                kept = {key: value for key, value in note.request.items() if key != "count"}
+                task, values = note.task, {**kept, "seed": note.seed}
             else:
                 task = find_task(asked.get("task", task)).id
                 values = {

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import tempfile
-from collections.abc import Iterator
-from typing import IO, Annotated, Any
+from collections.abc import AsyncIterator, Iterator
+from typing import IO, Annotated, Any, Literal
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from studio.api.artifacts import limited
 from studio.api.failures import FAILURES
 from studio.api.here import Here
-from studio.errors import InvalidRequest
+from studio.client import Client
+from studio.errors import InvalidRequest, NotFound
+from studio.export import COLUMNS, record
 from studio.fields import Value, explain
 from studio.recipes.document import Recipe
 from studio.recipes.rows import MOST_CHARACTERS, Row
@@ -102,6 +107,17 @@ async def read_recipe(client: Here, run: str) -> dict[str, Any] | None:
     return None if recipe is None else recipe.record()
 
 
+@router.get("/{run}/results.{form}", response_class=StreamingResponse)
+async def read_results(client: Here, run: str, form: Literal["csv", "jsonl"]) -> StreamingResponse:
+    """What a run has made, as a table: one line for each output, or for a row that has none."""
+    name = (await client.run(run)).id
+    return StreamingResponse(
+        _results(client, run, form),
+        media_type={"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}.{form}"'},
+    )
+
+
 @router.post("/{run}/stop")
 async def stop_run(client: Here, run: str) -> Run:
     """Stop a run and its jobs; what is made stays made."""
@@ -123,6 +139,41 @@ async def redo_step(
 ) -> Run:
     """Order one step of one row anew, and everything that needs it."""
     return await client.redo(run, place, step)
+
+
+async def _results(client: Client, run: str, form: Literal["csv", "jsonl"]) -> AsyncIterator[str]:
+    if form == "csv":
+        yield _cells(dict(zip(COLUMNS, COLUMNS, strict=True)))
+    after = -1
+    while lines := await client.lines(run, limit=200, after=after):
+        after = lines[-1].place
+        for line in lines:
+            async for result in _outputs(client, line):
+                if form == "jsonl":
+                    yield json.dumps(result, ensure_ascii=False) + "\n"
+                else:
+                    values = json.dumps(result["values"], ensure_ascii=False)
+                    yield _cells({**result, "values": values})
+
+
+async def _outputs(client: Client, line: Line) -> AsyncIterator[dict[str, Any]]:
+    if not line.artifacts:
+        yield record(line)
+    for made in line.steps:
+        for identity in made.artifacts:
+            try:
+                artifact = await client.artifact(identity)
+            except NotFound:
+                # It was deleted since.
+                yield record(line, made.step)
+            else:
+                yield record(line, made.step, f"/api/v1/artifacts/{identity}/file", artifact)
+
+
+def _cells(row: dict[str, Any]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, COLUMNS, extrasaction="ignore").writerow(row)
+    return text.getvalue()
 
 
 def _plan(file: IO[bytes]) -> Plan:

@@ -75,9 +75,7 @@ def show(name: str, as_json: bool) -> None:
     if isinstance(block.source, Hosted):
         click.echo(f"runs at: {block.source.provider}, as {block.source.model}")
         if block.prices is not None:
-            click.echo(
-                f"an output costs {block.prices.foreseen({})}, its words left out"
-            )
+            click.echo(f"an output costs {block.prices.foreseen({})}, its words left out")
     click.echo(
         f"memory: {block.memory.weights:g} MB of weights, {block.memory.working:g} MB at work"
     )

@@ -170,7 +170,8 @@ class Films:
             return
         self._pipe = self._own
         if role is not None:
-            self._pipe = getattr(diffusers, role).from_pipe(self._own)
+            # Named, or the library leaves out a decoder of another class than it expects.
+            self._pipe = getattr(diffusers, role).from_pipe(self._own, vae=self._own.vae)
             self._pipe.set_progress_bar_config(disable=True)
         if self._placement == "model-offload":
             # The parts' hooks belong to the pipeline that was there before.
@@ -218,18 +219,16 @@ class Films:
                     arguments["last_image"] = film_of([last], 1, (width, height))[0]
             case "video-to-video":
                 given = Draft.unspool(order.inputs["video"])
-                rate = float(given.facts["fps"]) / int(request["fps"])
-                frames = given.arrays["frames"]
-                asked = min(_asked_frames(request), max(1, round(len(frames) / rate)))
-                places = [min(round(at * rate), len(frames) - 1) for at in range(asked)]
-                pictures = [Image.fromarray(np.asarray(frames[at])) for at in places]
+                frames, rate = given.arrays["frames"], float(given.facts["fps"]) / request["fps"]
+                places = (min(round(at * rate), len(frames) - 1) for at in range(_asked(order)))
+                pictures = [Image.fromarray(np.asarray(frames[place])) for place in places]
                 arguments["video"] = film_of(pictures, count, (width, height))
         arguments |= self._spec.options.get("arguments", {})
         return {name: value for name, value in arguments.items() if name in takes}
 
     def _finish(self, frames: NDArray[np.uint8], order: Order) -> NDArray[np.uint8]:
         """As many frames as were asked for, of exactly the size that was asked for."""
-        frames = frames[: _asked_frames(order.request)]
+        frames = frames[: _asked(order)]
         factor = int(self._spec.options.get("upscale", 1))
         if factor > 1:
             size = (frames.shape[2] * factor, frames.shape[1] * factor)
@@ -280,20 +279,21 @@ def _animated(spec: Spec, device: str, placement: str) -> Any:
     return open_folder(spec, device, placement, "AnimateDiffPipeline", base, **parts)
 
 
-def _asked_frames(request: Mapping[str, Any]) -> int:
-    """How many frames the film has."""
-    return max(1, round(float(request["duration"]) * int(request["fps"])))
+def _asked(order: Order) -> int:
+    """How many frames the film is to have; one that is made of another is no longer than that."""
+    fps = int(order.request["fps"])
+    count = round(float(order.request["duration"]) * fps)
+    if order.task == "video-to-video":
+        given = Draft.unspool(order.inputs["video"])
+        count = min(count, round(len(given.arrays["frames"]) / float(given.facts["fps"]) * fps))
+    return max(1, count)
 
 
 def _drawn_frames(spec: Spec, order: Order) -> int:
     """How many frames the model draws: the least that it can that are enough."""
     rule = spec.options.get("frames", {})
-    step, plus, asked = (
-        int(rule.get("step", 1)),
-        int(rule.get("plus", 0)),
-        _asked_frames(order.request),
-    )
-    enough = max(asked, int(rule.get("least", 1)))
+    step, plus = int(rule.get("step", 1)), int(rule.get("plus", 0))
+    enough = max(_asked(order), int(rule.get("least", 1)))
     return -(-max(enough - plus, 0) // step) * step + plus
 
 

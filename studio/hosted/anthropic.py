@@ -39,7 +39,7 @@ class Anthropic:
         except anthropic.APIStatusError as error:
             raise Trouble(
                 error.status_code,
-                error.message,
+                wire.words(error, error.body),
                 code=error.type or "",
                 retry_after=error.response.headers.get("retry-after"),
             ) from None

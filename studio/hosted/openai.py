@@ -66,7 +66,7 @@ class OpenAI:
             refused = error.code in _REFUSALS
             raise Trouble(
                 error.status_code,
-                error.message,
+                wire.words(error, error.body),
                 code=error.code or "",
                 retry_after=error.response.headers.get("retry-after"),
                 kind="refusal" if refused else "status",

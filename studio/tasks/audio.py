@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from studio.tasks.image import MediaId
 from studio.tasks.request import Advanced, Media, Multiline, Prompt, Request, Text, not_blank
 
-AudioFormat = Literal["wav", "flac", "mp3", "ogg", "opus"]
+AudioFormat = Literal["wav", "flac", "mp3", "m4a", "ogg", "opus"]
 
 #: A word or two, of which a model's card says which it knows.
 _Term = Annotated[Text, Field(min_length=1, max_length=40)]

@@ -16,7 +16,7 @@ from studio.tasks.request import (
     not_blank,
 )
 
-ImageFormat = Literal["png", "webp", "jpeg"]
+ImageFormat = Literal["png", "webp", "jpeg", "tiff", "avif", "gif"]
 
 #: A side of a picture in pixels. Diffusion latents are an eighth of the picture.
 Side = Annotated[int, Field(ge=64, le=4096, multiple_of=8)]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import openai
 import pytest
 from PIL import Image
 
+from studio.draft import Draft
 from studio.job import Done
+from studio.remote import RemoteClient
 from tests.api.conftest import Server, serve
 from tests.hosts import SMALL, heard, settings_for
+from tests.provenance.conftest import CARD, new_job
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,41 @@ def test_a_file_without_evidence_is_no_accusation(sdk: openai.OpenAI) -> None:
     check = sdk.content_provenance_checks.create(file=("red.png", file.getvalue()))
     assert [result.outcome for result in check.results] == ["not_detected", "not_detected"]
     assert check.results[0].validation_state == "not_present"
+
+
+def test_a_statement_that_lay_beside_a_file_comes_with_it(
+    server: Server, output: Path, tmp_path: Path
+) -> None:
+    provenance = server.host.provenance
+    samples = np.random.default_rng(1).standard_normal((48_000, 1)).astype(np.float32) / 9
+    made = provenance.sealer.seal(
+        Draft("audio", 0, 1, {"samples": samples}, {"rate": 48_000}),
+        job=replace(new_job(format="ogg"), task="text-to-music"),
+        card=CARD,
+        revision="embedded",
+        batch=1,
+        versions={},
+    )
+    media, companion = provenance.store.path(made.id), provenance.store.companion(made.id)
+    assert companion is not None
+    address = f"{server.url}/v1/provenance/check"
+    with server.client("t" * 16) as client:
+        for with_it, state in ((True, "trusted"), (False, "not_present")):
+            files = {"file": media.read_bytes()}
+            if with_it:
+                files["manifest"] = companion.read_bytes()
+            answer = client.post(address, files=files).json()
+            assert answer["results"][0]["validation_state"] == state
+        files = {"file": output.read_bytes() + b" ", "manifest": companion.read_bytes()}
+        assert client.post(address, files=files).json()["verdict"]["verdict"] == "contradicted"
+
+    async def ask() -> str:
+        async with RemoteClient(server.url, server.host.private_token, owner="ann") as client:
+            return (await client.verify(tmp_path / "copy.ogg")).outcome
+
+    for source, name in ((media, "copy.ogg"), (companion, "copy.c2pa")):
+        shutil.copy(source, tmp_path / name)
+    assert asyncio.run(ask()) == "signed"
 
 
 def test_bad_files_are_typed_errors(sdk: openai.OpenAI) -> None:

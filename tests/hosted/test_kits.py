@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
+import httpx2
 import pytest
 
+from studio.hosted import wire
 from studio.hosted.anthropic import Anthropic
 from studio.hosted.calls import Answer, Call, Hearing, Kit, Speaking, Trouble, Turn, Writing
 from studio.hosted.failures import passes, told, wait_asked
@@ -128,7 +130,7 @@ def test_every_status_arrives_with_what_it_says(
         with pytest.raises(Trouble) as caught:
             ask(kit, elsewhere.url + path, STORY)
         assert (caught.value.status, caught.value.kind) == (status, "status")
-        assert "a reason" in caught.value.message
+        assert caught.value.message == "a reason"
         assert wait_asked(caught.value) == 7
         assert passes(caught.value) == (status >= 429)
         assert len(elsewhere.seen) == 1, "the kit must not try again by itself"
@@ -171,6 +173,17 @@ def test_a_server_of_ones_own_needs_no_key(elsewhere: Provider) -> None:
 
     asyncio.run(asking())
     assert elsewhere.seen[0].path == "/v1/chat/completions"
+
+
+def test_an_answer_without_an_end_is_broken_off(elsewhere: Provider) -> None:
+    elsewhere.script = [Reply.sse([b"x" * 1000] * 30)]
+
+    async def asking() -> None:
+        async with wire.client(elsewhere.url, 5.0, most_bytes=10_000) as client:
+            with pytest.raises(httpx2.ReadError, match="too large"):
+                await client.get(f"{elsewhere.url}/endless")
+
+    asyncio.run(asking())
 
 
 def test_what_people_read_never_has_the_key_in_it() -> None:

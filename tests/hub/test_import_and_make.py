@@ -17,7 +17,7 @@ from studio.provenance.verdict import Outcome
 from studio.remote import RemoteClient
 from tests.api.conftest import Server, serve
 from tests.cli.conftest import Shell
-from tests.hosts import finished, run, settings_for
+from tests.hosts import finished, settings_for
 from tests.hub import checkpoints
 
 pytestmark = pytest.mark.filterwarnings(
@@ -73,7 +73,8 @@ def test_a_checkpoint_makes_a_sealed_picture(models: Path, home: Path) -> None:
             assert not (home / "models" / name).exists()
         assert (models / "one.safetensors").exists()
 
-    run(use)
+    # Two processes load the library, one after the other.
+    asyncio.run(asyncio.wait_for(use(), 240))
 
 
 def test_importing_is_the_same_over_http(models: Path, server: Server) -> None:

@@ -393,3 +393,36 @@ print({"torch", "gradio", "dbos", "diffusers", "transformers"} & set(sys.modules
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_statement_outlives_its_signers_certificate(
+    another: Callable[..., Provenance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasts = 8.0
+    monkeypatch.setattr("studio.provenance.keys._LEAF_YEARS", lasts / (365.25 * 24 * 3600))
+    begun = time.time()
+    opened = another()
+    path = opened.store.path(seal(opened, flat(12)).id)
+    assert opened.verifier.verify(path).outcome is Outcome.SIGNED
+    time.sleep(max(0.0, begun + lasts + 2 - time.time()))
+    verdict = opened.verifier.verify(path)
+    assert verdict.outcome is Outcome.UNKNOWN_SIGNER
+    assert verdict.layers[0].state == "expired"
+    assert "has run out" in verdict.sentence
+
+
+def test_a_mark_that_does_not_read_back_is_not_claimed(provenance: Provenance) -> None:
+    for pixels, reason in (
+        (texture(3, 64, 64), "too small or too even"),
+        (np.full((300, 300, 3), 255, np.uint8), ""),
+        (texture(4, 300, 300), ""),
+        (texture(5, 256, 1024), ""),
+    ):
+        made = seal(provenance, pixels)
+        verdict = provenance.verifier.verify(provenance.store.path(made.id))
+        assert verdict.outcome is Outcome.SIGNED
+        claimed = verdict.layers[0].details["soft_bindings"]
+        assert bool(claimed) == (not reason)
+        assert made.note.marks["image"]["weak"] >= bool(reason)
+        assert bool(made.note.made_with) == bool(reason)
+        assert reason in "".join(made.note.made_with)

@@ -137,3 +137,131 @@ class TestWan(FilmContract):
 class TestStableVideoDiffusion(FromPicture):
     build = staticmethod(tiny.stable_video_diffusion)
     options: ClassVar = {"arguments": {"decode_chunk_size": 2}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A motion adapter beside its base."""
+    place = tmp_path_factory.mktemp("animatediff") / "adapter"
+    animatediff(place)
+    return place
+
+
+def load(folder: Path, **options: Any) -> Films:
+    return DiffusersVideo().load(Spec("tiny", folder, "float32", None, options), "cpu", "full")
+
+
+@pytest.fixture(scope="module")
+def animated(folder: Path) -> Films:
+    return load(folder, base="base")
+
+
+def frames_of(model: Films, *orders: Order, progress: Recorder | None = None) -> Any:
+    (draft,) = model.generate(orders, progress or Recorder())
+    return draft.arrays["frames"]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "shape"),
+    [
+        ({"frames": {"step": 4, "plus": 1}}, {"duration": 0.5}, (4, 32, 32, 3)),
+        ({"frames": {"least": 6}}, {"duration": 0.25}, (2, 32, 32, 3)),
+        ({"grid": 32}, {"width": 40, "height": 72, "duration": 0.25}, (2, 72, 40, 3)),
+        ({"upscale": 2}, {"width": 72, "height": 64, "duration": 0.25}, (2, 64, 72, 3)),
+    ],
+)
+def test_a_film_is_exactly_as_long_and_large_as_was_asked(
+    folder: Path, options: dict[str, Any], asked: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    frames = frames_of(load(folder, base="base", **options), order(steps=1, **asked))
+    assert (frames.shape, frames.dtype) == (shape, np.uint8)
+
+
+def test_a_film_is_restyled_for_as_long_as_it_plays(
+    animated: Films, inputs: dict[str, Path]
+) -> None:
+    given = order(0, "video-to-video", duration=2.0, fps=3, strength=0.7)
+    progress = Recorder()
+    frames = frames_of(animated, replace(given, inputs=inputs), progress=progress)
+    assert len(frames) == 3, "six frames at 6 a second are three at 3 a second"
+    assert progress.steps[-1] == (2, 2), "of three steps a strength of 0.7 leaves two"
+
+
+def test_less_strength_and_less_motion_change_less(
+    animated: Films, inputs: dict[str, Path]
+) -> None:
+    def distance(task: str, **more: float) -> float:
+        named = {name: inputs[name] for name in ("image", "video")}
+        given = replace(order(0, task, steps=10, **more), inputs=named)
+        source = Draft.unspool(inputs["video"]).arrays["frames"][0]
+        if task == "image-to-video":
+            other = frames_of(animated, replace(given, request={**given.request, "motion": 0.12}))
+            return float(np.abs(frames_of(animated, given).astype(int) - other).mean())
+        drawn = frames_of(animated, given)[0].astype(int)
+        return float(abs(drawn.mean() - source.mean()))
+
+    assert distance("image-to-video", motion=0.2) < distance("image-to-video", motion=1.1)
+    assert distance("video-to-video", strength=0.1) != distance("video-to-video", strength=0.9)
+
+
+def test_one_model_does_one_task_after_another_and_each_as_before(
+    animated: Films, inputs: dict[str, Path]
+) -> None:
+    first = frames_of(animated, order())
+    named = {"image": inputs["image"]}
+    frames_of(animated, replace(order(0, "image-to-video", motion=1.0), inputs=named))
+    assert (frames_of(animated, order()) == first).all()
+
+
+def test_a_last_picture_is_refused_where_the_model_cannot_end_there(
+    animated: Films, inputs: dict[str, Path]
+) -> None:
+    given = {name: inputs[name] for name in ("image", "last_image")}
+    with pytest.raises(InvalidRequest, match="cannot end"):
+        frames_of(animated, replace(order(0, "image-to-video", motion=1.0), inputs=given))
+
+
+def test_a_task_that_the_architecture_has_no_pipeline_for_is_refused(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    tiny.stable_video_diffusion(tmp_path / "svd")
+    with pytest.raises(InvalidRequest, match="cannot do text-to-video"):
+        frames_of(load(tmp_path / "svd"), order())
+
+
+def test_a_base_that_is_not_here_is_named(tmp_path: Path) -> None:
+    tiny.motion_adapter(tmp_path / "adapter")
+    with pytest.raises(Unavailable) as caught:
+        load(tmp_path / "adapter", base="stable-diffusion-1.5")
+    assert "studio models get stable-diffusion-1.5" in caught.value.hint
+
+
+def test_previews_show_the_middle_of_the_film(
+    animated: Films, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diffusers_steps, "PREVIEW_SECONDS", 0.0)
+    progress = Recorder()
+    frames_of(animated, order(steps=2), progress=progress)
+    assert progress.previews
+    assert {(one.width, one.height) for one in progress.previews} == {(32, 32)}
+
+
+def test_memory_that_runs_out_is_tried_again_once_others_made_room(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(folder, base="base")
+    made, room = model._pipe.unet.forward, iter((True, False))
+    failures = iter((True, False))
+
+    def forward(*given: Any, **named: Any) -> Any:
+        if next(failures, False):
+            raise torch.OutOfMemoryError("injected")
+        return made(*given, **named)
+
+    progress = Recorder()
+    monkeypatch.setattr(progress, "make_room", lambda: next(room))
+    monkeypatch.setattr(model._pipe.unet, "forward", forward)
+    assert len(frames_of(model, order(), progress=progress)) == 5
+    failures = iter((True, True))
+    with pytest.raises(OutOfMemory):
+        frames_of(model, order(), progress=progress)

@@ -1,0 +1,37 @@
+"""What stands above the files fits into a message, whatever it is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.delivery import _caption
+from bots.parcel import Parcel
+from studio.job import Job, Remark
+
+LONG = "*very* " * 800
+
+
+def job() -> Job:
+    remarks = tuple(Remark("wörd" * 9, ("near",) * 20) for _ in range(9))
+    return Job(
+        "0" * 32, "discord:1", "text-to-image", "noise", {"seed": 7}, 0, 0.0, remarks=remarks
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ja"])
+@pytest.mark.parametrize(
+    "parcel",
+    [Parcel(), Parcel(links=("https://studio.example.org/" + "x" * 200,) * 10), Parcel(text=LONG)],
+)
+def test_a_caption_is_never_too_long(parcel: Parcel, language: str) -> None:
+    said = _caption(job(), LONG, parcel, language)
+    assert len(said) <= 2000
+    assert said.startswith("**\\*very\\*")
+    if parcel.text:
+        assert parcel.text[:500] in said
+
+
+def test_words_are_shown_as_they_were_typed_and_not_as_markup() -> None:
+    said = _caption(job(), "# a\n*b* <@1> `c`", Parcel(), "en")
+    assert "\\*b\\*" in said
+    assert "\n*b" not in said
