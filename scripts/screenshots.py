@@ -63,7 +63,6 @@ def main() -> None:
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     with studio() as url, sync_playwright() as playwright:
-        begin_run(url)
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         for screen, size in SCREENS.items():
             for scheme in SCHEMES:
@@ -100,6 +99,7 @@ def _visit(
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=f"{out}.png")
     page.screenshot(path=f"{out}-whole.png", full_page=True)
+    begin_run(url)
     for path, ready in list(READY.items())[1:]:
         page.goto(url + path)
         page.locator(ready).first.wait_for()

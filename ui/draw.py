@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from studio.artifacts import Artifact
 from studio.errors import StudioError
+from studio.fields import fields_of
 from studio.job import Job, JobState, Preview, Step
 from studio.tasks import TASKS
 from studio.words import said
@@ -291,7 +292,7 @@ def _own(view: View, artifact: Artifact) -> dict[str, str]:
     """What the receipt says of this output alone."""
     note = artifact.note
     # Whatever is made of another picture takes its size from there.
-    sized = artifact.kind == "image" and {"width", "height"} <= note.request.keys()
+    sized = artifact.kind == "image" and None not in map(note.request.get, ("width", "height"))
     pixels = view.say("receipt.pixels", **note.request) if sized else ""
     return {
         "receipt.seed": str(note.seed),

@@ -84,13 +84,12 @@ class MakePage:
         panel("tour", _tour())
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=2, min_width=300, elem_id="form"):
-                # One task needs no choosing.
                 task = gr.Dropdown(
                     tasks,
                     value=tasks[0][1],
                     label=later("make.task"),
                     elem_id="task",
-                    visible=len(tasks) > 1,
+                    filterable=False,
                 )
                 fields = gr.Column(elem_id="fields")
             with gr.Column(scale=3, min_width=300, elem_id="work"):

@@ -18,6 +18,13 @@ from studio.tasks.image import (
     TextToImage,
 )
 from studio.tasks.request import Kind, Request
+from studio.tasks.text import (
+    QuestionAnswering,
+    Summarization,
+    TextGeneration,
+    TextRewriting,
+    Translation,
+)
 from studio.tasks.video import ImageToVideo, TextToVideo, VideoToVideo
 
 
@@ -71,6 +78,11 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("text-to-speech", "speak", TextToSpeech, makes="audio"),
         Task("audio-mastering", "master", AudioMastering, makes="audio"),
         Task("audio-mixing", "mix", AudioMixing, makes="audio"),
+        Task("text-generation", "write", TextGeneration, makes="text"),
+        Task("summarization", "summarise", Summarization, makes="text"),
+        Task("translation", "translate", Translation, makes="text"),
+        Task("text-rewriting", "rewrite", TextRewriting, makes="text"),
+        Task("question-answering", "answer", QuestionAnswering, makes="text"),
     ]
 )
 

@@ -71,6 +71,16 @@ def plain_text(text: str) -> str:
     return text
 
 
+def cleaned(text: str) -> str:
+    """`text` without the characters that `plain_text` refuses: for what a model has written."""
+    return "".join(
+        one
+        for one in text
+        if one in "\n\t"
+        or not (unicodedata.category(one) in ("Cc", "Cs") or one in _BIDI_CONTROLS)
+    )
+
+
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

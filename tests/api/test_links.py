@@ -16,6 +16,7 @@ from studio.remote import RemoteClient
 from tests.api.conftest import Server, serve
 from tests.hosts import SMALL, finished, settings_for
 
+ORDER: Any = SMALL
 TOKEN = "an operator's token"
 
 
@@ -29,7 +30,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_whoever_has_the_link_gets_the_file_and_nobody_else(guarded: Server) -> None:
     async def scene() -> None:
         async with RemoteClient(guarded.url, TOKEN, owner="discord:1") as client:
-            job = await finished(client, (await client.submit("text-to-image", SMALL)).id)
+            job = await finished(client, (await client.submit("text-to-image", ORDER)).id)
             path = await client.share(job.artifacts[0], seconds=60)
             file = (await client.fetch(job.artifacts[0])).read_bytes()
             async with httpx.AsyncClient(base_url=guarded.url, trust_env=False) as stranger:
@@ -54,15 +55,14 @@ def test_whoever_has_the_link_gets_the_file_and_nobody_else(guarded: Server) -> 
 def test_the_operator_may_act_for_others_and_a_user_may_not(guarded: Server) -> None:
     async def scene() -> None:
         token = guarded.host.users.add("ada")
-        order: Any = {**SMALL}
         async with (
             RemoteClient(guarded.url, TOKEN, owner="discord:1") as bot,
             RemoteClient(guarded.url, token, owner="discord:1") as ada,
         ):
-            assert (await bot.submit("text-to-image", order)).owner == "discord:1"
+            assert (await bot.submit("text-to-image", ORDER)).owner == "discord:1"
             async with bot.acting_for("discord:2") as other:
-                assert (await other.submit("text-to-image", order)).owner == "discord:2"
-            assert (await ada.submit("text-to-image", order)).owner == "ada"
+                assert (await other.submit("text-to-image", ORDER)).owner == "discord:2"
+            assert (await ada.submit("text-to-image", ORDER)).owner == "ada"
 
     asyncio.run(scene())
 
@@ -71,7 +71,7 @@ def test_what_is_fetched_for_somebody_else_is_gone_afterwards(guarded: Server) -
     async def scene() -> None:
         async with RemoteClient(guarded.url, TOKEN) as client:
             async with client.acting_for("discord:3") as other:
-                job = await finished(other, (await other.submit("text-to-image", SMALL)).id)
+                job = await finished(other, (await other.submit("text-to-image", ORDER)).id)
                 path = await other.fetch(job.artifacts[0])
                 assert path.is_file()
             assert not path.exists()

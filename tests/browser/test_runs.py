@@ -68,6 +68,12 @@ def test_a_table_is_checked_begun_and_its_results_fetched(
     expect(page.locator("#runs-told")).to_contain_text(say("runs.sheet.ordered"))
     assert httpx.get(f"{url}/api/v1/jobs").json()[0]["task"] == "contact-sheet"
 
+    page.goto(url)
+    sheet = page.locator("#work-finished .card", has_text="Contact sheet").first
+    expect(sheet).to_contain_text("stars")
+    expect(sheet.locator("img")).to_have_count(1)
+
+    page.goto(f"{url}/runs")
     stars.get_by_role("link", name=say("runs.open")).click()
     expect(page.locator("#runs .rows li")).to_have_count(2)
     page.locator("#runs .rows a").first.click()

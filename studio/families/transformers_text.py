@@ -1,0 +1,248 @@
+"""The family `transformers-text`: models that write, one token after the other.
+
+Causal models (Llama, Mistral, Falcon, Qwen, Gemma, GPT-2 …) are told what to do as a conversation,
+through their own chat template; sequence-to-sequence models (T5, NLLB …) are given the text alone,
+after the prefix that their card names.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jinja2 import TemplateError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+)
+from transformers.utils import logging as transformers_logging
+
+from studio.draft import Draft
+from studio.errors import InvalidRequest, Unavailable
+from studio.families import Model, Order, Progress, Spec
+from studio.families.diffusers_memory import memory_errors
+from studio.families.transformers_tokens import Chooser, Writer, Writers
+from studio.families.weights import check_weights, first_line
+from studio.wording import Instruction, instruction
+
+#: What a tokenizer says of its window when nobody has told it.
+_BOUNDLESS = 1_000_000
+
+
+class TransformersText:
+    """Loads causal and sequence-to-sequence language models.
+
+    Card options: `template`, arguments for the chat template (`{enable_thinking: false}`);
+    `prefixes`, by task, what a sequence-to-sequence model wants before the text, in which
+    `{source}` and `{target}` are languages; `languages`, a language's token by its code.
+    """
+
+    def load(self, spec: Spec, device: str, placement: str) -> Model:
+        """The model in `spec.folder`; every placement is `full`.
+
+        Raises:
+            Unavailable: if a file is missing, damaged or of a format that is refused.
+            OutOfMemory: if the device could not hold it.
+        """
+        check_weights(spec.folder)
+        transformers_logging.disable_progress_bar()
+        # Processors compute half precision slowly, or not at all.
+        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
+        try:
+            config = AutoConfig.from_pretrained(spec.folder, local_files_only=True)
+            kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+            tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
+            with memory_errors(spec.name):
+                model = kind.from_pretrained(
+                    spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
+                )
+                model = model.to(device).eval()
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"{spec.name} cannot be loaded: {first_line(error)}",
+                hint="Fetch it again: `studio models remove`, then `studio models get`.",
+            ) from None
+        return Author(spec.name, model, tokenizer, spec.options)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One order as the model reads it."""
+
+    tokens: Sequence[int]
+    #: How many may be written.
+    most: int
+    #: What was done to the order that its note should say.
+    remarks: Sequence[str]
+    #: The token that a translation begins with.
+    first: int | None = None
+
+
+class Author:
+    """A language model in memory."""
+
+    def __init__(self, name: str, model: Any, tokenizer: Any, options: Mapping[str, Any]) -> None:
+        self._name = name
+        self._model = model
+        self._tokenizer = tokenizer
+        self._options = options
+
+    def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
+        """Text drafts; one step is one token of each. Deltas are told as soon as they are letters.
+
+        The facts hold `usage`: the tokens that went in and came out. What a person cannot see or
+        mean, like control characters, is left out of the text.
+
+        Raises:
+            InvalidRequest: if an order does not fit the model's window, or names a language that it
+                does not know.
+            Unavailable: if the weights compute what is no number.
+            Cancelled: as `progress` raised it.
+            OutOfMemory: if the device could not hold the batch.
+        """
+        asked = [self._asked(order) for order in batch]
+        longest = max(one.most for one in asked)
+        writers = Writers(
+            [Writer(self._tokenizer, one.most, self._ends()) for one in asked], progress, longest
+        )
+        with memory_errors(self._name), torch.inference_mode():
+            self._write(batch, asked, writers)
+        progress.step(longest, longest)
+        for order, one, writer in zip(batch, asked, writers, strict=True):
+            remarks = list(one.remarks)
+            if writer.cleaned:
+                remarks.append("without characters that nobody can see or mean")
+            usage = {"input_tokens": len(one.tokens), "output_tokens": len(writer.tokens)}
+            facts = {"text": writer.text, "usage": usage, "made with": remarks}
+            yield Draft("text", order.index, order.seed, facts=facts)
+
+    def unload(self) -> None:
+        """Free the weights."""
+        self._model = None
+        # The library's models refer to themselves.
+        gc.collect()
+
+    def _write(self, batch: Sequence[Order], asked: Sequence[_Asked], writers: Writers) -> None:
+        """Let the library write all of them, side by side."""
+        device = self._model.device
+        padding = self._tokenizer.pad_token_id
+        padding = next(iter(self._ends()), 0) if padding is None else padding
+        width = max(len(one.tokens) for one in asked)
+        # From the left, so that every row goes on where its own words end.
+        rows = [[padding] * (width - len(one.tokens)) + list(one.tokens) for one in asked]
+        mask = [[0] * (width - len(one.tokens)) + [1] * len(one.tokens) for one in asked]
+        begun = {one.first for one in asked} - {None}
+        chooser = Chooser(self._name, batch, {one.first for one in asked}.pop() if begun else None)
+        self._model.generate(
+            input_ids=torch.tensor(rows, device=device),
+            attention_mask=torch.tensor(mask, device=device),
+            # The chooser has chosen; the library takes what it left.
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=max(one.most for one in asked),
+            logits_processor=[chooser],
+            stopping_criteria=[writers],
+            pad_token_id=padding,
+            eos_token_id=sorted(self._ends()) or None,
+            repetition_penalty=1.0,
+            use_cache=True,
+        )
+
+    def _ends(self) -> set[int]:
+        """The tokens that end a text."""
+        ends = self._model.generation_config.eos_token_id
+        found = set(ends if isinstance(ends, list) else [ends]) | {self._tokenizer.eos_token_id}
+        return {end for end in found if end is not None}
+
+    def _asked(self, order: Order) -> _Asked:
+        """The order in tokens, with room for an answer."""
+        request = order.request
+        first = None
+        if self._model.config.is_encoder_decoder:
+            tokens, first = self._prefixed(order)
+        else:
+            tokens = self._conversation(instruction(order.task, request))
+        window = self._window()
+        most = int(request["max_tokens"])
+        remarks: list[str] = []
+        room = window - (0 if self._model.config.is_encoder_decoder else 1)
+        if len(tokens) > room:
+            if not request["truncate"]:
+                raise InvalidRequest(
+                    f"This is {len(tokens):,} tokens long, and {self._name} reads {window:,}.",
+                    hint="Shorten it, choose a model with a larger window, or set truncate.",
+                )
+            # An answer needs room as well; what is asked stands at the end.
+            kept = (
+                room
+                if self._model.config.is_encoder_decoder
+                else max(1, room - min(most, room // 2))
+            )
+            remarks.append(f"cut from {len(tokens)} tokens to {kept}")
+            tokens = tokens[:kept] if self._model.config.is_encoder_decoder else tokens[-kept:]
+        if not self._model.config.is_encoder_decoder and len(tokens) + most > window:
+            most = window - len(tokens)
+            remarks.append(f"at most {most} tokens, for the model's window is full then")
+        return _Asked(tokens, most, remarks, first)
+
+    def _window(self) -> int:
+        config = self._model.config.get_text_config()
+        for name in ("max_position_embeddings", "n_positions"):
+            if isinstance(size := getattr(config, name, None), int):
+                return size
+        length = int(self._tokenizer.model_max_length)
+        return length if length < _BOUNDLESS else 2048
+
+    def _conversation(self, told: Instruction) -> list[int]:
+        """The conversation as the model's chat template writes it, or plainly without one."""
+        if not self._tokenizer.chat_template:
+            said = [text for _, text in told.turns]
+            plain = "\n\n".join(filter(None, [told.system, *said]))
+            return list(self._tokenizer(plain)["input_ids"])
+        turns = [{"role": role, "content": text} for role, text in told.turns]
+        system = [{"role": "system", "content": told.system}] if told.system else []
+        try:
+            return self._templated(system + turns)
+        except TemplateError:
+            # Some know no system prompt; then it stands before the first turn.
+            first = turns[0] | {"content": f"{told.system}\n\n{turns[0]['content']}"}
+            return self._templated([first, *turns[1:]])
+
+    def _templated(self, turns: list[dict[str, str]]) -> list[int]:
+        written = self._tokenizer.apply_chat_template(
+            turns,
+            add_generation_prompt=True,
+            return_dict=True,
+            **self._options.get("template", {}),
+        )
+        return list(written["input_ids"])
+
+    def _prefixed(self, order: Order) -> tuple[list[int], int | None]:
+        """The text after its task's prefix, and the token of the language to translate into."""
+        request, known = order.request, self._options.get("languages", {})
+        names = {field: request.get(field) for field in ("source", "target")}
+        if order.task == "translation" and known:
+            for field, code in names.items():
+                if code is not None and code not in known:
+                    raise InvalidRequest(
+                        f"{field}: {self._name} does not know {code!r}.",
+                        hint=f"It knows {', '.join(sorted(known))}.",
+                    )
+            self._tokenizer.src_lang = known[names["source"] or "en"]
+            into = self._tokenizer.convert_tokens_to_ids(known[names["target"]])
+            return list(self._tokenizer(request["text"])["input_ids"]), into
+        prefix = self._options.get("prefixes", {}).get(order.task, "")
+        languages = {field: _English.get(code or "", code or "") for field, code in names.items()}
+        asked = request.get("text") or request.get("prompt")
+        if order.task == "question-answering":
+            asked = f"question: {request['question']} context: {asked}"
+        return list(self._tokenizer(prefix.format(**languages) + str(asked))["input_ids"]), None
+
+
+#: What T5 calls the languages that it was trained to translate between.
+_English = {"en": "English", "de": "German", "fr": "French", "ro": "Romanian"}

@@ -1,0 +1,134 @@
+"""How tokens are chosen and told, for every model of the transformers library that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+
+from studio.errors import Unavailable
+from studio.families import Order, Progress
+from studio.tasks.request import cleaned
+
+
+class Chooser(LogitsProcessor):  # type: ignore[misc]
+    """Chooses each row's next token by that row's own request and seed.
+
+    The library draws from one generator for a whole batch; a text must not depend on its company.
+    """
+
+    def __init__(self, name: str, batch: Sequence[Order], first: int | None = None) -> None:
+        """`first` is the token that every row begins with, where there is one."""
+        self._name = name
+        self._requests = [order.request for order in batch]
+        self._generators = [torch.Generator().manual_seed(order.seed) for order in batch]
+        self._first = first
+        self._begin: int | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if self._begin is None:
+            self._begin = input_ids.shape[1]
+            if self._first is not None:
+                return _only(torch.full((len(scores),), self._first), scores)
+        if not bool(torch.isfinite(scores).any(dim=-1).all()):
+            raise Unavailable(
+                f"{self._name} computed values that are no numbers.",
+                hint="Set dtype: float32 in its card. If it is set, fetch the weights again.",
+            )
+        written = input_ids[:, self._begin :]
+        chosen = [
+            self._choose(row, scores[row].float().cpu(), written[row].cpu())
+            for row in range(len(scores))
+        ]
+        return _only(torch.tensor(chosen), scores)
+
+    def _choose(self, row: int, scores: torch.Tensor, written: torch.Tensor) -> int:
+        request = self._requests[row]
+        if (penalty := request["repetition_penalty"]) > 1 and len(written):
+            used = scores[written]
+            scores[written] = torch.where(used < 0, used * penalty, used / penalty)
+        if request["temperature"] == 0:
+            return int(scores.argmax())
+        chances, tokens = torch.softmax(scores / request["temperature"], -1).sort(descending=True)
+        # The likeliest that together reach `top_p`; the first always.
+        chances[chances.cumsum(-1) - chances >= request["top_p"]] = 0
+        place = torch.multinomial(chances, 1, generator=self._generators[row])
+        return int(tokens[place])
+
+
+def _only(chosen: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    """Scores after which nothing but the chosen tokens can be taken, one for each row."""
+    left = torch.full_like(scores, -torch.inf)
+    return left.scatter(1, chosen.to(scores.device)[:, None], 0.0)
+
+
+class Writer:
+    """One text that comes into being, token by token."""
+
+    def __init__(self, tokenizer: Any, most: int, ends: set[int]) -> None:
+        self._tokenizer = tokenizer
+        self._most = most
+        self._ends = ends
+        #: What was written, the token that ended it left out.
+        self.tokens: list[int] = []
+        #: What it reads, without what nobody can see or mean.
+        self.text = ""
+        #: Whether anything was left out for that.
+        self.cleaned = False
+        self.over = False
+        # Tokens before `_read` are in the text; those from `_from` are read again with the next
+        # ones, because a token's letters depend on its neighbours.
+        self._from = self._read = 0
+
+    def add(self, token: int) -> str:
+        """Take the next token; the letters that have become certain by it."""
+        if self.over:
+            return ""
+        if token in self._ends:
+            self.over = True
+            return self._certain(last=True)
+        self.tokens.append(token)
+        self.over = len(self.tokens) >= self._most
+        return self._certain(last=self.over)
+
+    def _certain(self, *, last: bool) -> str:
+        before = self._decoded(self.tokens[self._from : self._read])
+        now = self._decoded(self.tokens[self._from :])
+        # A letter of several bytes whose last ones are still to come reads as U+FFFD.
+        if len(now) <= len(before) or (now.endswith("\ufffd") and not last):
+            return ""
+        self._from, self._read = self._read, len(self.tokens)
+        written = now[len(before) :]
+        fresh = cleaned(written)
+        self.cleaned = self.cleaned or fresh != written
+        self.text += fresh
+        return fresh
+
+    def _decoded(self, tokens: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
+
+
+class Writers(StoppingCriteria):  # type: ignore[misc]
+    """The texts of a batch: told as they grow, and each stopped where its own limit is."""
+
+    def __init__(self, writers: Sequence[Writer], progress: Progress, total: int) -> None:
+        self._writers = writers
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def __iter__(self) -> Iterator[Writer]:
+        return iter(self._writers)
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **_: Any) -> torch.Tensor:
+        for number, (writer, token) in enumerate(
+            zip(self._writers, input_ids[:, -1].tolist(), strict=True)
+        ):
+            if delta := writer.add(token):
+                self._progress.text(number, delta)
+        self._done += 1
+        self._progress.step(min(self._done, self._total), self._total)
+        over = [writer.over for writer in self._writers]
+        return torch.tensor(over, device=input_ids.device)

@@ -1,0 +1,140 @@
+"""Language models of the real classes, tiny and random: what families promise, and their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as tf
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from studio.errors import InvalidRequest
+from studio.families import Model, Order, Spec
+from studio.families.transformers_text import TransformersText
+from studio.fields import build
+from studio.tasks import TASKS
+from studio.tasks.text import TextGeneration
+from studio.testing import FamilyContract, Recorder
+from studio.wording import instruction
+from tests.families.tiny import t5_tokenizer
+
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+GATED = SIZES | {"intermediate_size": 64, "num_key_value_heads": 2, "max_position_embeddings": 128}
+
+
+def order(number: int = 0, **more: Any) -> Order:
+    prompt = ("a tune", "rain on the roof of a house", "x")[number]
+    asked = {"prompt": prompt, "max_tokens": 12, "temperature": 1.0, **more}
+    request = build(TextGeneration, asked).model_dump()
+    return Order("job", number, "text-generation", request, 40 + number)
+
+
+def byte_tokenizer() -> Any:
+    """One token per byte, and three special ones."""
+    alphabet = ["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    inner = Tokenizer(models.BPE(vocab={c: n for n, c in enumerate(alphabet)}, merges=[]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    return tf.PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+    )
+
+
+def tiny(name: str, folder: Path) -> Spec:
+    torch.manual_seed(0)
+    tokenizer = t5_tokenizer() if name == "t5" else byte_tokenizer()
+    ids = {"vocab_size": len(tokenizer), "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    small = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
+    config = {
+        "llama": lambda: tf.LlamaConfig(**GATED, **ids),
+        "mistral": lambda: tf.MistralConfig(**GATED, **ids),
+        "falcon": lambda: tf.FalconConfig(**SIZES, **ids),
+        "gpt2": lambda: tf.GPT2Config(**small, **ids),
+        "t5": lambda: tf.T5Config(
+            vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
+            decoder_start_token_id=0,
+        ),
+    }[name]()  # fmt: skip
+    kind = tf.AutoModelForSeq2SeqLM if name == "t5" else tf.AutoModelForCausalLM
+    kind.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return Spec("tiny", folder, "float32", None, {})
+
+
+@pytest.mark.parametrize("spec", ["llama", "mistral", "falcon", "gpt2", "t5"], indirect=True)
+class TestTransformersText(FamilyContract):
+    """What every family promises, and that a greedy batch is its singles, word for word."""
+
+    family = TransformersText()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def spec(cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Spec:
+        return tiny(request.param, tmp_path_factory.mktemp(request.param))
+
+    def order(self, number: int) -> Order:
+        return order(number)
+
+    def spoil(self, model: Any) -> None:
+        for parameter in model._model.parameters():
+            parameter.data.fill_(float("nan"))
+
+    @pytest.mark.parametrize("temperature", [0.0, 1.0])
+    def test_a_batch_writes_what_its_orders_write_alone(
+        self, model: Model, temperature: float
+    ) -> None:
+        orders = [
+            order(n, temperature=temperature, max_tokens=8 + n, repetition_penalty=1.3)
+            for n in range(3)
+        ]
+        progress = Recorder()
+        together = [draft.facts["text"] for draft in model.generate(orders, progress)]
+        alone = [next(iter(model.generate([one], Recorder()))).facts["text"] for one in orders]
+        assert together == alone
+        assert together == [progress.texts.get(n, "") for n in range(3)]
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return TransformersText().load(tiny("llama", tmp_path_factory.mktemp("one")), "cpu", "full")
+
+
+def test_a_text_over_the_window_is_refused_with_its_count_or_cut_if_asked(llama: Model) -> None:
+    with pytest.raises(InvalidRequest, match="300 tokens long, and tiny reads 128"):
+        list(llama.generate([order(prompt="y" * 300)], Recorder()))
+    (draft,) = llama.generate([order(prompt="y" * 300, truncate=True)], Recorder())
+    assert draft.facts["made with"][0] == "cut from 300 tokens to 115"
+
+
+def test_what_cannot_be_used_in_text_is_taken_out_and_said(llama: Any) -> None:
+    head = llama._model.lm_head
+    before = head.weight.detach().clone()
+    with torch.no_grad():
+        head.weight.zero_()
+        # Every score is 0 but for the seed's noise, so that any byte may come.
+    try:
+        asked = order(max_tokens=100, prompt="z")
+        (draft,) = llama.generate([asked], Recorder())
+    finally:
+        head.weight.data.copy_(before)
+    assert all(c in "\n\t\r" or ord(c) >= 32 for c in draft.facts["text"])
+    assert any("nobody can see" in said for said in draft.facts["made with"])
+
+
+@pytest.mark.parametrize(
+    ("task", "asked", "said"),
+    [
+        ("text-generation", {"prompt": "rain", "kind": "poem", "system": "Be brief."}, "a poem"),
+        ("summarization", {"text": "it rains"}, "one paragraph"),
+        ("translation", {"text": "it rains", "target": "de"}, "into German"),
+        ("text-rewriting", {"text": "it rains", "style": "formal"}, "formally"),
+        ("question-answering", {"text": "it rains", "question": "what?"}, "Question: what?"),
+    ],
+)
+def test_every_task_has_its_words(llama: Any, task: str, asked: dict[str, str], said: str) -> None:
+    request = build(TASKS[task].request, asked).model_dump()
+    told = llama._tokenizer.decode(llama._conversation(instruction(task, request)))
+    assert said in told
+    assert all(asked[name] in told for name in ("prompt", "text", "system") if name in asked)
