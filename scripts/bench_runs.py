@@ -3,8 +3,8 @@
     python -m scripts.bench_runs [--json scripts/results/runs.json]
 
 The lane makes noise without a device, so that only the studio is timed; sealing is real, and timed
-by itself in the same run. People who order by hand keep the lane three quarters busy, alone and then
-beside a batch; a batch's jobs are as long as theirs.
+by itself in the same run. People who order by hand keep the lane three quarters busy, alone and
+then beside a batch; a batch's jobs are as long as theirs.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ def sealed(host: Host, known: str, times: int = 100) -> float:
     for number in range(times):
         fresh = replace(job, id=f"{number:032x}")
         draft = Draft("image", 0, 1, {"pixels": pixels})
-        host.provenance.sealer.seal(
-            draft, job=fresh, card=card, revision="r", batch=1, versions={}
-        )
+        host.provenance.sealer.seal(draft, job=fresh, card=card, revision="r", batch=1, versions={})
     return 1000 * (time.perf_counter() - begun) / times
 
 

@@ -21,7 +21,7 @@ class Intake:
     """One run's rows on their way in."""
 
     def __init__(self, plan: Plan, check: Callable[[str, Mapping[str, Value]], Forecast]) -> None:
-        """`check` takes a task and values; it refuses what `submit` would, or says what it takes."""
+        """`check` takes a task and values; it refuses what `submit` would, or foretells."""
         self._plan = plan
         self._check = check
         #: What is wrong with rows, as far as they were read.
@@ -33,7 +33,7 @@ class Intake:
         """The good rows as lines.
 
         Raises:
-            InvalidRequest: at the end, if there are bad ones and they are not skipped, or no good one.
+            InvalidRequest: at the end, if bad ones are not to be skipped, or none is good.
         """
         place = 0
         for row in rows:

@@ -344,8 +344,9 @@ class LocalClient(LocalGallery, LocalRuns, Client):
 
 def _asked(task: Task, values: Mapping[str, Value]) -> str:
     """What tells whether two orders under one key are the same one: SHA-256, in hex."""
-    # What is no JSON is refused where the request is built, if the key is new.
-    sent = json.dumps([task.id, dict(values)], sort_keys=True, default=repr)
+    # What is None was left alone. What is no JSON is refused where the request is built.
+    given = {name: value for name, value in values.items() if value is not None}
+    sent = json.dumps([task.id, given], sort_keys=True, default=repr)
     return hashlib.sha256(sent.encode()).hexdigest()
 
 

@@ -35,8 +35,8 @@ class Order:
     #: The seed of this one output: the request's seed plus the index.
     seed: int
     #: What its media fields name, by field (of a list: `scenes.0`, `scenes.1` …): folders that
-    #: `Draft.unspool` reads, so that a family never opens a media file. A mask is an image with one array `mask`, uint8 (height, width),
-    #: 255 where something is to change, of its picture's size.
+    #: `Draft.unspool` reads, so that a family never opens a media file. A mask is an image with one
+    #: array `mask`, uint8 (height, width), 255 where something is to change, of its picture's size.
     inputs: Mapping[str, Path] = field(default_factory=dict)
 
 

@@ -53,7 +53,7 @@ class _Written(Request):
     temperature: Annotated[float, Field(ge=0, le=2), Advanced()] = Field(
         0.7, title="Temperature", description="How freely words are chosen; 0 is always the same."
     )
-    top_p: Annotated[float, Field(gt=0, le=1), Advanced()] = Field(
+    top_p: Annotated[float, Field(ge=0.01, le=1), Advanced()] = Field(
         0.95, title="Top p", description="Out of which share of likely words one is chosen."
     )
     repetition_penalty: Annotated[float, Field(ge=1, le=2), Advanced()] = Field(

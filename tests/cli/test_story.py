@@ -73,7 +73,7 @@ def test_the_film_has_its_scenes_sound_subtitles_and_pieces(shell: Shell, told: 
         assert container.duration is not None
         seconds = container.duration / av.time_base
     assert kinds == {"video", "audio"}
-    assert 4 < seconds < 9
+    assert 3 < seconds < 9
     note = json.loads(
         next((shell.home / "artifacts").glob(f"??/{film['artifact']}.note.json")).read_text()
     )["note"]
