@@ -42,6 +42,7 @@ class Head(BaseModel):
     defaults: dict[str, Value] = {}
     skip_bad: bool = False
     dry: bool = False
+    revises: str | None = None
 
 
 @router.post(
@@ -60,8 +61,8 @@ async def begin_run(
 ) -> dict[str, Any]:
     """Begin a run. The body is JSON Lines: the plan, then `[line, {column: value}]` for each row.
 
-    The plan is `{"name", "recipe", "task", "defaults", "skip_bad", "dry"}`. Nothing begins before
-    every row has been checked.
+    The plan is `{"name", "recipe", "task", "defaults", "skip_bad", "dry", "revises"}`. Nothing
+    begins before every row has been checked.
     """
     # Kept aside, so that a long table is never in memory and a slow sender holds nothing up.
     with tempfile.TemporaryFile(dir=request.app.state.host.incoming) as file:

@@ -17,8 +17,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from studio.tasks import TASKS
 from tests.api.conftest import Server, serve
-from tests.hosts import settings_for
+from tests.hosts import settings_for, write_cards
 
 CHECKS = [
     not_a_server_error,
@@ -26,6 +27,17 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+
+CARD = f"""---
+license: mit
+studio:
+  title: All
+  family: none
+  tasks: [{", ".join(TASKS)}]
+  source: {{path: starter/pictures}}
+  memory: {{weights: 1, working: 1}}
+---
+"""
 
 PLAN = settings(
     max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
@@ -36,6 +48,9 @@ PLAN = settings(
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that takes any number of orders and never gets around to them."""
     home = tmp_path_factory.mktemp("openapi") / "home"
+    # A task without a model is unavailable, which is no fault of the document's.
+    write_cards(home)
+    (home / "model_cards" / "all.md").write_text(CARD)
     yield from serve(settings_for(home), seconds=60)
 
 

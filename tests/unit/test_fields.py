@@ -27,7 +27,7 @@ def test_the_required_field_comes_first_and_advanced_ones_last() -> None:
 
 def test_limits_and_kinds_are_read_off_the_annotations() -> None:
     assert (spec("width").minimum, spec("width").maximum, spec("width").step) == (64, 4096, 8)
-    assert spec("format").choices == ("png", "webp", "jpeg")
+    assert spec("format").choices == ("png", "webp", "jpeg", "tiff", "avif", "gif")
     assert spec("model").type == "model"
     assert spec("seed").default is None
     assert spec("prompt").multiline
