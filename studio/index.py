@@ -81,7 +81,9 @@ class Index:
 
     def close(self) -> None:
         """Close the file; the index is not used again."""
-        self._database.close()
+        # Under the lock: a thread whose task was cancelled may still be reading.
+        with self._lock:
+            self._database.close()
 
     def fill(self, records: Iterable[Record], collections: Iterable[tuple[str, str, str]]) -> None:
         """Make the index anew, from artifacts and from collections as (id, owner, name)."""

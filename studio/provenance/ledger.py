@@ -108,7 +108,9 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file; the ledger is not used again."""
-        self._database.close()
+        # Under the lock: a thread whose task was cancelled may still be reading.
+        with self._lock:
+            self._database.close()
 
     def append(self, *entries: Entry) -> None:
         """Add one row for each, durably; all of them or none."""

@@ -57,7 +57,9 @@ class RunStore:
 
     def close(self) -> None:
         """Close the file; the store is not used again."""
-        self._base.close()
+        # Under the lock: a thread whose task was cancelled may still be reading.
+        with self._lock:
+            self._base.close()
 
     def add(self, run: Run, recipe: Recipe | None, lines: Iterable[Line]) -> Run:
         """Keep a new run with its lines, all or nothing; returns it with its total.

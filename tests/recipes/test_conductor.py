@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from studio.fields import Value
 from studio.recipes.document import Recipe
 from studio.recipes.rows import Row
 from studio.recipes.run import Line, Run, RunState, StepState
+from studio.recipes.store import RunStore
 from studio.runs import Begun, Plan
 from tests.hosts import fake_host, run, until
 
@@ -243,3 +247,27 @@ def test_values_of_a_table_are_read_as_their_fields(tmp_path: Path) -> None:
             assert (request["steps"], request["guidance"]) == (3, 2.5)
 
     run(test)
+
+
+def test_a_store_closes_while_it_is_being_read(tmp_path: Path) -> None:
+    """SQLite crashes the process if a connection is closed under a reader."""
+    store = RunStore(tmp_path / "runs.sqlite")
+    lines = (Line(n, n, "imagine", {"prompt": "x" * 200}, StepState.WAITING) for n in range(3000))
+    store.add(Run("r", "ann", "many", 1.0, RunState.RUNNING, 0), None, lines)
+    refused: list[Exception] = []
+
+    def read() -> None:
+        try:
+            while True:
+                store.lines("r", limit=3000)
+        except sqlite3.ProgrammingError as error:
+            refused.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    time.sleep(0.2)
+    store.close()
+    for reader in readers:
+        reader.join(timeout=10)
+    assert len(refused) == 4
