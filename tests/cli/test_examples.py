@@ -61,6 +61,14 @@ def test_a_grid(shell: Shell) -> None:
     assert "<b>blue" not in page
 
 
+def test_a_narrated_story(shell: Shell) -> None:
+    (shell.folder / "story.txt").write_text("a red circle: There was a boat.\n\nIt went far.\n")
+    example(shell, "narrated_story", "story.txt", "--side", "256", "--out", "film")
+    (film,) = (shell.folder / "film").glob("*.mp4")
+    shell.run("verify", str(film))
+    assert len(shell.run("verify", str(film), "--json").out.split("componentOf")) == 6
+
+
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_every_example_says_how_it_is_called(script: Path) -> None:
     done = subprocess.run(
