@@ -26,6 +26,12 @@ from studio.tasks.text import (
     Translation,
 )
 from studio.tasks.video import ImageToVideo, TextToVideo, VideoToVideo
+from studio.tasks.vision import (
+    ImageRanking,
+    ImageToText,
+    VisualQuestionAnswering,
+    ZeroShotImageClassification,
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,12 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("translation", "translate", Translation, makes="text"),
         Task("text-rewriting", "rewrite", TextRewriting, makes="text"),
         Task("question-answering", "answer", QuestionAnswering, makes="text"),
+        Task("image-to-text", "describe", ImageToText, makes="text"),
+        Task("visual-question-answering", "ask", VisualQuestionAnswering, makes="text"),
+        Task(
+            "zero-shot-image-classification", "classify", ZeroShotImageClassification, makes="text"
+        ),
+        Task("image-ranking", "rank", ImageRanking, makes="text"),
     ]
 )
 

@@ -44,8 +44,8 @@ def _conversation(history: str) -> str:
     return history
 
 
-class _Written(Request):
-    """What every request for a text can say beside what it is about."""
+class Written(Request):
+    """What every request for a text that a model writes can say beside what it is about."""
 
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] = Field(
         512, title="Longest", description="How many tokens it may have; a word is one or two."
@@ -61,15 +61,20 @@ class _Written(Request):
         title="Repetition penalty",
         description="Above 1, words that were used become less likely.",
     )
-    truncate: Annotated[bool, Advanced()] = Field(
-        False, title="Truncate", description="Whether what is too long for the model may be cut."
-    )
     format: Annotated[Literal["txt", "md"], Advanced()] = Field(
         "txt", title="Format", description="File format of the result."
     )
 
 
-class TextGeneration(_Written):
+class _Read(Written):
+    """The same, of a text about a text."""
+
+    truncate: Annotated[bool, Advanced()] = Field(
+        False, title="Truncate", description="Whether what is too long for the model may be cut."
+    )
+
+
+class TextGeneration(_Read):
     """Write a text from a description."""
 
     prompt: LongText = Field(title="Prompt", description="What to write.")
@@ -84,7 +89,7 @@ class TextGeneration(_Written):
     ] = Field("", title="History", description="Earlier turns of a conversation, as JSON.")
 
 
-class Summarization(_Written):
+class Summarization(_Read):
     """Say in short what a text says."""
 
     text: LongText = Field(title="Text", description="What to summarise.")
@@ -93,7 +98,7 @@ class Summarization(_Written):
     )
 
 
-class Translation(_Written):
+class Translation(_Read):
     """Say in another language what a text says."""
 
     text: LongText = Field(title="Text", description="What to translate.")
@@ -105,7 +110,7 @@ class Translation(_Written):
     )
 
 
-class TextRewriting(_Written):
+class TextRewriting(_Read):
     """Say the same in other words."""
 
     text: LongText = Field(title="Text", description="What to rewrite.")
@@ -114,7 +119,7 @@ class TextRewriting(_Written):
     ] = Field("paraphrase", title="Style", description="How it is to sound.")
 
 
-class QuestionAnswering(_Written):
+class QuestionAnswering(_Read):
     """Answer a question about a text."""
 
     question: Annotated[Text, Field(min_length=1, max_length=4000), AfterValidator(not_blank)] = (

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,3 +59,30 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """A home that the tests of one module share, and a folder to work in."""
     folder = tmp_path_factory.mktemp("cli")
     return Shell(folder / "home", folder)
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running studio."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+
+@pytest.fixture(scope="module")
+def up(shell: Shell) -> Iterator[Up]:
+    """`studio up` on a free port, in the module's home."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "studio", "up", "--port", "0"],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+    assert found is not None
+    yield Up(process, found[0])
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
+    process.stdout.close()

@@ -1,49 +1,15 @@
 """`studio up` as a person runs it: one process that others attach to, and no torch in it."""
 
 import asyncio
-import re
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from studio.commands.up import _listen
-from tests.cli.conftest import Shell
+from tests.cli.conftest import Shell, Up
 from tests.hosts import settings_for
-
-
-@dataclass(frozen=True)
-class Up:
-    """A running studio."""
-
-    process: subprocess.Popen[str]
-    url: str
-
-
-@pytest.fixture(scope="module")
-def up(shell: Shell) -> Iterator[Up]:
-    """`studio up` on a free port, in the module's home."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "studio", "up", "--port", "0"],
-        env=shell.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-    assert found is not None
-    yield Up(process, found[0])
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=30)
-    process.stdout.close()
 
 
 def draft_of(shell: Shell, record: dict[str, Any]) -> str:
