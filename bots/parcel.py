@@ -12,7 +12,7 @@ import discord
 
 from bots.store import Errand
 from bots.wording import clipped
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.client import Client
 from studio.errors import StudioError
 from studio.fields import Value, fields_of

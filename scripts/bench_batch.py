@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 from results import Row, publish
 
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.families import Order, find_family
 from studio.families import Spec as FamilySpec
 from studio.fields import build

@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.results import Row, publish
-from studio.artifacts import Artifact, ArtifactStore, Keeping, Note, artifact_id
+from studio.artifact import Artifact, Keeping, Note, artifact_id
+from studio.artifacts import ArtifactStore
 from studio.gallery import Filter
 
 SIZES = (1_000, 100_000)

@@ -25,7 +25,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from studio.cards import Card, card_folder
+from studio.cards import Card
+from studio.catalog import card_folder
 from studio.draft import Draft
 from studio.job import Job
 from studio.provenance import open_provenance

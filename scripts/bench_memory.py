@@ -25,7 +25,7 @@ import click
 import torch
 from results import Row, publish
 
-from studio.cards import card_folder
+from studio.catalog import card_folder
 from studio.families import Order, Spec
 from studio.families.diffusers import Diffusers
 from studio.testing import Recorder

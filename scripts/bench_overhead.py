@@ -23,7 +23,7 @@ from pathlib import Path
 import click
 from results import Row, publish
 
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.families import Order, Spec, find_family
 from studio.fields import build
 from studio.job import Event

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from studio.client import AsyncStudio as AsyncStudio
+    from studio.async_studio import AsyncStudio as AsyncStudio
     from studio.client import Studio as Studio
 
 __all__ = ["AsyncStudio", "Studio", "__version__"]

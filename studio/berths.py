@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from studio import scheduler
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.elsewhere import Hosted
 from studio.errors import NotFound, StudioError, Unavailable
 from studio.line import Entry, Line, Turn

@@ -14,7 +14,8 @@ from typing import Literal
 
 import psutil
 
-from studio.cards import Catalog, Embedded
+from studio.cards import Embedded
+from studio.catalog import Catalog
 from studio.errors import StudioError
 from studio.provenance.attestation import unmarked
 from studio.provenance.keys import Keys

@@ -19,7 +19,7 @@ from typing import Self
 from anyio.from_thread import start_blocking_portal
 
 from studio import attach
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.checkup import Finding
 from studio.errors import StudioError
 from studio.fields import FieldSpec, Value
@@ -38,7 +38,7 @@ from studio.runs import Begun, Plan
 from studio.settings import Settings
 from studio.shelf import Download
 from studio.uploads import Upload
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 
 __all__ = ["LOCAL", "AsyncStudio", "Client", "Model", "Place", "Result", "Studio"]
 

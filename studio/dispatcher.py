@@ -22,9 +22,11 @@ from typing import Self
 
 import anyio
 
-from studio.artifacts import Artifact, ArtifactStore
+from studio.artifact import Artifact
+from studio.artifacts import ArtifactStore
 from studio.berths import Berth, Berths
-from studio.cards import Card, Catalog
+from studio.cards import Card
+from studio.catalog import Catalog
 from studio.draft import Draft
 from studio.errors import Broken, Cancelled, OutOfMemory, StudioError
 from studio.families import Order
@@ -39,7 +41,8 @@ from studio.settings import Settings
 from studio.tasks import TASKS
 from studio.tasks.request import Relation
 from studio.watch import Watchers
-from studio.worker.supervisor import Lane, Made, Original
+from studio.worker.report import Made, Original
+from studio.worker.supervisor import Lane
 
 #: How often a job is tried again in a row after an error that may pass.
 RETRIES = 1

@@ -20,7 +20,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from studio.artifacts import EXTENSIONS, Artifact
+from studio.artifact import Artifact
+from studio.formats import EXTENSIONS
 from studio.errors import InvalidRequest, Unavailable
 from studio.recipes.run import Line, Run
 

@@ -8,7 +8,7 @@ import psutil
 
 from studio import memory
 from studio.cards import Card
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 
 
 @dataclass(frozen=True)

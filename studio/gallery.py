@@ -13,7 +13,7 @@ from studio.tasks.request import Kind, Text
 
 if TYPE_CHECKING:
     # The store of artifacts is built on these types.
-    from studio.artifacts import Artifact
+    from studio.artifact import Artifact
 
 #: A name that a filter asks for.
 _Name = Annotated[Text, Field(max_length=200)]

@@ -22,7 +22,7 @@ import anyio
 from filelock import FileLock, Timeout
 
 from studio import attach
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.conductor import Conductor
 from studio.dispatcher import Dispatcher
 from studio.errors import Unavailable

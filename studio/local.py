@@ -35,7 +35,7 @@ from studio.tasks import Task, find_task
 from studio.tasks.request import MAX_SEED
 from studio.uploads import Upload
 from studio.vocabulary import read_vocabulary, remarks_on
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 
 if TYPE_CHECKING:
     from studio.host import Host

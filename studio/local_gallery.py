@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.errors import InvalidRequest, NotFound
 from studio.gallery import Collection, Contents, Filter, Gallery, Lineage
 from studio.links import MAX_SECONDS, link

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.errors import NotFound
 from studio.fields import FieldSpec, Value, fields_of
 from studio.protocol import Client

@@ -19,7 +19,7 @@ from studio.provenance.verdict import Verdict
 from studio.runs import Runs
 from studio.shelf import Download
 from studio.uploads import Upload
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 
 #: The owner that everyone at this machine is.
 LOCAL = "local"

@@ -22,7 +22,7 @@ from starlette.types import Message
 from studio.api.failures import FAILURES, TooLarge
 from studio.api.here import Here
 from studio.api.jobs import Limit
-from studio.artifacts import Artifact, Note
+from studio.artifact import Artifact, Note
 from studio.errors import InvalidRequest, NotFound, Refused
 from studio.gallery import Filter
 from studio.links import holds

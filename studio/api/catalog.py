@@ -19,7 +19,7 @@ from studio.imports import Survey, Wish
 from studio.protocol import Model
 from studio.shelf import Download
 from studio.tasks import TASKS
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 
 router = APIRouter(tags=["catalogue"], responses=FAILURES)
 

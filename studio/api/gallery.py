@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from studio.api.failures import FAILURES
 from studio.api.here import Here
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.gallery import Collection, Contents
 
 router = APIRouter(tags=["gallery"], responses=FAILURES)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from studio.client import Studio
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 
 
 @click.command()

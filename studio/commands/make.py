@@ -12,7 +12,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from studio.client import Given, Result, Studio
+from studio.async_studio import Given, Result
+from studio.client import Studio
 from studio.commands.tasks import limits
 from studio.elsewhere import Cost
 from studio.errors import InvalidRequest, NotFound, Unavailable

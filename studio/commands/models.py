@@ -12,7 +12,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from studio.cards import Card, Catalog, Hub, Imported
+from studio.cards import Card, Hub, Imported
+from studio.catalog import Catalog
 from studio.client import Studio
 from studio.elsewhere import Hosted
 from studio.errors import Cancelled, InvalidRequest, StudioError, Unavailable

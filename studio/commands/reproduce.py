@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.client import Studio
 from studio.errors import NotFound
 from studio.settings import Settings

@@ -26,7 +26,7 @@ from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
-from studio.families.transformers_tokens import Chooser, Writer, Writers
+from studio.families.transformers_tokens import Writer, padding, write
 from studio.families.weights import check_weights, first_line
 from studio.wording import Instruction, instruction
 
@@ -106,13 +106,7 @@ class Author:
             OutOfMemory: if the device could not hold the batch.
         """
         asked = [self._asked(order) for order in batch]
-        longest = max(one.most for one in asked)
-        writers = Writers(
-            [Writer(self._tokenizer, one.most, self._ends()) for one in asked], progress, longest
-        )
-        with memory_errors(self._name), torch.inference_mode():
-            self._write(batch, asked, writers)
-        progress.step(longest, longest)
+        writers = self._write(batch, asked, progress)
         for order, one, writer in zip(batch, asked, writers, strict=True):
             remarks = list(one.remarks)
             if writer.cleaned:
@@ -127,37 +121,22 @@ class Author:
         # The library's models refer to themselves.
         gc.collect()
 
-    def _write(self, batch: Sequence[Order], asked: Sequence[_Asked], writers: Writers) -> None:
-        """Let the library write all of them, side by side."""
+    def _write(
+        self, batch: Sequence[Order], asked: Sequence[_Asked], progress: Progress
+    ) -> Sequence[Writer]:
+        """All texts, from the left, so that every row goes on where its own words end."""
         device = self._model.device
-        padding = self._tokenizer.pad_token_id
-        padding = next(iter(self._ends()), 0) if padding is None else padding
+        filler = padding(self._model, self._tokenizer)
         width = max(len(one.tokens) for one in asked)
-        # From the left, so that every row goes on where its own words end.
-        rows = [[padding] * (width - len(one.tokens)) + list(one.tokens) for one in asked]
+        rows = [[filler] * (width - len(one.tokens)) + list(one.tokens) for one in asked]
         mask = [[0] * (width - len(one.tokens)) + [1] * len(one.tokens) for one in asked]
-        begun = {one.first for one in asked} - {None}
-        chooser = Chooser(self._name, batch, {one.first for one in asked}.pop() if begun else None)
-        self._model.generate(
-            input_ids=torch.tensor(rows, device=device),
-            attention_mask=torch.tensor(mask, device=device),
-            # The chooser has chosen; the library takes what it left.
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=max(one.most for one in asked),
-            logits_processor=[chooser],
-            stopping_criteria=[writers],
-            pad_token_id=padding,
-            eos_token_id=sorted(self._ends()) or None,
-            repetition_penalty=1.0,
-            use_cache=True,
-        )
-
-    def _ends(self) -> set[int]:
-        """The tokens that end a text."""
-        ends = self._model.generation_config.eos_token_id
-        found = set(ends if isinstance(ends, list) else [ends]) | {self._tokenizer.eos_token_id}
-        return {end for end in found if end is not None}
+        inputs = {
+            "input_ids": torch.tensor(rows, device=device),
+            "attention_mask": torch.tensor(mask, device=device),
+        }
+        most = [one.most for one in asked]
+        first = [one.first for one in asked if one.first is not None]
+        return write(self._name, self._model, self._tokenizer, batch, most, inputs, progress, first)
 
     def _asked(self, order: Order) -> _Asked:
         """The order in tokens, with room for an answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,61 @@ from transformers import LogitsProcessor, StoppingCriteria
 
 from studio.errors import Unavailable
 from studio.families import Order, Progress
+from studio.families.diffusers_memory import memory_errors
 from studio.tasks.request import cleaned
+
+
+def write(
+    name: str,
+    model: Any,
+    tokenizer: Any,
+    batch: Sequence[Order],
+    most: Sequence[int],
+    inputs: Mapping[str, torch.Tensor],
+    progress: Progress,
+    first: Sequence[int] = (),
+) -> Sequence[Writer]:
+    """Let the library write all orders side by side, each `most` tokens long at most.
+
+    `inputs` are what the model reads; `first` are the tokens that the texts begin with, if any.
+
+    Raises:
+        Unavailable: if the weights of the model called `name` compute what is no number.
+        Cancelled: as `progress` raised it.
+        OutOfMemory: if the device could not hold the batch.
+    """
+    ends = _ends(model, tokenizer)
+    longest = max(most)
+    writers = [Writer(tokenizer, one, ends) for one in most]
+    with memory_errors(name), torch.inference_mode():
+        model.generate(
+            **inputs,
+            # The chooser has chosen; the library takes what it left.
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=longest,
+            logits_processor=[Chooser(name, batch, first)],
+            stopping_criteria=[Writers(writers, progress, longest)],
+            pad_token_id=padding(model, tokenizer),
+            eos_token_id=sorted(ends) or None,
+            repetition_penalty=1.0,
+            use_cache=True,
+        )
+    progress.step(longest, longest)
+    return writers
+
+
+def padding(model: Any, tokenizer: Any) -> int:
+    """The token that fills what a shorter text leaves free."""
+    known = tokenizer.pad_token_id
+    return next(iter(_ends(model, tokenizer)), 0) if known is None else int(known)
+
+
+def _ends(model: Any, tokenizer: Any) -> set[int]:
+    """The tokens that end a text."""
+    ends = model.generation_config.eos_token_id
+    found = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id}
+    return {end for end in found if end is not None}
 
 
 class Chooser(LogitsProcessor):  # type: ignore[misc]
@@ -19,8 +73,8 @@ class Chooser(LogitsProcessor):  # type: ignore[misc]
     The library draws from one generator for a whole batch; a text must not depend on its company.
     """
 
-    def __init__(self, name: str, batch: Sequence[Order], first: int | None = None) -> None:
-        """`first` is the token that every row begins with, where there is one."""
+    def __init__(self, name: str, batch: Sequence[Order], first: Sequence[int] = ()) -> None:
+        """`first` are the tokens that the rows begin with, where there are any."""
         self._name = name
         self._requests = [order.request for order in batch]
         self._generators = [torch.Generator().manual_seed(order.seed) for order in batch]
@@ -30,8 +84,8 @@ class Chooser(LogitsProcessor):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         if self._begin is None:
             self._begin = input_ids.shape[1]
-            if self._first is not None:
-                return _only(torch.full((len(scores),), self._first), scores)
+            if self._first:
+                return _only(torch.tensor(self._first), scores)
         if not bool(torch.isfinite(scores).any(dim=-1).all()):
             raise Unavailable(
                 f"{self._name} computed values that are no numbers.",
@@ -118,9 +172,6 @@ class Writers(StoppingCriteria):  # type: ignore[misc]
         self._progress = progress
         self._total = total
         self._done = 0
-
-    def __iter__(self) -> Iterator[Writer]:
-        return iter(self._writers)
 
     def __call__(self, input_ids: torch.Tensor, scores: object, **_: Any) -> torch.Tensor:
         for number, (writer, token) in enumerate(

@@ -24,7 +24,8 @@ from studio.hosted.failures import passes, told, wait_asked
 from studio.hosted.orders import call_of, draft_of
 from studio.job import Event, TextDelta
 from studio.settings import Provider, Settings
-from studio.worker.supervisor import Lane, LaneState, Made
+from studio.worker.report import LaneState, Made
+from studio.worker.supervisor import Lane
 
 #: Seconds before the second attempt; twice as long before each further one.
 _PAUSE = 0.5

@@ -15,11 +15,11 @@ from studio.errors import InvalidRequest, Unavailable
 from studio.families import Order
 from studio.hosted.calls import Answer, Call, Painting, Speaking
 from studio.provenance.encode import encode_picture
-from studio.provenance.formats import FORMATS
+from studio.formats import FORMATS
 from studio.settings import Settings
 from studio.tasks import TASKS
 from studio.worker.decode_client import decoding
-from studio.worker.supervisor import Original
+from studio.worker.report import Original
 
 
 def call_of(card: Card, order: Order) -> Call:

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.cards import Card, Catalog, Imported
+from studio.cards import Card, Imported
+from studio.catalog import Catalog
 from studio.errors import InvalidRequest, NotFound, StudioError, Unavailable
 from studio.files import replacing, sync_folder
 from studio.imports.look import resolved

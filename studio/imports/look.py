@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.errors import InvalidRequest, StudioError
 from studio.imports.architectures import Kind, recognise
 from studio.imports.header import PICKLES, read_header, unreadable

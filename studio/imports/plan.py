@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from studio.cards import Card, Catalog
+from studio.cards import Card
+from studio.catalog import Catalog
 from studio.errors import ErrorRecord, InvalidRequest, Unavailable
 from studio.families.weights import check_weights
 from studio.imports.architectures import BY_PIPELINE, DENOISER, Architecture, Kind, recognise

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from studio.cards import Catalog, Imported
+from studio.cards import Imported
+from studio.catalog import Catalog
 from studio.errors import InvalidRequest
 from studio.imports.plan import Plan
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from studio.draft import Draft
-from studio.provenance.formats import Format
+from studio.formats import Format
 
 
 def encode_picture(draft: Draft, target: Format, place: Path) -> None:

@@ -16,7 +16,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from studio.draft import Array, Draft, pieces
 from studio.provenance.encode import at_known_rate
-from studio.provenance.formats import Format
+from studio.formats import Format
 
 #: The names of FFmpeg's layouts, from one channel on.
 _LAYOUTS = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1")

@@ -22,6 +22,7 @@ SPECIAL: dict[str, Any] = {
     "cards": (),
     "devices": ("cpu",),
     "signer": "no-such-program",
+    "hosted": {},
     "database_url": "sqlite://",
 }
 

@@ -1,0 +1,131 @@
+"""Models that compare pictures with texts: CLIP, SigLIP."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from studio.draft import Draft
+from studio.errors import InvalidRequest, Unavailable
+from studio.families import Order, Progress
+from studio.families.diffusers_memory import memory_errors
+
+#: How many pictures are looked at between two reports.
+_AT_ONCE = 8
+
+
+def picture_of(place: Path) -> Image.Image:
+    """The picture of an order's input in RGB; what is transparent is white."""
+    shown = Image.fromarray(Draft.unspool(place).arrays["pixels"])
+    if shown.mode == "RGBA":
+        shown = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
+    return shown.convert("RGB")
+
+
+class Matcher:
+    """A model in memory that says how well pictures and texts suit each other."""
+
+    def __init__(self, name: str, model: Any, processor: Any, options: Mapping[str, Any]) -> None:
+        self._name = name
+        self._model = model
+        self._processor = processor
+        self._wording = str(options.get("wording", "{}"))
+
+    def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
+        """Text drafts, best first: labels with shares of 1, or pictures with cosines.
+
+        A model with a sigmoid (SigLIP) says of each label how likely it is by itself, so that the
+        shares need not add up. One step is a few pictures.
+
+        Raises:
+            InvalidRequest: if a label is longer than the model reads.
+            Unavailable: if the weights compute what is no number.
+            Cancelled: as `progress` raised it.
+            OutOfMemory: if the device could not hold the batch.
+        """
+        plan = [(order, names[n : n + _AT_ONCE]) for order in batch for names in [_shown(order)]
+                for n in range(0, len(names), _AT_ONCE)]  # fmt: skip
+        seen: dict[int, list[torch.Tensor]] = {}
+        for done, (order, names) in enumerate(plan, 1):
+            with memory_errors(self._name), torch.inference_mode():
+                seen.setdefault(order.index, []).append(self._compared(order, names))
+            progress.step(done, len(plan))
+        for order in batch:
+            yield self._draft(order, torch.cat(seen[order.index]))
+
+    def unload(self) -> None:
+        """Free the weights."""
+        self._model = None
+        # The library's models refer to themselves.
+        gc.collect()
+
+    def _compared(self, order: Order, names: Sequence[str]) -> torch.Tensor:
+        """Scores, float32 of shape (pictures, texts): shares of labels, cosines with a prompt."""
+        labels = order.request.get("labels")
+        texts = [self._wording.format(label) for label in labels or [order.request["prompt"]]]
+        sigmoid = "siglip" in self._model.config.model_type
+        read = self._processor.tokenizer(
+            texts, padding="max_length" if sigmoid else True, max_length=self._window(),
+            return_tensors="pt",
+        )  # fmt: skip
+        if read["input_ids"].shape[1] > self._window():
+            raise InvalidRequest(
+                f"One of the texts is {read['input_ids'].shape[1]} tokens long, and {self._name} "
+                f"reads {self._window()}.",
+                hint="Say it in fewer words.",
+            )
+        pictures = self._processor.image_processor(
+            images=[picture_of(order.inputs[name]) for name in names], return_tensors="pt"
+        )
+        told = self._model(
+            **read.to(self._model.device),
+            **pictures.to(self._model.device, self._model.dtype),
+        )
+        if labels is None:
+            scores = told.image_embeds @ told.text_embeds.T
+        elif sigmoid:
+            scores = told.logits_per_image.sigmoid()
+        else:
+            scores = told.logits_per_image.softmax(dim=-1)
+        if not bool(torch.isfinite(scores).all()):
+            raise Unavailable(
+                f"{self._name} computed values that are no numbers.",
+                hint="Set dtype: float32 in its card. If it is set, fetch the weights again.",
+            )
+        return scores.float().cpu()
+
+    def _window(self) -> int:
+        """How many tokens of a text the model reads."""
+        return int(self._model.config.text_config.max_position_embeddings)
+
+    def _draft(self, order: Order, scores: torch.Tensor) -> Draft:
+        labels = order.request.get("labels")
+        names = labels or [one for one in order.request["images"] if one]
+        best = torch.argsort(scores.flatten(), descending=True, stable=True).tolist()
+        found = [(str(names[place]), round(float(scores.flatten()[place]), 4)) for place in best]
+        called = "label" if labels else "image"
+        if order.request["format"] == "json":
+            text = json.dumps(
+                [{called: name, "score": score} for name, score in found],
+                indent=1, ensure_ascii=False,
+            )  # fmt: skip
+        elif labels:
+            text = "\n".join(f"{100 * score:.1f} %  {name}" for name, score in found)
+        else:
+            text = "\n".join(
+                f"{place}. {name}  ({score:.3f})" for place, (name, score) in enumerate(found, 1)
+            )
+        return Draft("text", order.index, order.seed, facts={"text": text})
+
+
+def _shown(order: Order) -> list[str]:
+    """Under which names the order's pictures were handed over, in the order they were named."""
+    if "image" in order.inputs:
+        return ["image"]
+    return sorted(order.inputs, key=lambda name: int(name.rpartition(".")[2]))

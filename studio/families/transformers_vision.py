@@ -1,0 +1,166 @@
+"""The family `transformers-vision`: models that look at pictures, and say or compare what they see.
+
+Models that write (BLIP-2, LLaVA, Idefics3 and others of their kind) are shown a picture within a
+conversation, through their own chat template; those that compare (CLIP, SigLIP) are in
+`transformers_matching`.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
+from transformers.utils import logging as transformers_logging
+
+from studio.draft import Draft
+from studio.errors import InvalidRequest, Unavailable
+from studio.families import Model, Order, Progress, Spec
+from studio.families.diffusers_memory import memory_errors
+from studio.families.transformers_matching import Matcher, picture_of
+from studio.families.transformers_tokens import write
+from studio.families.weights import check_weights, first_line
+
+_MATCHING = ("clip", "siglip", "siglip2")
+_DESCRIBE = "Describe this picture."
+
+
+class TransformersVision:
+    """Loads vision-language models.
+
+    Card options: `prompts`, by task, what a model without a chat template reads, in which `{asked}`
+    is what the person wrote, as in `Question: {asked} Answer:`; `wording`, what a model that
+    compares makes of a label, as in `a photo of a {}`.
+    """
+
+    def load(self, spec: Spec, device: str, placement: str) -> Model:
+        """The model in `spec.folder`; every placement is `full`.
+
+        Raises:
+            Unavailable: if a file is missing, damaged or of a format that is refused, or a package
+                that the model's processor needs.
+            OutOfMemory: if the device could not hold it.
+        """
+        check_weights(spec.folder)
+        transformers_logging.disable_progress_bar()
+        # Processors compute half precision slowly, or not at all.
+        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
+        try:
+            config = AutoConfig.from_pretrained(spec.folder, local_files_only=True)
+            matching = config.model_type in _MATCHING
+            kind = AutoModel if matching else AutoModelForImageTextToText
+            processor = AutoProcessor.from_pretrained(spec.folder, local_files_only=True)
+            with memory_errors(spec.name):
+                model = kind.from_pretrained(
+                    spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
+                )
+                model = model.to(device).eval()
+        except ImportError as error:
+            raise Unavailable(
+                f"{spec.name} cannot be loaded: {first_line(error)}",
+                hint="Install the package that it names, of a version that suits torch.",
+            ) from None
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"{spec.name} cannot be loaded: {first_line(error)}",
+                hint="Fetch it again: `studio models remove`, then `studio models get`.",
+            ) from None
+        if matching:
+            return Matcher(spec.name, model, processor, spec.options)
+        return Observer(spec.name, model, processor, spec.options)
+
+
+class Observer:
+    """A model in memory that writes what it sees."""
+
+    def __init__(self, name: str, model: Any, processor: Any, options: Mapping[str, Any]) -> None:
+        self._name = name
+        self._model = model
+        self._processor = processor
+        self._tokenizer = processor.tokenizer
+        # From the left, so that every row goes on where its own words end.
+        self._tokenizer.padding_side = "left"
+        self._options = options
+
+    def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
+        """Text drafts; one step is one token of each. Deltas are told as soon as they are letters.
+
+        The facts hold `usage`: the tokens that went in, the picture's among them, and came out.
+
+        Raises:
+            InvalidRequest: if an order does not fit the model's window.
+            Unavailable: if the weights compute what is no number.
+            Cancelled: as `progress` raised it.
+            OutOfMemory: if the device could not hold the batch.
+        """
+        inputs = self._inputs(batch)
+        read = inputs["attention_mask"].sum(dim=1).tolist()
+        most = [
+            self._room(order, length, inputs["input_ids"].shape[1])
+            for order, length in zip(batch, read, strict=True)
+        ]
+        writers = write(
+            self._name, self._model, self._tokenizer, batch, most, inputs, progress
+        )
+        for order, length, writer in zip(batch, read, writers, strict=True):
+            usage = {"input_tokens": length, "output_tokens": len(writer.tokens)}
+            facts = {"text": writer.text.strip(), "usage": usage}
+            yield Draft("text", order.index, order.seed, facts=facts)
+
+    def unload(self) -> None:
+        """Free the weights."""
+        self._model = None
+        # The library's models refer to themselves.
+        gc.collect()
+
+    def _inputs(self, batch: Sequence[Order]) -> Mapping[str, torch.Tensor]:
+        """The orders as the model reads them, on its device."""
+        shown = [picture_of(order.inputs["image"]) for order in batch]
+        if self._processor.chat_template:
+            read = self._processor.apply_chat_template(
+                [self._conversation(*one) for one in zip(batch, shown, strict=True)],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                # What a person writes is no picture, whatever it is called.
+                sanitize_control_tokens=True,
+                processor_kwargs={"padding": True},
+            )
+        else:
+            read = self._processor(
+                images=shown,
+                text=[self._plain(order) for order in batch],
+                return_tensors="pt",
+                padding=True,
+            )
+        return dict(read.to(self._model.device, self._model.dtype))
+
+    def _conversation(self, order: Order, shown: Image.Image) -> list[dict[str, Any]]:
+        asked = _asked(order) or _DESCRIBE
+        content = [{"type": "image", "image": shown}, {"type": "text", "text": asked}]
+        return [{"role": "user", "content": content}]
+
+    def _plain(self, order: Order) -> str:
+        """What a model reads that knows no conversations; nothing lets it describe the picture."""
+        asked = _asked(order)
+        form: str = self._options.get("prompts", {}).get(order.task, "{asked}")
+        return form.format(asked=asked) if asked else ""
+
+    def _room(self, order: Order, length: int, width: int) -> int:
+        """How many tokens may be written after `width`, of which `length` are the order's own."""
+        window: int = self._model.config.get_text_config().max_position_embeddings
+        if width >= window:
+            raise InvalidRequest(
+                f"Picture and text are {length:,} tokens long, and {self._name} reads {window:,}.",
+                hint="Ask for less, or choose a model with a larger window.",
+            )
+        return min(int(order.request["max_tokens"]), window - width)
+
+
+def _asked(order: Order) -> str:
+    """What the person wrote; may be empty."""
+    return str(order.request.get("question") or order.request.get("prompt") or "")
