@@ -16,6 +16,8 @@ __all__ = ["AsyncStudio", "Studio", "__version__"]
 
 def __getattr__(name: str) -> Any:
     # Lazily, so that `import studio.errors` in a worker or a bot costs nothing else.
-    if name in ("AsyncStudio", "Studio"):
-        return getattr(import_module("studio.client"), name)
+    if name == "AsyncStudio":
+        return import_module("studio.async_studio").AsyncStudio
+    if name == "Studio":
+        return import_module("studio.client").Studio
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Artifacts: finished, signed outputs, kept by id.
+"""The store of artifacts: finished, signed outputs, kept by id.
 
 Media lie in `home/artifacts/<first two characters>/<id>.<extension>`, each beside its private
 note, `<id>.note.json`, and, where there is something to say, what its owner did with it since,
@@ -9,7 +9,6 @@ truth: the index is rebuilt from them whenever it is lost.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -18,140 +17,18 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
+from studio.artifact import Artifact
 from studio.collection import Collections, short_name
 from studio.errors import InvalidRequest, NotFound
 from studio.files import replacing, sync_folder
+from studio.formats import EXTENSIONS
 from studio.gallery import Contents, Filter, Lineage
 from studio.index import Index
-from studio.tasks.request import Kind
-
-
-@dataclass(frozen=True)
-class Note:
-    """The colophon of one artifact: how, where and by what it was made. Private to its owner."""
-
-    job: str
-    #: Place in the job.
-    index: int
-    #: Keyed pseudonym of the owner; the ledger's separate table can forget whose it is.
-    owner: str
-    task: str
-    card: str
-    #: Which weights: a locked commit, or `embedded`.
-    revision: str
-    #: The narrowed request, the prompt included.
-    request: Mapping[str, Any]
-    #: SHA-256 of the request's canonical JSON.
-    request_sha256: str
-    #: SHA-256 of the draft: equal for equal content, although every mark is unique.
-    draft_sha256: str
-    seed: int
-    #: Ids of the artifacts this one was made from.
-    parents: tuple[str, ...]
-    #: The marks that were embedded, by layer: `{"image": {"id": …, "alg": …, "psnr": …}}`.
-    marks: Mapping[str, Any]
-    #: How many orders ran in one batch with this one.
-    batch: int
-    #: The versions that made it: studio, torch, diffusers, device …
-    versions: Mapping[str, str]
-    #: Seconds since the epoch.
-    created: float
-    #: What was done that changes the output a little: `decoded in tiles`, `weights in 8 bits` …
-    made_with: tuple[str, ...] = ()
-    #: What the content turned out to be: the levels of a sound, the plan of a piece, who says what
-    #: when (`cues`).
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Keeping:
-    """What an artifact's owner did with it since it was made. Nothing of this is ever signed."""
-
-    starred: bool = False
-    tags: tuple[str, ...] = ()
-    #: Ids of the collections it is in.
-    collections: tuple[str, ...] = ()
-    #: When it was thrown into the bin, in seconds since the epoch.
-    deleted: float | None = None
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One published output."""
-
-    #: 128 bits in hex, derived from the job's id and the index: a retry finds what it made before.
-    id: str
-    owner: str
-    kind: Kind
-    #: `image/png` …
-    media_type: str
-    #: Bytes of the file.
-    size: int
-    #: SHA-256 of the file.
-    sha256: str
-    note: Note
-    keeping: Keeping = Keeping()
-
-    def record(self) -> dict[str, Any]:
-        """The artifact as plain JSON."""
-        return asdict(self)
-
-    @staticmethod
-    def from_record(record: Mapping[str, Any]) -> Artifact:
-        """The artifact that `record` describes; what a later version added to it is left out.
-
-        Raises:
-            KeyError: if something is missing.
-        """
-        earlier = {"made_with": (), "about": {}, **record["note"]}
-        note = {name: earlier[name] for name in Note.__dataclass_fields__}
-        note |= {name: tuple(note[name]) for name in ("parents", "made_with")}
-        keeping = dict(record.get("keeping", {}))
-        for name in keeping.keys() & {"tags", "collections"}:
-            keeping[name] = tuple(keeping[name])
-        known = {
-            name: record[name] for name in ("id", "owner", "kind", "media_type", "size", "sha256")
-        }
-        return Artifact(**known, note=Note(**note), keeping=Keeping(**keeping))
-
-
-#: The extension that files of each media type are published under.
-EXTENSIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "image/png": "png",
-        "image/webp": "webp",
-        "image/jpeg": "jpg",
-        "image/tiff": "tiff",
-        "image/avif": "avif",
-        "image/gif": "gif",
-        "audio/wav": "wav",
-        "audio/flac": "flac",
-        "audio/mpeg": "mp3",
-        "audio/mp4": "m4a",
-        "audio/ogg": "ogg",
-        "audio/opus": "opus",
-        "video/mp4": "mp4",
-        "video/webm": "webm",
-        "model/gltf-binary": "glb",
-        "model/obj": "obj",
-        "model/ply": "ply",
-        "text/plain": "txt",
-        "text/markdown": "md",
-        "application/json": "json",
-    }
-)
-
-
-def artifact_id(job_id: str, index: int) -> str:
-    """The id of output `index` of a job: 128 bits in hex, as unguessable as the job's own id."""
-    return hashlib.sha256(f"artifact:{job_id}:{index}".encode()).hexdigest()[:32]
-
 
 #: How far up and down a family is told, and how many children of each.
 _GENERATIONS = 4

@@ -6,12 +6,9 @@ block that says how the studio runs the model. `model_cards/README.md` documents
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,9 +16,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.elsewhere import Hosted, Prices
-from studio.errors import InvalidRequest, NotFound, Unavailable
+from studio.errors import InvalidRequest
 from studio.fields import FieldSpec, Value, build, explain, fields_of
-from studio.settings import Provider, Settings
 from studio.tasks import TASKS, Task
 from studio.tasks.request import Request
 
@@ -269,152 +265,3 @@ class Card:
 def _on_grid(value: float, step: float) -> bool:
     """Whether `value` is a multiple of `step`, as far as binary fractions can say."""
     return math.isclose(round(value / step) * step, value, rel_tol=1e-9, abs_tol=1e-12)
-
-
-class Catalog:
-    """All cards, and which of their models are installed here."""
-
-    def __init__(
-        self, cards: Iterable[Card], weights: Path, providers: Mapping[str, Provider] | None = None
-    ) -> None:
-        self._cards = {card.name: card for card in cards}
-        self._providers = providers or {}
-        #: Folder that holds one folder of weights per fetched model.
-        self.weights = weights
-        for task in TASKS.values():
-            fields_of(task.request)
-
-    @staticmethod
-    def open(settings: Settings) -> Catalog:
-        """The studio's own cards, then those of the home and of the settings' folders.
-
-        Raises:
-            InvalidRequest: if any card is wrong; a catalogue is whole or it is not opened.
-        """
-        folders = [card_folder(), settings.home / "model_cards", *settings.cards]
-        cards = [
-            Card.read(path)
-            for folder in folders
-            for path in sorted(folder.glob("*.md"))
-            if path.stem != "README"
-        ]
-        return Catalog(cards, settings.home / "models", settings.providers)
-
-    def __iter__(self) -> Iterator[Card]:
-        return iter(self._cards.values())
-
-    def __getitem__(self, name: str) -> Card:
-        try:
-            return self._cards[name]
-        except KeyError:
-            known = ", ".join(sorted(self._cards))
-            raise NotFound(
-                f"There is no model called {name!r}.", hint=f"The models are: {known}."
-            ) from None
-
-    def add(self, card: Card) -> None:
-        """Take a card in; a reader that is going through the catalogue goes on with the old one."""
-        self._cards = {**self._cards, card.name: card}
-
-    def drop(self, name: str) -> None:
-        """Let a card go."""
-        self._cards = {one: card for one, card in self._cards.items() if one != name}
-
-    def for_task(self, task: Task) -> list[Card]:
-        """The cards that can do `task`: installed ones first, those that run elsewhere last."""
-        able = [card for card in self if task.id in card.studio.tasks]
-        return sorted(
-            able,
-            key=lambda card: (isinstance(card.studio.source, Hosted), not self.installed(card)),
-        )
-
-    def choose(self, task: Task, request: Request) -> Card:
-        """The card that will run `request`: the one it names, or the best installed one.
-
-        What runs elsewhere costs money and sees what people write: it has to be named.
-
-        Raises:
-            NotFound: if it names no card, or one that cannot do this task.
-            Unavailable: if the model is not installed; the hint says how to get it.
-        """
-        if request.model is not None:
-            card = self[request.model]
-            if task.id not in card.studio.tasks:
-                names = ", ".join(other.name for other in self.for_task(task))
-                raise NotFound(
-                    f"{card.studio.title} cannot do {task.id}.", hint=f"These can: {names}."
-                )
-        else:
-            able = self.for_task(task)
-            if not able or isinstance(able[0].studio.source, Hosted) or not self.installed(able[0]):
-                names = ", ".join(other.name for other in able) or "none"
-                raise Unavailable(
-                    f"No model for {task.id} is installed.",
-                    hint=f"Get one of these with `studio models get NAME`, or name one that runs "
-                    f"elsewhere: {names}.",
-                )
-            card = able[0]
-        self.folder(card)
-        return card
-
-    def installed(self, card: Card) -> bool:
-        """Whether the model's weights are here; of a hosted one, whether its provider is set up."""
-        if isinstance(card.studio.source, Hosted):
-            return not card.studio.source.missing(self._providers)
-        return self._place(card).is_dir()
-
-    def folder(self, card: Card) -> Path:
-        """Where the model's weights are; of a hosted one, where nothing is.
-
-        Raises:
-            Unavailable: if they are not here yet, or nobody set up its provider.
-        """
-        place = self._place(card)
-        if isinstance(card.studio.source, Hosted):
-            if missing := card.studio.source.missing(self._providers):
-                raise Unavailable(f"{card.studio.title} is not set up.", hint=missing)
-            return place
-        if not place.is_dir():
-            source = card.studio.source
-            raise Unavailable(
-                f"{card.studio.title} is not installed.",
-                hint=f"Install it with `pip install 'colophon[{source.extra}]'`."
-                if isinstance(source, Package)
-                else f"Put {source.imported} back, or import it again."
-                if isinstance(source, Imported)
-                else f"Get it with `studio models get {card.name}`.",
-            )
-        return place
-
-    def revision(self, card: Card) -> str:
-        """Which weights are installed: the commit or version, `embedded`, `by-hand`; or whose."""
-        if isinstance(card.studio.source, Hosted):
-            return f"{card.studio.source.provider}/{card.studio.source.model}"
-        if isinstance(card.studio.source, Embedded):
-            return "embedded"
-        if isinstance(card.studio.source, Package):
-            return version(card.studio.source.package)
-        if isinstance(card.studio.source, Imported):
-            return f"sha256:{card.studio.source.sha256}"
-        lock = self.folder(card) / "lock.json"
-        if not lock.exists():
-            return "by-hand"
-        return str(json.loads(lock.read_text(encoding="utf-8"))["revision"])
-
-    def _place(self, card: Card) -> Path:
-        source = card.studio.source
-        if isinstance(source, Embedded):
-            return _PACKAGE / source.path
-        if isinstance(source, Package):
-            found = find_spec(source.package)
-            return Path(found.origin).parent if found and found.origin else Path(source.package)
-        if isinstance(source, Imported) and source.in_place:
-            return Path(source.imported)
-        # `studio models get` renames this folder into place last, so it exists only when whole.
-        return self.weights / card.name
-
-
-def card_folder() -> Path:
-    """The studio's own cards: beside the package in a checkout, inside it in a wheel."""
-    inside = _PACKAGE / "_cards"
-    return inside if inside.is_dir() else _PACKAGE.parent / "model_cards"

@@ -22,26 +22,20 @@ from typing import Self
 
 import anyio
 
-from studio.artifact import Artifact
 from studio.artifacts import ArtifactStore
 from studio.berths import Berth, Berths
-from studio.cards import Card
 from studio.catalog import Catalog
-from studio.draft import Draft
 from studio.errors import Broken, Cancelled, OutOfMemory, StudioError
 from studio.families import Order
 from studio.inputs import Inputs
-from studio.job import Event, Job, JobState, Loading, Outcome, Paused, Queued, Sealed, Standing
+from studio.job import Event, Job, JobState, Loading, Outcome, Paused, Queued, Standing
 from studio.line import Entry, Line, Turn
 from studio.pace import Paces
-from studio.provenance.manifest import Ingredient
 from studio.provenance.seal import Sealer
 from studio.scheduler import Share
+from studio.sealers import Sealers
 from studio.settings import Settings
-from studio.tasks import TASKS
-from studio.tasks.request import Relation
 from studio.watch import Watchers
-from studio.worker.report import Made, Original
 from studio.worker.supervisor import Lane
 
 #: How often a job is tried again in a row after an error that may pass.
@@ -49,8 +43,6 @@ RETRIES = 1
 #: How often a worker may begin a job without finishing an output of it, over all restarts of the
 #: host. A job that takes the host down each time must stop too.
 MOST_ATTEMPTS = 4
-#: How many outputs are sealed at once. The lane waits beyond that, so that the spool stays small.
-SEALERS = 2
 #: Seconds between looks at a full disk, and before going on after something unforeseen.
 DISK_SECONDS = 5.0
 #: Seconds between two looks at the line by which those who watch hear their place in it.
@@ -79,7 +71,6 @@ class Dispatcher:
         self._catalog = catalog
         self._paces = paces
         self._berths = Berths(catalog, lanes, paces)
-        self._sealer = sealer
         self._store = store
         self._inputs = inputs
         self._count = count
@@ -89,8 +80,13 @@ class Dispatcher:
         self._moved = asyncio.Event()
         #: Jobs to end that have not been handed over yet.
         self._unwanted: set[str] = set()
-        self._sealers = asyncio.Semaphore(SEALERS)
-        self._seals: set[asyncio.Task[None]] = set()
+        self._sealers = Sealers(
+            sealer,
+            inputs,
+            done=lambda entry, sealed: self._tell(entry.job.id, sealed),
+            failed=lambda entry, error: self._failed([entry], error),
+            broken=self._end,
+        )
 
     async def __aenter__(self) -> Self:
         """Begin to run what waits."""
@@ -105,7 +101,7 @@ class Dispatcher:
         for work in self._work:
             work.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
-        await asyncio.gather(*self._seals, return_exceptions=True)
+        await self._sealers.finish()
         for entry in list(self._line):
             # That the studio was closed is not the job's fault.
             if entry.begun:
@@ -284,7 +280,8 @@ class Dispatcher:
                         async for made in drafts:
                             last = made
                             idle = [entry for entry in idle if entry.job.id != made.order.job]
-                            await self._made(berth.lane, made, card, revision)
+                            entry = self._line[made.order.job]
+                            await self._sealers.take(entry, berth.lane, made, card, revision)
                 idle = [entry for entry in idle if entry.error is None]
                 self._failed(idle, Broken("The worker ended a batch without its outputs."))
                 # The first batch after a load is slower than those that follow.
@@ -344,52 +341,6 @@ class Dispatcher:
             else:
                 self._end(entry, error)
 
-    async def _made(self, lane: Lane, made: Made, card: Card, revision: str) -> None:
-        """Take a draft from the lane and have it sealed; waits while too many are being sealed."""
-        entry = self._line[made.order.job]
-        entry.made(made.order.index)
-        await self._sealers.acquire()
-        seal = asyncio.create_task(self._seal(entry, lane, made, card, revision))
-        self._seals.add(seal)
-        seal.add_done_callback(self._seals.discard)
-
-    async def _seal(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
-        def seal() -> Artifact:
-            try:
-                ingredients = self._inputs.open(entry.job).ingredients
-                if made.original is not None:
-                    ingredients = (*ingredients, _from(made.original, first=not ingredients))
-                return self._sealer.seal(
-                    Draft.unspool(made.place).checked(
-                        TASKS[made.order.task].makes, made.order.index, made.order.seed
-                    ),
-                    job=entry.job,
-                    card=card,
-                    revision=revision,
-                    ingredients=ingredients,
-                    batch=made.batch,
-                    versions=made.versions,
-                )
-            finally:
-                lane.discard(made.place)
-
-        try:
-            artifact = await anyio.to_thread.run_sync(seal)
-        except StudioError as error:
-            entry.lost(made.order.index)
-            self._failed([entry], error)
-        except Exception as error:
-            broken = Broken()
-            _LOG.error("incident %s: sealing failed", broken.incident, exc_info=error)
-            self._end(entry, broken)
-        else:
-            entry.sealed(made.order.index, artifact.id)
-            self._tell(entry.job.id, Sealed(made.order.index, artifact.id))
-        finally:
-            self._sealers.release()
-            entry.sealing -= 1
-            entry.settle()
-
     def _end(self, entry: Entry, error: StudioError) -> None:
         entry.end(error)
         if entry.lane is not None:
@@ -399,12 +350,6 @@ class Dispatcher:
         entry = self._line.get(job)
         if entry is not None and not entry.outcome.done():
             self.watchers.tell(job, event)
-
-
-def _from(original: Original, *, first: bool) -> Ingredient:
-    """What came from elsewhere, as the manifest quotes it; only one file can be the parent."""
-    relation: Relation = "parentOf" if first else "componentOf"
-    return Ingredient(original.path, original.media_type, relation, quotable=original.holds)
 
 
 def _given_up(entry: Entry) -> Broken:

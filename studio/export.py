@@ -21,8 +21,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from studio.artifact import Artifact
-from studio.formats import EXTENSIONS
 from studio.errors import InvalidRequest, Unavailable
+from studio.formats import EXTENSIONS
 from studio.recipes.run import Line, Run
 
 #: What a name is made of unless one says otherwise.

@@ -87,3 +87,8 @@ FORMATS: Mapping[tuple[Kind, str], Format] = MappingProxyType(
         ("text", "json"): _text("application/json", "json"),
     }
 )
+
+#: The extension that files of each media type are published under.
+EXTENSIONS: Mapping[str, str] = MappingProxyType(
+    {target.media_type: target.extension for target in FORMATS.values()}
+)

@@ -15,8 +15,9 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 from filelock import FileLock, Timeout
@@ -28,7 +29,6 @@ from studio.dispatcher import Dispatcher
 from studio.errors import Unavailable
 from studio.hosted.lane import HostedLane
 from studio.inputs import Inputs
-from studio.jobs import JobStore
 from studio.local import LocalClient
 from studio.pace import Paces
 from studio.presets import Presets
@@ -39,6 +39,9 @@ from studio.shelf import Shelf
 from studio.users import Users
 from studio.worker.machine import devices_of
 from studio.worker.supervisor import Lane
+
+if TYPE_CHECKING:
+    from studio.jobs import JobStore
 
 #: Seconds between looks for what has been kept long enough.
 _SWEEP_SECONDS = 3600.0
@@ -80,6 +83,9 @@ class Host:
         """
         async with AsyncExitStack() as stack:
             await anyio.to_thread.run_sync(self._lock, stack)
+            # The database's libraries take as long as all others; meanwhile the rest is opened.
+            importing = asyncio.create_task(anyio.to_thread.run_sync(import_module, "studio.jobs"))
+            stack.callback(importing.cancel)
             self.catalog = await anyio.to_thread.run_sync(Catalog.open, self.settings)
             self.provenance = await anyio.to_thread.run_sync(open_provenance, self.settings)
             stack.callback(self.provenance.close)
@@ -101,7 +107,8 @@ class Host:
                 await lane.start()
                 stack.push_async_callback(lane.close)
             # The store hands jobs over as soon as it is open; they wait until there is a worker.
-            self.jobs = JobStore(
+            jobs: type[JobStore] = (await importing).JobStore
+            self.jobs = jobs(
                 self.settings.jobs_url,
                 run=lambda job: self.dispatcher.carry_out(job),
                 settled=lambda job, outcome: self.dispatcher.settled(job, outcome),

@@ -48,7 +48,7 @@ class LocalRuns(Gallery, Runs):
 
     async def run(self, run: str) -> Run:
         if not _ID.fullmatch(run):
-            raise NotFound("You have no such run.", hint="`studio runs` lists yours.")
+            raise NotFound("You have no such run.", hint="`studio recipe runs` lists yours.")
         return await self._host.conductor.get(self._owner, run)
 
     async def runs(self, *, limit: int = 50, before: str | None = None) -> list[Run]:

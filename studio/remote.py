@@ -33,7 +33,7 @@ from studio.remote_runs import RemoteRuns
 from studio.shelf import Download
 from studio.tasks import find_task
 from studio.uploads import Upload
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 
 #: Seconds without a byte after which the host counts as gone; streams say something every 15.
 _SILENCE = 60.0

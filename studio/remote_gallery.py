@@ -13,7 +13,7 @@ import anyio
 import httpx
 from pydantic import TypeAdapter
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.errors import NotFound
 from studio.gallery import Collection, Contents, Filter, Gallery, Lineage
 

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from studio import imports
-from studio.cards import Card, Catalog
+from studio.cards import Card
+from studio.catalog import Catalog
 from studio.errors import Broken, Cancelled, ErrorRecord, StudioError, Unavailable
 from studio.settings import Settings
 

@@ -32,6 +32,8 @@ def instruction(task: str, request: Mapping[str, Any]) -> Instruction:
         case "text-generation":
             system = "\n\n".join(filter(None, [request["system"], words[task][request["kind"]]]))
             return Instruction(system, [*turns(request["history"]), ("user", request["prompt"])])
+        case "prompt-expansion":
+            return Instruction(words[task]["any"], [("user", request["prompt"])])
         case "summarization":
             told = words[task][request["length"]]
         case "translation":

@@ -14,7 +14,8 @@ from studio.errors import Cancelled, StudioError
 from studio.families import Order
 from studio.job import Event, Loading, Step
 from studio.settings import Settings
-from studio.worker.supervisor import Lane, LaneState, Made
+from studio.worker.report import LaneState, Made
+from studio.worker.supervisor import Lane
 
 _VERSIONS = {"device": "none"}
 

@@ -10,16 +10,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from studio.cards import (
-    Card,
-    Catalog,
-    Embedded,
-    Hub,
-    Limit,
-    Memory,
-    StudioBlock,
-    card_folder,
-)
+from studio.cards import Card, Embedded, Hub, Limit, Memory, StudioBlock
+from studio.catalog import Catalog, card_folder
 from studio.elsewhere import Hosted, Prices
 from studio.errors import InvalidRequest, NotFound, Unavailable
 from studio.families import find_family

@@ -8,7 +8,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.fields import FieldSpec, Value, fields_of
 from studio.tasks import TASKS, Task
 

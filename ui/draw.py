@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.errors import StudioError
 from studio.fields import fields_of
 from studio.job import Job, JobState, Preview, Step
@@ -16,6 +16,7 @@ from studio.tasks import TASKS
 from studio.words import said
 from ui.explain import explain
 from ui.markup import tag
+from ui.show import downloads, shown
 from ui.verdicts import verdict
 from ui.view import Live, View
 
@@ -75,6 +76,7 @@ def making(view: View, job: Job, *more: Markup | None) -> Markup:
             *(_preview(view, *live.previews[index]) for index in sorted(live.previews)),
             class_="previews",
         ),
+        *(_draft(view, live.texts[index]) for index in sorted(live.texts)),
         *more,
         _outputs(view, job),
         class_="card",
@@ -201,6 +203,15 @@ def _preview(view: View, step: Step, preview: Preview) -> Markup:
     )
 
 
+def _draft(view: View, text: str) -> Markup:
+    return tag(
+        "figure",
+        tag("div", text, class_="writing", aria_live="off"),
+        tag("figcaption", view.say("preview.label")),
+        class_="preview text",
+    )
+
+
 def _outputs(view: View, job: Job) -> Markup | None:
     outputs = view.outputs(job)
     if not outputs:
@@ -212,7 +223,6 @@ def _outputs(view: View, job: Job) -> Markup | None:
 
 
 def _output(view: View, job: Job, artifact: Artifact) -> Markup:
-    file = f"/api/v1/artifacts/{artifact.id}/file"
     count = int(job.request["count"])
     alt = view.say(
         "result.alt.many" if count > 1 else "result.alt",
@@ -220,11 +230,10 @@ def _output(view: View, job: Job, artifact: Artifact) -> Markup:
         index=artifact.note.index + 1,
         count=count,
     )
-    extension = artifact.media_type.rpartition("/")[2]
     checking = artifact.id in view.verdicts and view.verdicts[artifact.id] is None
     return tag(
         "figure",
-        _media(view, artifact, file, alt),
+        shown(view.say, artifact, alt, view.texts.get(artifact.id, "")),
         tag(
             "div",
             button(
@@ -248,13 +257,7 @@ def _output(view: View, job: Job, artifact: Artifact) -> Markup:
                 href=f"/?again={artifact.id}",
                 class_="press",
             ),
-            tag(
-                "a",
-                view.say("result.download"),
-                href=file,
-                download=f"colophon-{artifact.id[:8]}.{extension}",
-                class_="press",
-            ),
+            downloads(view.say, artifact),
             class_="row",
         ),
         _receipt(
@@ -267,25 +270,6 @@ def _output(view: View, job: Job, artifact: Artifact) -> Markup:
         class_="output",
         data_artifact=artifact.id,
     )
-
-
-def _media(view: View, artifact: Artifact, file: str, alt: str) -> Markup:
-    match artifact.kind:
-        case "image":
-            request = artifact.note.request
-            picture = tag(
-                "img",
-                src=file,
-                alt=alt,
-                width=request.get("width"),
-                height=request.get("height"),
-                loading="lazy",
-            )
-            return tag("a", picture, href=file, target="_blank", title=view.say("result.open"))
-        case "audio" | "video":
-            return tag(artifact.kind, src=file, controls=True, preload="none", aria_label=alt)
-        case _:
-            return tag("a", view.say("result.open"), href=file, target="_blank")
 
 
 def _own(view: View, artifact: Artifact) -> dict[str, str]:

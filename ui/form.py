@@ -16,6 +16,7 @@ from gradio.components import Component
 
 from studio.fields import FieldSpec, Value
 from studio.words import ENGLISH, said, say
+from ui import media
 
 #: Up to so many choices are shown at once; more become a menu.
 RADIO_CHOICES = 4
@@ -58,10 +59,8 @@ def component(
         # Said outright: Gradio guesses wrongly for what is rendered later.
         "interactive": True,
     }
-    if spec.media is not None and spec.type == "list":
-        return gr.File(file_count="multiple", type="filepath", **common)
     if spec.media is not None:
-        return _media(spec, common)
+        return media.component(spec, common)
     common["info"] = spec.description
     match spec.type:
         case "text":
@@ -105,32 +104,6 @@ def is_slider(spec: FieldSpec) -> bool:
     return None not in (spec.minimum, spec.maximum, spec.default)
 
 
-def _media(spec: FieldSpec, common: dict[str, Any]) -> Component:
-    # Paths only: as arrays or Pillow images Gradio would decode a stranger's file in the host,
-    # and drop whatever manifest it carries.
-    match spec.media:
-        case "image" | "scene":
-            return gr.Image(type="filepath", sources=["upload", "clipboard"], buttons=[], **common)
-        case "mask":
-            # One colour that few pictures have; what is painted counts, not its colour.
-            brush = gr.Brush(colors=["#e6007e"], color_mode="fixed")
-            value = under_the_brush(common.pop("value"))
-            return gr.ImageMask(
-                value, type="filepath", sources=["upload"], brush=brush, layers=False, **common
-            )
-        case "audio":
-            return gr.Audio(type="filepath", sources=["upload", "microphone"], **common)
-        case "video":
-            return gr.Video(sources=["upload"], buttons=[], **common)
-        case None:
-            raise TypeError(f"{spec.name} takes no media")
-
-
-def under_the_brush(path: str | None) -> dict[str, Any] | None:
-    """What a mask's editor holds when nothing is painted yet on the picture at `path`."""
-    return None if path is None else {"background": path, "layers": [], "composite": None}
-
-
 def collect(specs: Sequence[FieldSpec], values: Sequence[Any]) -> dict[str, Value]:
     """What the components hold, as the values of a request; None where nothing was entered.
 
@@ -146,10 +119,6 @@ def _value(spec: FieldSpec, value: Any) -> Value:
     # A text that has a default of its own can be emptied; any other empty field was left alone.
     if value is None or value == [] or (value == "" and not spec.required and not spec.default):
         return None
-    if spec.media == "mask":
-        # The editor hands back background, layers and composite; the painting is the mask.
-        layers: list[str] = value["layers"]
-        return layers[0] if layers else None
     if spec.type in ("integer", "number"):
         if isinstance(value, str):
             return spec.parse(value.strip())

@@ -13,7 +13,7 @@ import gradio as gr
 from markupsafe import Markup
 from pydantic import ValidationError
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.client import Client, Model
 from studio.errors import InvalidRequest, NotFound, StudioError
 from studio.gallery import Contents, Filter, Lineage
@@ -22,6 +22,7 @@ from studio.words import ENGLISH, say
 from ui import gallery_detail, gallery_grid
 from ui.explain import as_studio_error
 from ui.page import QUIET, Clients, panel
+from ui.show import read
 from ui.tongue import language_of
 
 #: Artifacts on one page of the grid.
@@ -44,6 +45,8 @@ class Showing:
     selected: dict[str, Artifact] = field(default_factory=dict)
     #: The one whose details are shown.
     detail: Artifact | None = None
+    #: What it says, if it is a text.
+    text: str = ""
     lineage: Lineage | None = None
     verdict: Verdict | StudioError | None = None
     #: The two that are compared.
@@ -247,6 +250,7 @@ async def _open(client: Client, showing: Showing, artifact: str) -> None:
         showing.verdict = None
     showing.detail = None
     showing.detail = await client.artifact(artifact)
+    showing.text = await read(client, showing.detail)
     showing.lineage = await client.lineage(artifact)
 
 

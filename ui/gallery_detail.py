@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from markupsafe import Markup
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.errors import StudioError
 from studio.fields import fields_of
 from studio.gallery import Lineage
@@ -15,8 +15,9 @@ from studio.words import said
 from ui.copies import copies
 from ui.draw import size
 from ui.explain import explain
-from ui.gallery_grid import ask, collect, face, file_of, page, press, subject
+from ui.gallery_grid import ask, collect, face, page, press, subject
 from ui.markup import tag
+from ui.show import downloads, shown
 from ui.verdicts import verdict
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def detail(showing: Showing) -> Markup:
     """Everything about the artifact that is open."""
     artifact = cast(Artifact, showing.detail)
+    alt = showing.say("result.alt", subject=subject(artifact))
     return page(
         showing,
         press("back", showing.say("gallery.back")),
@@ -34,7 +36,7 @@ def detail(showing: Showing) -> Markup:
             tag("h2", subject(artifact), tabindex="-1"),
             tag(
                 "div",
-                tag("div", media(showing, artifact), class_="media"),
+                tag("div", shown(showing.say, artifact, alt, showing.text), class_="media"),
                 tag(
                     "div",
                     _presses(showing, artifact),
@@ -53,27 +55,8 @@ def detail(showing: Showing) -> Markup:
     )
 
 
-def media(showing: Showing, artifact: Artifact) -> Markup:
-    """The finished file itself, as its kind is looked at or listened to."""
-    alt = showing.say("result.alt", subject=subject(artifact))
-    file = file_of(artifact)
-    match artifact.kind:
-        case "image":
-            picture = tag("img", src=file, alt=alt)
-            return tag("a", picture, href=file, target="_blank", title=showing.say("result.open"))
-        case "audio" | "video":
-            return tag(artifact.kind, src=file, controls=True, preload="metadata", aria_label=alt)
-        case "text":
-            return tag("iframe", src=file, title=alt, sandbox="")
-        case "mesh":
-            return face(showing, artifact)
-
-
 def _presses(showing: Showing, artifact: Artifact) -> Markup:
     starred = artifact.keeping.starred
-    name = f"colophon-{artifact.id[:8]}.{artifact.media_type.rpartition('/')[2]}"
-    file = file_of(artifact)
-    quiet = tag("a", showing.say("result.download"), href=file, download=name, class_="press")
     whole = tag(
         "a",
         showing.say("gallery.download.note"),
@@ -92,7 +75,7 @@ def _presses(showing: Showing, artifact: Artifact) -> Markup:
     )
     return tag(
         "div",
-        tag("div", again, quiet, whole, class_="row"),
+        tag("div", again, downloads(showing.say, artifact), whole, class_="row"),
         tag("p", showing.say("gallery.download.how"), class_="note"),
         tag(
             "div",

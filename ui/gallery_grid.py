@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.tasks import TASKS
 from studio.words import said
 from ui.explain import explain
 from ui.markup import tag
+from ui.show import file_of, preview_of
 
 if TYPE_CHECKING:
     from ui.gallery import Showing
@@ -22,11 +23,6 @@ def subject(artifact: Artifact) -> str:
     task = TASKS.get(artifact.note.task)
     asked = artifact.note.request.get(task.positional if task else "prompt")
     return str(asked or artifact.note.task)
-
-
-def file_of(artifact: Artifact) -> str:
-    """Where the finished file is."""
-    return f"/api/v1/artifacts/{artifact.id}/file"
 
 
 def press(action: str, text: str, target: str = "", **attributes: object) -> Markup:
@@ -237,10 +233,9 @@ def _tile(showing: Showing, artifact: Artifact) -> Markup:
 def face(showing: Showing, artifact: Artifact) -> Markup:
     """What stands for an artifact: its preview, or what kind of thing it is."""
     kind = showing.say(f"gallery.kind.{artifact.kind}")
-    if artifact.kind == "image" and artifact.keeping.deleted is None:
+    if artifact.kind in ("image", "audio", "video") and artifact.keeping.deleted is None:
         alt = showing.say("result.alt", subject=subject(artifact))
-        source = f"/api/v1/artifacts/{artifact.id}/preview"
-        return tag("img", src=source, alt=alt, loading="lazy", decoding="async")
+        return tag("img", src=preview_of(artifact), alt=alt, loading="lazy", decoding="async")
     return tag("span", kind, class_=f"face {artifact.kind}")
 
 

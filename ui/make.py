@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from gradio.components import Component
 from markupsafe import Markup
 
 from studio.client import Client, Model
-from studio.errors import NotFound, StudioError
+from studio.errors import StudioError
 from studio.fields import FieldSpec, Value
 from studio.presets import Preset
 from studio.tasks import TASKS, find_task
 from studio.words import say
-from ui import draw, hints
+from ui import draw, hints, media
 from ui.explain import as_studio_error, explain
-from ui.form import can_choose, collect, component, under_the_brush
+from ui.form import can_choose, collect, component
 from ui.markup import tag
 from ui.page import QUIET, Clients, panel
 from ui.tongue import language_of, later
@@ -122,7 +122,7 @@ class MakePage:
                     f"{shown.task}-{shown.fresh}",
                     shown.models,
                     shown.language,
-                    _shown(shown, spec),
+                    media.initial(spec, shown.values, shown.files),
                 )
 
         add([spec for spec in shown.specs if spec.required])
@@ -144,7 +144,7 @@ class MakePage:
         if {"image", "mask"} <= components.keys():
             # What is painted on is the picture that was chosen.
             components["image"].change(
-                under_the_brush, [components["image"]], [components["mask"]], **QUIET
+                media.under_the_brush, [components["image"]], [components["mask"]], **QUIET
             )
         for spec in shown.specs:
             if spec.type == "model":
@@ -190,9 +190,9 @@ class MakePage:
     ) -> tuple[Any, Any]:
         """Keep what the form holds under `name`."""
         try:
-            media = {spec.name for spec in form.specs if spec.media is not None}
+            files = {spec.name for spec in form.specs if spec.media is not None}
             entries = collect(form.specs, entered).items()
-            values = {key: value for key, value in entries if key not in media}
+            values = {key: value for key, value in entries if key not in files}
             await self._clients(request).save_preset(Preset(name.strip(), form.task, values))
         except Exception as error:
             return explain(say("error.preset", form.language), error), gr.skip()
@@ -256,7 +256,7 @@ class MakePage:
         model = str(values.get("model") or (form.model.card.name if form.model else "")) or None
         names = {name for _, name in form.models}
         kept = {key: value for key, value in values.items() if key != "model"}
-        form = replace(form, fresh=form.fresh + 1, files=await _files(client, form.task, kept))
+        form = replace(form, fresh=form.fresh + 1, files=await media.fetch(client, form.task, kept))
         return await _form(client, form, model if model in names else form.models[0][1], kept)
 
     async def narrow(self, request: gr.Request, form: Form, model: str) -> Form:
@@ -269,7 +269,8 @@ class MakePage:
         """Submit what the form holds; say what is wrong with it, if anything is."""
         try:
             client = self._clients(request)
-            values = await _brought(client, form, collect(form.specs, entered))
+            values = collect(form.specs, entered)
+            values = await media.bring(client, form.specs, values, form.values)
             view.jobs.insert(0, await client.submit(form.task, values))
         except Exception as error:
             return explain(view.say("error.form"), error), gr.skip(), gr.skip()
@@ -321,50 +322,6 @@ async def _form(client: Client, form: Form, model: str | None, values: Mapping[s
         specs=tuple(specs),
         values={**values, "model": model},
     )
-
-
-def _shown(form: Form, spec: FieldSpec) -> Value:
-    """What the field comes filled in with; a mask is painted on the form's picture."""
-    if spec.media is None:
-        return form.values.get(spec.name)
-    files = form.files.get("image" if spec.media == "mask" else spec.name, [])
-    if spec.type == "list":
-        return [str(file) for file in files] or None
-    return str(files[0]) if files else None
-
-
-async def _files(client: Client, task: str, values: Mapping[str, Value]) -> dict[str, list[Path]]:
-    """The files of those outputs that the values name in media fields."""
-    files: dict[str, list[Path]] = {}
-    for spec in await client.fields(task):
-        for identity in _several(values.get(spec.name)) if spec.media not in (None, "mask") else ():
-            # One that is gone, or was an upload, is left out: the field is empty then.
-            with suppress(NotFound):
-                files.setdefault(spec.name, []).append(await client.fetch(identity))
-    return files
-
-
-def _several(value: Value) -> list[str]:
-    """The ids in a media field, whether it takes one or a list."""
-    if isinstance(value, list | tuple):
-        return [str(one) for one in value]
-    return [str(value)] if value else []
-
-
-async def _brought(client: Client, form: Form, values: dict[str, Value]) -> dict[str, Value]:
-    """The values with an id for every file that is in the form."""
-    for spec in form.specs:
-        if spec.media is None:
-            continue
-        known = _several(form.values.get(spec.name))
-        ids: list[str] = []
-        for path in _several(values[spec.name]):
-            upload = await client.upload(Path(path))
-            # The very file that the form came with is called what it was called there.
-            same = upload.manifest == "trusted" and upload.parent in known
-            ids.append(str(upload.parent) if same else upload.id)
-        values[spec.name] = ids or None if spec.type == "list" else next(iter(ids), None)
-    return values
 
 
 def _tour() -> Markup:

@@ -13,14 +13,15 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.client import Client, Model
 from studio.errors import NotFound, StudioError
-from studio.job import Event, Job, Loading, Preview, Queued, Sealed, Step
+from studio.job import Event, Job, Loading, Preview, Queued, Sealed, Step, TextDelta
 from studio.protocol import Place
 from studio.provenance.verdict import Verdict
 from studio.words import ENGLISH, say
 from ui.explain import as_studio_error
+from ui.show import read
 
 #: How many of one's latest jobs a page shows.
 SHOWN = 24
@@ -39,6 +40,8 @@ class Live:
     loading: bool = False
     #: The latest step of each output that is being made, by index.
     steps: Mapping[int, Step] = field(default_factory=dict)
+    #: What is written so far of each text that is being written, by index.
+    texts: Mapping[int, str] = field(default_factory=dict)
     #: The output that was reported last.
     index: int = 0
     #: Finished outputs, by index.
@@ -50,16 +53,22 @@ class Live:
             case Queued(ahead=ahead):
                 return replace(self, ahead=ahead, loading=False)
             case Loading():
-                return replace(self, ahead=None, loading=True)
+                # Whoever begins anew writes anew.
+                return replace(self, ahead=None, loading=True, texts={})
             case Step(index=index):
                 before = self.steps.get(index)
                 if event.preview is None and before is not None:
                     event = replace(event, preview=before.preview)
                 steps = {**self.steps, index: event}
                 return replace(self, ahead=None, loading=False, index=index, steps=steps)
+            case TextDelta(index=index, text=text):
+                texts = {**self.texts, index: self.texts.get(index, "") + text}
+                return replace(self, ahead=None, loading=False, index=index, texts=texts)
             case Sealed(index=index, artifact=artifact):
                 steps = {key: step for key, step in self.steps.items() if key != index}
-                return replace(self, steps=steps, sealed={**self.sealed, index: artifact})
+                texts = {key: text for key, text in self.texts.items() if key != index}
+                sealed = {**self.sealed, index: artifact}
+                return replace(self, steps=steps, texts=texts, sealed=sealed)
             case _:
                 return self
 
@@ -77,6 +86,8 @@ class View:
     jobs: list[Job] = field(default_factory=list)
     live: dict[str, Live] = field(default_factory=dict)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
+    #: What finished texts say, by artifact.
+    texts: dict[str, str] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     #: Results of Verify, by artifact; None while it is being checked.
     verdicts: dict[str, Verdict | StudioError | None] = field(default_factory=dict)
@@ -165,4 +176,6 @@ async def _fetch(client: Client, view: View, artifact: str) -> None:
     if artifact not in view.artifacts:
         # It may have been deleted since; then there is nothing to show of it.
         with suppress(NotFound):
-            view.artifacts[artifact] = await client.artifact(artifact)
+            found = await client.artifact(artifact)
+            view.texts[artifact] = await read(client, found)
+            view.artifacts[artifact] = found

@@ -218,7 +218,9 @@ def main() -> None:
     torch.manual_seed(options.seed)
     words = tokenizer()
     model = build(options.clip, len(words)).train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.02, betas=(0.9, 0.98))
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=1.5e-3, weight_decay=0.02, betas=(0.9, 0.98)
+    )
     checkpoint, done = options.out / "checkpoint.pt", 0
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
@@ -230,8 +232,14 @@ def main() -> None:
     began, losses, start = time.monotonic(), [], done
     limit = 60 * options.minutes
     for step in range(done, options.steps):
-        spent = max((step - start) / max(1, options.steps - start), (time.monotonic() - began) / limit)
-        rate = 1.5e-3 * min(1, (step + 1) / 100) * max(0.02, 0.5 * (1 + math.cos(math.pi * min(1, spent))))
+        spent = max(
+            (step - start) / max(1, options.steps - start), (time.monotonic() - began) / limit
+        )
+        rate = (
+            1.5e-3
+            * min(1, (step + 1) / 100)
+            * max(0.02, 0.5 * (1 + math.cos(math.pi * min(1, spent))))
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
         value = loss(model, *teacher.batch(options.batch))
@@ -246,7 +254,11 @@ def main() -> None:
         over = spent >= 1
         if (step + 1) % 300 == 0 or over or step + 1 == options.steps:
             torch.save(
-                {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1},
+                {
+                    "model": model.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "step": step + 1,
+                },
                 checkpoint,
             )
             save(model, words, options.out / "captioner")

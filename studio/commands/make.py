@@ -18,7 +18,7 @@ from studio.commands.tasks import limits
 from studio.elsewhere import Cost
 from studio.errors import InvalidRequest, NotFound, Unavailable
 from studio.fields import FieldSpec, fields_of
-from studio.job import Event, Loading, Queued, Sealed, Step
+from studio.job import Event, Loading, Queued, Sealed, Step, TextDelta
 from studio.tasks import TASKS, Task, find_task
 
 _ID = re.compile("[0-9a-f]{32}")
@@ -144,9 +144,11 @@ def _writable(folder: Path) -> None:
 
 
 class _Bar:
-    """A progress bar on stderr, where there is a terminal to show it."""
+    """What happens meanwhile, on stderr: a text as it is written, and a bar in a terminal."""
 
     def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._writing = False
         self._bar = tqdm(
             disable=quiet or not sys.stderr.isatty(),
             file=sys.stderr,
@@ -171,7 +173,15 @@ class _Bar:
                 self._bar.set_description_str(f"making {index + 1}")
                 self._bar.total, self._bar.n = total, done
                 self._bar.refresh()
+            case TextDelta(text=text) if not self._quiet:
+                # Not on standard output, where scripts read where the file lies.
+                self._bar.clear()
+                click.echo(text, nl=False, err=True)
+                self._writing = True
             case Sealed(index=index):
+                if self._writing:
+                    click.echo(err=True)
+                self._writing = False
                 self._bar.set_description_str(f"signed {index + 1}")
             case _:
                 pass

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 
 import click
 
 from studio.client import Studio
-from studio.commands.batch import carry_out, foretell, parse_settings, report
+from studio.commands.batch import LOOK, carry_out, foretell, parse_settings, report
 from studio.commands.tasks import limits
-from studio.errors import InvalidRequest
+from studio.errors import InvalidRequest, StudioError
 from studio.export import Export, holds
 from studio.fields import Value
 from studio.origin import written
 from studio.recipes import shipped
 from studio.recipes.document import Recipe
 from studio.recipes.rows import Row, read
+from studio.recipes.run import RunState
 from studio.runs import Plan
 
 
@@ -99,6 +101,42 @@ def follow(
         export = Export(out, began.run, pattern, instead_of=earlier)
         ended = carry_out(studio, began.run, export, retry_failed)
     report(ended, out, as_json)
+
+
+@recipe.command("runs")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def list_runs(as_json: bool) -> None:
+    """List the latest runs, recipes and batches, newest first."""
+    with Studio() as studio:
+        runs = studio.runs()
+    if as_json:
+        click.echo(json.dumps([run.record() for run in runs], indent=2, ensure_ascii=False))
+        return
+    for one in runs:
+        failed = f", {one.failed} failed" if one.failed else ""
+        click.echo(f"{one.id}  {one.state:<8} {one.done} of {one.total}{failed}  {one.name}")
+
+
+@recipe.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("step")
+@click.option("--row", default=1, show_default=True, help="Which of the run's rows, from 1.")
+def redo(run_id: str, step: str, row: int) -> None:
+    """Make one STEP of a RUN again, and everything that needs it.
+
+    A step whose seed the recipe fixes comes out as it was; the others get another. The command that
+    began the run then fetches what is new.
+    """
+    with Studio() as studio:
+        begun = studio.redo(run_id, row - 1, step)
+        while begun.state is RunState.RUNNING:
+            time.sleep(LOOK)
+            begun = studio.run(run_id)
+        (line,) = studio.lines(run_id, limit=1, after=row - 2)
+    for made in line.steps:
+        click.echo(f"{made.step:<16} {made.state:<8} {' '.join(made.artifacts)}".rstrip())
+    if line.error is not None:
+        raise StudioError.from_record(line.error)
 
 
 @recipe.command("from")

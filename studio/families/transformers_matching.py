@@ -70,16 +70,17 @@ class Matcher:
         labels = order.request.get("labels")
         texts = [self._wording.format(label) for label in labels or [order.request["prompt"]]]
         sigmoid = "siglip" in self._model.config.model_type
-        read = self._processor.tokenizer(
-            texts, padding="max_length" if sigmoid else True, max_length=self._window(),
-            return_tensors="pt",
-        )  # fmt: skip
-        if read["input_ids"].shape[1] > self._window():
+        tokenizer = self._processor.tokenizer
+        longest = max(len(row) for row in tokenizer(texts)["input_ids"])
+        window = int(self._model.config.text_config.max_position_embeddings)
+        if longest > window:
             raise InvalidRequest(
-                f"One of the texts is {read['input_ids'].shape[1]} tokens long, and {self._name} "
-                f"reads {self._window()}.",
+                f"One of the texts is {longest} tokens long, and {self._name} reads {window}.",
                 hint="Say it in fewer words.",
             )
+        # SigLIP was trained on texts of one length.
+        width = window if sigmoid else longest
+        read = tokenizer(texts, padding="max_length", max_length=width, return_tensors="pt")
         pictures = self._processor.image_processor(
             images=[picture_of(order.inputs[name]) for name in names], return_tensors="pt"
         )
@@ -99,10 +100,6 @@ class Matcher:
                 hint="Set dtype: float32 in its card. If it is set, fetch the weights again.",
             )
         return scores.float().cpu()
-
-    def _window(self) -> int:
-        """How many tokens of a text the model reads."""
-        return int(self._model.config.text_config.max_position_embeddings)
 
     def _draft(self, order: Order, scores: torch.Tensor) -> Draft:
         labels = order.request.get("labels")

@@ -27,7 +27,9 @@ from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
 from studio.families.transformers_tokens import Writer, padding, write
+from studio.families.transformers_world import SmallWorld
 from studio.families.weights import check_weights, first_line
+from studio.vocabulary import read_vocabulary
 from studio.wording import Instruction, instruction
 
 #: What a tokenizer says of its window when nobody has told it.
@@ -39,7 +41,8 @@ class TransformersText:
 
     Card options: `template`, arguments for the chat template (`{enable_thinking: false}`);
     `prefixes`, by task, what a sequence-to-sequence model wants before the text, in which
-    `{source}` and `{target}` are languages; `languages`, a language's token by its code.
+    `{source}` and `{target}` are languages; `languages`, a language's token by its code; `world`,
+    whether it is a small model that goes on within the words of its `vocabulary.json`.
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
@@ -67,7 +70,8 @@ class TransformersText:
                 f"{spec.name} cannot be loaded: {first_line(error)}",
                 hint="Fetch it again: `studio models remove`, then `studio models get`.",
             ) from None
-        return Author(spec.name, model, tokenizer, spec.options)
+        world = SmallWorld(read_vocabulary(spec.folder)) if spec.options.get("world") else None
+        return Author(spec.name, model, tokenizer, spec.options, world)
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,26 @@ class _Asked:
     remarks: Sequence[str]
     #: The token that a translation begins with.
     first: int | None = None
+    #: The words that the text begins with, and the model goes on from.
+    opening: str = ""
 
 
 class Author:
     """A language model in memory."""
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        tokenizer: Any,
+        options: Mapping[str, Any],
+        world: SmallWorld | None,
+    ) -> None:
         self._name = name
         self._model = model
         self._tokenizer = tokenizer
         self._options = options
+        self._world = world
 
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
         """Text drafts; one step is one token of each. Deltas are told as soon as they are letters.
@@ -136,19 +150,30 @@ class Author:
         }
         most = [one.most for one in asked]
         first = [one.first for one in asked if one.first is not None]
-        return write(self._name, self._model, self._tokenizer, batch, most, inputs, progress, first)
+        openings = [one.opening for one in asked]
+        name, model, words = self._name, self._model, self._tokenizer
+        return write(name, model, words, batch, most, inputs, progress, first, openings)
 
     def _asked(self, order: Order) -> _Asked:
         """The order in tokens, with room for an answer."""
         request = order.request
-        first = None
-        if self._model.config.is_encoder_decoder:
+        first, opening = None, ""
+        most = int(request["max_tokens"])
+        remarks: list[str] = []
+        if self._world is not None:
+            begun = self._world.beginning(order.task, request)
+            if begun.remark:
+                told = [self._tokenizer.bos_token_id]
+                return _Asked(told, 0, [begun.remark], opening=begun.text)
+            opening = begun.text
+            # It has read no prompt in capitals; what people see stays as they wrote it.
+            given = opening.lower() if begun.purpose == "improve" else opening
+            tokens = self._templated([{"role": "user", "content": given}], purpose=begun.purpose)
+        elif self._model.config.is_encoder_decoder:
             tokens, first = self._prefixed(order)
         else:
             tokens = self._conversation(instruction(order.task, request))
         window = self._window()
-        most = int(request["max_tokens"])
-        remarks: list[str] = []
         room = window - (0 if self._model.config.is_encoder_decoder else 1)
         if len(tokens) > room:
             if not request["truncate"]:
@@ -167,7 +192,7 @@ class Author:
         if not self._model.config.is_encoder_decoder and len(tokens) + most > window:
             most = window - len(tokens)
             remarks.append(f"at most {most} tokens, for the model's window is full then")
-        return _Asked(tokens, most, remarks, first)
+        return _Asked(tokens, most, remarks, first, opening)
 
     def _window(self) -> int:
         config = self._model.config.get_text_config()
@@ -192,12 +217,13 @@ class Author:
             first = turns[0] | {"content": f"{told.system}\n\n{turns[0]['content']}"}
             return self._templated([first, *turns[1:]])
 
-    def _templated(self, turns: list[dict[str, str]]) -> list[int]:
+    def _templated(self, turns: list[dict[str, str]], **more: str) -> list[int]:
         written = self._tokenizer.apply_chat_template(
             turns,
             add_generation_prompt=True,
             return_dict=True,
             **self._options.get("template", {}),
+            **more,
         )
         return list(written["input_ids"])
 

@@ -23,10 +23,12 @@ def write(
     inputs: Mapping[str, torch.Tensor],
     progress: Progress,
     first: Sequence[int] = (),
+    openings: Sequence[str] = (),
 ) -> Sequence[Writer]:
     """Let the library write all orders side by side, each `most` tokens long at most.
 
-    `inputs` are what the model reads; `first` are the tokens that the texts begin with, if any.
+    `inputs` are what the model reads; `first` are the tokens that the texts begin with, if any;
+    `openings` are words of the texts that it need not write, because it goes on from them.
 
     Raises:
         Unavailable: if the weights of the model called `name` compute what is no number.
@@ -35,7 +37,16 @@ def write(
     """
     ends = _ends(model, tokenizer)
     longest = max(most)
-    writers = [Writer(tokenizer, one, ends) for one in most]
+    openings = openings or [""] * len(most)
+    writers = [
+        Writer(tokenizer, limit, ends, opening)
+        for limit, opening in zip(most, openings, strict=True)
+    ]
+    for number, opening in enumerate(openings):
+        if opening:
+            progress.text(number, opening)
+    if not longest:
+        return writers
     with memory_errors(name), torch.inference_mode():
         model.generate(
             **inputs,
@@ -121,17 +132,18 @@ def _only(chosen: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
 class Writer:
     """One text that comes into being, token by token."""
 
-    def __init__(self, tokenizer: Any, most: int, ends: set[int]) -> None:
+    def __init__(self, tokenizer: Any, most: int, ends: set[int], opening: str = "") -> None:
+        """At most `most` tokens after the words of `opening`; with 0, those are all there is."""
         self._tokenizer = tokenizer
         self._most = most
         self._ends = ends
         #: What was written, the token that ended it left out.
         self.tokens: list[int] = []
         #: What it reads, without what nobody can see or mean.
-        self.text = ""
+        self.text = opening
         #: Whether anything was left out for that.
         self.cleaned = False
-        self.over = False
+        self.over = most == 0
         # Tokens before `_read` are in the text; those from `_from` are read again with the next
         # ones, because a token's letters depend on its neighbours.
         self._from = self._read = 0

@@ -102,9 +102,7 @@ class Observer:
             self._room(order, length, inputs["input_ids"].shape[1])
             for order, length in zip(batch, read, strict=True)
         ]
-        writers = write(
-            self._name, self._model, self._tokenizer, batch, most, inputs, progress
-        )
+        writers = write(self._name, self._model, self._tokenizer, batch, most, inputs, progress)
         for order, length, writer in zip(batch, read, writers, strict=True):
             usage = {"input_tokens": length, "output_tokens": len(writer.tokens)}
             facts = {"text": writer.text.strip(), "usage": usage}
@@ -126,8 +124,6 @@ class Observer:
                 tokenize=True,
                 return_dict=True,
                 return_tensors="pt",
-                # What a person writes is no picture, whatever it is called.
-                sanitize_control_tokens=True,
                 processor_kwargs={"padding": True},
             )
         else:
@@ -140,15 +136,23 @@ class Observer:
         return dict(read.to(self._model.device, self._model.dtype))
 
     def _conversation(self, order: Order, shown: Image.Image) -> list[dict[str, Any]]:
-        asked = _asked(order) or _DESCRIBE
+        asked = self._asked(order) or _DESCRIBE
         content = [{"type": "image", "image": shown}, {"type": "text", "text": asked}]
         return [{"role": "user", "content": content}]
 
     def _plain(self, order: Order) -> str:
         """What a model reads that knows no conversations; nothing lets it describe the picture."""
-        asked = _asked(order)
+        asked = self._asked(order)
         form: str = self._options.get("prompts", {}).get(order.task, "{asked}")
         return form.format(asked=asked) if asked else ""
+
+    def _asked(self, order: Order) -> str:
+        """What the person wrote; may be empty."""
+        asked = str(order.request.get("question") or order.request.get("prompt") or "")
+        # Words are no pictures and end no turn, whatever they are called.
+        for token in self._tokenizer.get_added_vocab():
+            asked = asked.replace(token, "")
+        return asked
 
     def _room(self, order: Order, length: int, width: int) -> int:
         """How many tokens may be written after `width`, of which `length` are the order's own."""
@@ -159,8 +163,3 @@ class Observer:
                 hint="Ask for less, or choose a model with a larger window.",
             )
         return min(int(order.request["max_tokens"]), window - width)
-
-
-def _asked(order: Order) -> str:
-    """What the person wrote; may be empty."""
-    return str(order.request.get("question") or order.request.get("prompt") or "")

@@ -24,6 +24,7 @@ from studio.hosted.failures import passes, told, wait_asked
 from studio.hosted.orders import call_of, draft_of
 from studio.job import Event, TextDelta
 from studio.settings import Provider, Settings
+from studio.tasks.request import cleaned
 from studio.worker.report import LaneState, Made
 from studio.worker.supervisor import Lane
 
@@ -130,7 +131,7 @@ class HostedLane(Lane):
         def hear(text: str) -> None:
             nonlocal heard
             heard = True
-            tell(order.job, TextDelta(text, order.index))
+            tell(order.job, TextDelta(cleaned(text), order.index))
 
         attempt = 0
         while True:

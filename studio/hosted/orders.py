@@ -13,11 +13,13 @@ from studio.draft import Draft
 from studio.elsewhere import Hosted, Prices
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Order
-from studio.hosted.calls import Answer, Call, Painting, Speaking
-from studio.provenance.encode import encode_picture
 from studio.formats import FORMATS
+from studio.hosted.calls import Answer, Call, Painting, Speaking, Turn, Writing
+from studio.provenance.encode import encode_picture
 from studio.settings import Settings
 from studio.tasks import TASKS
+from studio.tasks.request import cleaned
+from studio.wording import instruction
 from studio.worker.decode_client import decoding
 from studio.worker.report import Original
 
@@ -49,7 +51,8 @@ def draft_of(
     kind = TASKS[order.task].makes
     facts: dict[str, Any] = {"usage": _usage(card.studio.prices, call, answer)}
     if kind == "text":
-        written = Draft("text", order.index, order.seed, facts={**facts, "text": answer.text})
+        facts |= {"text": cleaned(answer.text), "made with": _remarks(answer)}
+        written = Draft("text", order.index, order.seed, facts=facts)
         return written.spool(folder), None
     file = folder / "answer"
     file.write_bytes(answer.media)
@@ -81,6 +84,28 @@ def _usage(prices: Prices | None, call: Call, answer: Answer) -> dict[str, Any]:
         cost = prices.cost(sent=sent, came=came, characters=characters)
         usage |= {"cost": cost.amount, "currency": cost.currency}
     return usage
+
+
+def _remarks(answer: Answer) -> list[str]:
+    """What the note says of a text beside the tokens."""
+    remarks = ["cut where it became as long as it may be"] if answer.cut else []
+    if cleaned(answer.text) != answer.text:
+        remarks.append("without characters that nobody can see or mean")
+    return remarks
+
+
+def _write(model: str, order: Order, options: Mapping[str, Any]) -> Writing:
+    told = instruction(order.task, order.request)
+    # Some models take none of these, or not both; a card names those that its model takes.
+    taken = {name: order.request[name] for name in options.get("sampling", ())}
+    return Writing(
+        model,
+        [Turn(role, text) for role, text in told.turns],
+        told.system,
+        order.request["max_tokens"],
+        extra=options.get("request", {}),
+        **taken,
+    )
 
 
 def _paint(model: str, order: Order, options: Mapping[str, Any]) -> Painting:
@@ -120,5 +145,11 @@ _CALLS: Mapping[str, Callable[[str, Order, Mapping[str, Any]], Call]] = MappingP
         "text-to-image": _paint,
         "image-to-image": _paint,
         "text-to-speech": _speak,
+        "text-generation": _write,
+        "prompt-expansion": _write,
+        "summarization": _write,
+        "translation": _write,
+        "text-rewriting": _write,
+        "question-answering": _write,
     }
 )

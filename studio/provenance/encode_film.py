@@ -15,8 +15,8 @@ from av.filter import Graph
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from studio.draft import Array, Draft, pieces
-from studio.provenance.encode import at_known_rate
 from studio.formats import Format
+from studio.provenance.encode import at_known_rate
 
 #: The names of FFmpeg's layouts, from one channel on.
 _LAYOUTS = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1")

@@ -15,6 +15,7 @@ from PIL import Image
 
 from studio.draft import Draft
 from studio.errors import SealFailed
+from studio.formats import Format
 from studio.mastering import measure
 from studio.provenance.encode import encode_picture, encode_sound, encode_text
 from studio.provenance.fingerprint import (
@@ -25,7 +26,6 @@ from studio.provenance.fingerprint import (
     sound_fingerprint,
     text_fingerprint,
 )
-from studio.provenance.formats import Format
 from studio.provenance.marks import Mark, MarkKey
 from studio.provenance.marks.image import ImageMark
 from studio.tasks.request import Kind

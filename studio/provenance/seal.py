@@ -22,14 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import studio
-from studio.artifacts import Artifact, ArtifactStore, Note, artifact_id
+from studio.artifact import Artifact, Note, artifact_id
+from studio.artifacts import ArtifactStore
 from studio.cards import Card
 from studio.draft import Draft
 from studio.errors import NotFound, SealFailed, StudioError, Unavailable
+from studio.formats import FORMATS, Format
 from studio.job import Job
 from studio.provenance.attestation import unmarked
 from studio.provenance.encode import encode_preview
-from studio.provenance.formats import FORMATS, Format
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
 from studio.provenance.manifest import Ingredient, Statement, read, sign

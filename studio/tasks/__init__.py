@@ -19,6 +19,7 @@ from studio.tasks.image import (
 )
 from studio.tasks.request import Kind, Request
 from studio.tasks.text import (
+    PromptExpansion,
     QuestionAnswering,
     Summarization,
     TextGeneration,
@@ -85,6 +86,7 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("audio-mastering", "master", AudioMastering, makes="audio"),
         Task("audio-mixing", "mix", AudioMixing, makes="audio"),
         Task("text-generation", "write", TextGeneration, makes="text"),
+        Task("prompt-expansion", "improve", PromptExpansion, makes="text"),
         Task("summarization", "summarise", Summarization, makes="text"),
         Task("translation", "translate", Translation, makes="text"),
         Task("text-rewriting", "rewrite", TextRewriting, makes="text"),

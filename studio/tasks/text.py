@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from studio.tasks.request import Advanced, Multiline, Request, Text, not_blank, plain_text
+from studio.tasks.request import (
+    Advanced,
+    Multiline,
+    Prompt,
+    Request,
+    Text,
+    not_blank,
+    plain_text,
+)
 
 #: A text to work on. A model's own window is smaller; what passes it is refused with the count.
 LongText = Annotated[
@@ -87,6 +95,12 @@ class TextGeneration(_Read):
     history: Annotated[
         Text, Field(max_length=1_000_000), AfterValidator(_conversation), Multiline(), Advanced()
     ] = Field("", title="History", description="Earlier turns of a conversation, as JSON.")
+
+
+class PromptExpansion(_Read):
+    """Say more about a picture, so that a model makes a better one."""
+
+    prompt: Prompt = Field(title="Prompt", description="What the picture is to show.")
 
 
 class Summarization(_Read):

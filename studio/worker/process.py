@@ -137,6 +137,9 @@ class ChildProcess:
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         try:
             how = await self._relay(reader)
+        except ConnectionResetError:
+            # Its end of the pipe is gone with something unread in it; the status says how it ended.
+            how = ""
         except (ValueError, OSError) as error:
             how = f"it spoke nonsense: {str(error)[:200]}"
         self.kill()

@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import logging
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +20,7 @@ from studio.cards import Card
 from studio.errors import Broken, Cancelled, StudioError, Unavailable
 from studio.families import Order, Spec
 from studio.job import Event
-from studio.memory import Eviction, Need, need_of, sizes_of
-from studio.pace import Speed
+from studio.memory import Need, need_of, sizes_of
 from studio.peaks import Peak, Peaks, Shape, informed, shape_of
 from studio.settings import Settings
 from studio.worker.pipe import (
@@ -37,6 +36,7 @@ from studio.worker.pipe import (
     Told,
 )
 from studio.worker.process import ChildProcess, Gone
+from studio.worker.report import Kept, LaneState, Made
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,72 +46,6 @@ _DRIFT_BYTES = 1_000_000_000
 _DRIFT_SHARE = 1.5
 #: And when the device's library still holds this share of what is free, and does not use it.
 _IDLE_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A model in memory; bytes while nobody uses it."""
-
-    name: str
-    placement: str
-    device_bytes: int
-    host_bytes: int
-    #: How many seconds ago it was last used, as of the last batch's end.
-    unused: float
-
-
-@dataclass(frozen=True)
-class LaneState:
-    """What is known of the device and its child; bytes, 0 until a child has told."""
-
-    #: `cpu`, `mps`, `cuda:0`; `auto` until a child has found out.
-    device: str
-    total: int = 0
-    free: int = 0
-    #: The child's process id; None while there is none.
-    pid: int | None = None
-    #: The child's own main memory.
-    rss: int = 0
-    #: The cards whose models are in memory.
-    resident: tuple[str, ...] = ()
-    #: The same models, with what they take.
-    kept: tuple[Kept, ...] = ()
-    #: The last models that left memory, and why; oldest first.
-    evictions: tuple[Eviction, ...] = ()
-    #: What the device's library holds beyond what is in use.
-    idle: int = 0
-    #: What would make the next draft: studio, torch, diffusers, device …
-    versions: Mapping[str, str] = field(default_factory=dict)
-    #: What keeps the child off the network: `namespace` (the kernel) or `refusal` (Python only).
-    network: str | None = None
-    #: What was measured on such a device, by model, request and size of batch.
-    speeds: tuple[Speed, ...] = ()
-
-
-@dataclass(frozen=True)
-class Original:
-    """The file that a draft was read from, where it came from elsewhere with a manifest in it."""
-
-    path: Path
-    media_type: str
-    #: Whether that manifest holds.
-    holds: bool
-
-
-@dataclass(frozen=True)
-class Made:
-    """A draft that is ready to be sealed."""
-
-    order: Order
-    #: Where `Draft.unspool` finds it; give it to `Lane.discard` afterwards.
-    place: Path
-    versions: Mapping[str, str]
-    #: How many orders ran in its batch.
-    batch: int
-    #: How long the model had taken over the batch by then.
-    seconds: float
-    #: Gone with the draft.
-    original: Original | None = None
 
 
 @dataclass

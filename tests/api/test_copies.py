@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.client import Client
 from studio.fields import build, fields_of
 from studio.tasks import TASKS

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.artifacts import Artifact, ArtifactStore, Note, artifact_id
+from studio.artifact import Artifact, Note, artifact_id
+from studio.artifacts import ArtifactStore
 from tests.provenance.conftest import another as another
 from tests.provenance.conftest import provenance as provenance
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from studio.artifacts import Artifact, ArtifactStore
+from studio.artifact import Artifact
+from studio.artifacts import ArtifactStore
 from studio.errors import InvalidRequest, NotFound
 from studio.gallery import Filter, Lineage
 from studio.search import words

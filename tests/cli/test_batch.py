@@ -165,3 +165,23 @@ def test_recipes_that_ship_are_listed_and_shown(shell: Shell) -> None:
     assert "Style board" in shell.run("recipe", "list").out
     assert "steps:" in shell.run("recipe", "show", "style-board").out
     assert "style-board" in shell.run("recipe", "show", "nothing", status=66).err
+
+
+def test_runs_are_listed_and_a_step_is_made_again(shell: Shell) -> None:
+    (shell.folder / "pair.yaml").write_text(
+        "name: pair\nsteps:\n"
+        "  first: {task: imagine, with: {prompt: a red star, steps: 2}}\n"
+        '  second: {task: letter, with: {image: "{first}", text: Hello}}\n'
+        "  other: {task: imagine, with: {prompt: a blue star, steps: 2}}\n"
+    )
+    shell.run("recipe", "run", "pair.yaml", "--out", "pair")
+    before = {line["step"]: line["artifact"] for line in results(shell.folder / "pair")}
+    run = shell.run("recipe", "runs", "--json").json[0]
+    assert (run["name"], run["state"], run["done"]) == ("pair", "done", 1)
+    assert run["id"] in shell.run("recipe", "runs").out
+    told = shell.run("recipe", "redo", run["id"], "first").out
+    shell.run("recipe", "run", "pair.yaml", "--out", "pair")
+    after = {line["step"]: line["artifact"] for line in results(shell.folder / "pair")}
+    assert {step for step in before if before[step] != after[step]} == {"first", "second"}
+    assert after["first"] in told
+    assert "no step" in shell.run("recipe", "redo", run["id"], "third", status=66).err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.cards import Card
 from studio.fitting import fit
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 from tests.cli.conftest import Shell
 
 SMALL, LARGE, HUGE = (

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from studio.__main__ import main
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.checkup import examine
 from studio.elsewhere import Prices
 from studio.errors import InvalidRequest, Unavailable

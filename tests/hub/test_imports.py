@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio import imports
-from studio.cards import Catalog, Imported
+from studio.cards import Imported
+from studio.catalog import Catalog
 from studio.errors import Cancelled, InvalidRequest, NotFound, StudioError, Unavailable
 from studio.imports import Wish
 from studio.settings import Settings

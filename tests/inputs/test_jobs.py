@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.client import Client
 from studio.draft import Draft
 from studio.errors import InvalidRequest

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio.artifacts import Artifact, artifact_id
+from studio.artifact import Artifact, artifact_id
 from studio.draft import Draft
 from studio.errors import (
     Broken,
@@ -166,7 +166,7 @@ def test_what_could_not_be_sealed_for_now_is_made_again(home: Path) -> None:
     async def test() -> None:
         host, lane = fake_host(home)
         async with host:
-            host.dispatcher._sealer = FullOnce(host.provenance.sealer)  # type: ignore[assignment]
+            host.dispatcher._sealers._sealer = FullOnce(host.provenance.sealer)  # type: ignore[assignment]
             client = host.client("ann")
             job = await finished(client, (await client.submit("imagine", {**SMALL, "count": 2})).id)
             assert job.state is JobState.DONE

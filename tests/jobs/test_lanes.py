@@ -11,7 +11,7 @@ import pytest
 from studio.host import Host
 from studio.job import JobState, Step
 from studio.worker.machine import devices_of
-from studio.worker.supervisor import LaneState
+from studio.worker.report import LaneState
 from tests.fake_lane import FakeLane
 from tests.hosts import SMALL, finished, heard, run, settings_for, until, write_cards
 

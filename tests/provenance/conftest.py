@@ -10,7 +10,7 @@ from secrets import token_hex
 import numpy as np
 import pytest
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.cards import Card
 from studio.draft import Draft
 from studio.job import Job

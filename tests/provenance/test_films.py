@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from studio.artifacts import Artifact
+from studio.artifact import Artifact
 from studio.draft import Draft, pieces
 from studio.errors import InvalidRequest
 from studio.provenance import Provenance, open_provenance

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from studio.artifacts import EXTENSIONS, Artifact
+from studio.artifact import Artifact
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
+from studio.formats import EXTENSIONS, FORMATS
 from studio.provenance import Provenance
 from studio.provenance.fingerprint import NEAR, distance, sound_fingerprint, text_fingerprint
-from studio.provenance.formats import FORMATS
 from studio.tasks import TASKS
 from studio.tasks.request import Kind
 from tests.provenance.conftest import CARD, new_job

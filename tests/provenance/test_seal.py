@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.artifacts import Artifact, artifact_id
+from studio.artifact import Artifact, artifact_id
 from studio.errors import SealFailed, Unavailable
 from studio.provenance import Provenance
 from tests.provenance.conftest import CARD, new_draft, new_job, seal, seal_edit
@@ -138,7 +138,8 @@ def test_what_cannot_be_sealed_leaves_nothing(another: Callable[..., Provenance]
 CRASH = """
 import os, signal, sys
 from pathlib import Path
-from studio.artifacts import ArtifactStore, artifact_id
+from studio.artifact import artifact_id
+from studio.artifacts import ArtifactStore
 from studio.errors import NotFound
 from studio.job import Job
 from studio.provenance import open_provenance

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.draft import Draft
 from studio.errors import InvalidRequest
 from studio.families import Order, Spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.job import Job, JobState, Remark
 from studio.settings import Settings
 from studio.vocabulary import read_vocabulary, remarks_on

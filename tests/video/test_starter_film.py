@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.cards import Catalog, card_folder
+from studio.catalog import Catalog, card_folder
 from studio.draft import Draft
 from studio.families import Order, Spec
 from studio.families.diffusers_video import DiffusersVideo, Films

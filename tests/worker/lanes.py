@@ -13,7 +13,8 @@ from studio.cards import Card
 from studio.families import Order
 from studio.job import Event, Step
 from studio.settings import Settings
-from studio.worker.supervisor import Lane, Made
+from studio.worker.report import Made
+from studio.worker.supervisor import Lane
 
 
 def card(name: str = "trouble", **options: object) -> Card:

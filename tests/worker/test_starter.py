@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.cards import Card, Catalog
+from studio.cards import Card
+from studio.catalog import Catalog
 from studio.draft import Draft
 from studio.errors import Broken, Cancelled
 from studio.families import Order

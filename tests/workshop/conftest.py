@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.cards import Catalog
+from studio.catalog import Catalog
 from studio.settings import Settings
 
 

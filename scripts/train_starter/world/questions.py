@@ -118,9 +118,7 @@ def _of_shapes(scene: FlatScene, rng: random.Random) -> list[Question]:
         if kinds.count(shape.kind) == 1:
             asked.append(Question(f"what colour is the {shape.kind}", shape.colour, "colour"))
         if colours.count(shape.colour) == 1:
-            asked.append(
-                Question(f"what shape is the {shape.colour} thing", shape.kind, "shape")
-            )
+            asked.append(Question(f"what shape is the {shape.colour} thing", shape.kind, "shape"))
     if len(scene.shapes) == 1:
         (only,) = scene.shapes
         asked += [

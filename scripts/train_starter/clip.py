@@ -1,0 +1,143 @@
+"""The studio's CLIP: that of the full world, continued on both worlds, then measured.
+
+    python scripts/train_starter/clip.py --clip training/rich/clip --tokenizer \
+        training/rich/pictures/tokenizer --out studio/starter/clip \
+        --report model_cards/starter-clip.eval.json
+
+The figures are how often a picture finds its own caption among a hundred: of the full world's
+withheld pairs, and of fresh draws of the first world, whose captions a landscape may share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from evaluate import weights_hash
+from measures import summarise
+from recipe import SIZE
+from stages.autoencoder import as_values
+from stages.text import identifiers
+from supply import Order, make
+from torch.nn import functional
+from world import captions, first, layout
+from world.render import render
+
+Pairs = tuple[list[str], np.ndarray]
+SEED = 70_000
+
+
+def first_world(rng: random.Random, count: int) -> Pairs:
+    """Captions and pictures (count, side, side, 3) of the first world."""
+    drawn = [first.sample(rng) for _ in range(count)]
+    return [one.caption for one in drawn], np.stack([one.render(SIZE) for one in drawn])
+
+
+def withheld(rng: random.Random, count: int) -> Pairs:
+    """The same, of the full world's pairs that no training has seen."""
+    drawn = [layout.sample_scene(rng, withheld=True) for _ in range(count)]
+    pictures = np.stack([render(scene, SIZE) for scene in drawn])
+    return [captions.caption(scene, rng) for scene in drawn], pictures
+
+
+def logits(clip: Any, tokenizer: Any, pairs: Pairs) -> torch.Tensor:
+    """How well each picture suits each caption."""
+    texts, pictures = pairs
+    scores: torch.Tensor = clip(
+        input_ids=identifiers(tokenizer, texts, torch.device("cpu")),
+        pixel_values=as_values(torch.from_numpy(pictures)),
+    ).logits_per_image
+    return scores
+
+
+@torch.no_grad()
+def top_one(clip: Any, tokenizer: Any, world: Any, rounds: int) -> list[dict[str, list[bool]]]:
+    """For every picture, whether its own caption scores best among a hundred."""
+    rng = random.Random(SEED)
+    verdicts = []
+    for _ in range(rounds):
+        texts, pictures = world(rng, 100)
+        for place, best in enumerate(logits(clip, tokenizer, (texts, pictures)).argmax(dim=1)):
+            verdicts.append({"top_one": [texts[int(best)] == texts[place]]})
+    return verdicts
+
+
+def main() -> None:
+    from transformers import (
+        AutoTokenizer,
+        CLIPImageProcessorPil,
+        CLIPModel,
+        CLIPProcessor,
+    )
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--clip", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--report", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=10)
+    options = parser.parse_args()
+
+    torch.set_num_threads(1)
+    tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
+    clip = CLIPModel.from_pretrained(options.clip, dtype=torch.float32).train()
+    optimiser = torch.optim.AdamW(clip.parameters(), lr=4e-4, weight_decay=0.05)
+    rng = random.Random(1)
+    began = time.monotonic()
+    for step in range(options.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = 4e-4 * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+        texts, pictures = first_world(rng, options.batch * 2 // 3)
+        _, more, others = make(Order(SIZE, 5), options.batch // 3, step)
+        scores = logits(clip, tokenizer, (texts + more, np.concatenate([pictures, others])))
+        truth = torch.arange(len(scores))
+        value = (
+            functional.cross_entropy(scores, truth) + functional.cross_entropy(scores.T, truth)
+        ) / 2
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        with torch.no_grad():
+            clip.logit_scale.clamp_(0, 4.6)
+        if (step + 1) % 25 == 0:
+            print(step + 1, round(value.item(), 4), round(time.monotonic() - began), flush=True)
+
+    clip.half().save_pretrained(options.out)
+    pictures = CLIPImageProcessorPil(
+        size={"height": SIZE, "width": SIZE}, do_center_crop=False,
+        image_mean=[0.5] * 3, image_std=[0.5] * 3,
+    )  # fmt: skip
+    CLIPProcessor(pictures, tokenizer).save_pretrained(options.out)
+    shipped = CLIPModel.from_pretrained(options.out, dtype=torch.float32).eval()
+    report = {
+        "measure": "a picture's own caption scores best among a hundred",
+        "pictures": 100 * options.rounds,
+        "seed": SEED,
+        "interval": "95 % Wilson",
+        "weights_sha256": weights_hash(options.out),
+        "torch": torch.__version__,
+        "measures": {
+            "withheld pairs of the full world": summarise(
+                top_one(shipped, tokenizer, withheld, options.rounds)
+            )["top_one"],
+            "first world": summarise(top_one(shipped, tokenizer, first_world, options.rounds))[
+                "top_one"
+            ],
+        },
+    }
+    options.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

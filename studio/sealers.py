@@ -1,0 +1,105 @@
+"""The sealers: each draft that a lane has made is sealed in a thread, while the lane goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import anyio
+
+from studio.artifact import Artifact
+from studio.cards import Card
+from studio.draft import Draft
+from studio.errors import Broken, StudioError
+from studio.inputs import Inputs
+from studio.job import Sealed
+from studio.line import Entry
+from studio.provenance.manifest import Ingredient
+from studio.provenance.seal import Sealer
+from studio.tasks import TASKS
+from studio.tasks.request import Relation
+from studio.worker.report import Made, Original
+from studio.worker.supervisor import Lane
+
+#: How many outputs are sealed at once. The lane waits beyond that, so that the spool stays small.
+SEALERS = 2
+
+_LOG = logging.getLogger(__name__)
+
+
+class Sealers:
+    """Seals drafts, a few at a time. It belongs to one event loop."""
+
+    def __init__(
+        self,
+        sealer: Sealer,
+        inputs: Inputs,
+        *,
+        done: Callable[[Entry, Sealed], None],
+        failed: Callable[[Entry, StudioError], None],
+        broken: Callable[[Entry, Broken], None],
+    ) -> None:
+        """Who hears of every output that was sealed, was not, or met something unforeseen."""
+        self._sealer = sealer
+        self._inputs = inputs
+        self._done = done
+        self._failed = failed
+        self._broken = broken
+        self._free = asyncio.Semaphore(SEALERS)
+        self._seals: set[asyncio.Task[None]] = set()
+
+    async def take(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
+        """Take a draft from the lane; waits while too many are being sealed."""
+        entry.made(made.order.index)
+        await self._free.acquire()
+        seal = asyncio.create_task(self._seal(entry, lane, made, card, revision))
+        self._seals.add(seal)
+        seal.add_done_callback(self._seals.discard)
+
+    async def finish(self) -> None:
+        """Wait until everything that was taken is sealed."""
+        await asyncio.gather(*self._seals, return_exceptions=True)
+
+    async def _seal(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
+        def seal() -> Artifact:
+            try:
+                ingredients = self._inputs.open(entry.job).ingredients
+                if made.original is not None:
+                    ingredients = (*ingredients, _from(made.original, first=not ingredients))
+                return self._sealer.seal(
+                    Draft.unspool(made.place).checked(
+                        TASKS[made.order.task].makes, made.order.index, made.order.seed
+                    ),
+                    job=entry.job,
+                    card=card,
+                    revision=revision,
+                    ingredients=ingredients,
+                    batch=made.batch,
+                    versions=made.versions,
+                )
+            finally:
+                lane.discard(made.place)
+
+        try:
+            artifact = await anyio.to_thread.run_sync(seal)
+        except StudioError as error:
+            entry.lost(made.order.index)
+            self._failed(entry, error)
+        except Exception as error:
+            broken = Broken()
+            _LOG.error("incident %s: sealing failed", broken.incident, exc_info=error)
+            self._broken(entry, broken)
+        else:
+            entry.sealed(made.order.index, artifact.id)
+            self._done(entry, Sealed(made.order.index, artifact.id))
+        finally:
+            self._free.release()
+            entry.sealing -= 1
+            entry.settle()
+
+
+def _from(original: Original, *, first: bool) -> Ingredient:
+    """What came from elsewhere, as the manifest quotes it; only one file can be the parent."""
+    relation: Relation = "parentOf" if first else "componentOf"
+    return Ingredient(original.path, original.media_type, relation, quotable=original.holds)

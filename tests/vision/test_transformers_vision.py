@@ -1,0 +1,129 @@
+"""Vision-language models of the real classes, tiny and random: what families promise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.errors import InvalidRequest
+from studio.families import Model, Order, Spec
+from studio.families.transformers_vision import TransformersVision
+from studio.testing import FamilyContract, Recorder
+from tests.vision import tiny
+
+TASK = "visual-question-answering"
+
+
+class _Vision(FamilyContract):
+    family = TransformersVision()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def spec(cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Spec:
+        return tiny.spec(request.param, tmp_path_factory.mktemp(request.param))
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        self.folder = tmp_path_factory.mktemp("pictures")
+
+    def spoil(self, model: Any) -> None:
+        for parameter in model._model.parameters():
+            parameter.data.fill_(float("nan"))
+
+
+@pytest.mark.parametrize("spec", ["llava", "blip-2", "idefics3"], indirect=True)
+class TestObserver(_Vision):
+    """What every family promises; and that a greedy batch is its singles, word for word."""
+
+    def order(self, number: int, **more: Any) -> Order:
+        question = ("why", "what colour is the roof", "x")[number]
+        asked = {"question": question, "max_tokens": 10, "temperature": 1.0, **more}
+        return tiny.order(TASK, self.folder, number, **asked)
+
+    @pytest.mark.parametrize("temperature", [0.0, 1.0])
+    def test_a_batch_writes_what_its_orders_write_alone(
+        self, model: Model, temperature: float
+    ) -> None:
+        orders = [self.order(n, temperature=temperature, max_tokens=6 + n) for n in range(3)]
+        progress = Recorder()
+        together = [draft.facts["text"] for draft in model.generate(orders, progress)]
+        alone = [next(iter(model.generate([one], Recorder()))).facts["text"] for one in orders]
+        assert together == alone
+        assert together == [progress.texts.get(n, "").strip() for n in range(3)]
+
+    def test_what_is_asked_and_what_is_shown_both_count(self, model: Any) -> None:
+        def scores(one: Order) -> torch.Tensor:
+            with torch.inference_mode():
+                return model._model(**model._inputs([one])).logits[0, -1]
+
+        first = scores(self.order(0))
+        asked = scores(self.order(0, question="who"))
+        shown = self.order(0)
+        other = tiny.order(TASK, self.folder, 7, question="why")
+        assert not torch.allclose(first, asked)
+        assert not torch.allclose(first, scores(Order(**{**vars(shown), "inputs": other.inputs})))
+
+    def test_a_picture_is_described_without_a_prompt(self, model: Model) -> None:
+        (draft,) = model.generate(
+            [tiny.order("image-to-text", self.folder, max_tokens=5)], Recorder()
+        )
+        assert draft.facts["usage"]["output_tokens"] <= 5
+
+    def test_more_than_the_window_is_refused_with_its_count(self, model: Model) -> None:
+        with pytest.raises(InvalidRequest, match=r"tokens long, and tiny reads 160"):
+            list(model.generate([self.order(0, question="y" * 300)], Recorder()))
+
+    def test_words_are_no_pictures(self, model: Model) -> None:
+        (draft,) = model.generate([self.order(0, question="what is <image>?")], Recorder())
+        assert draft.kind == "text"
+
+
+@pytest.mark.parametrize("spec", ["clip", "siglip"], indirect=True)
+class TestMatcher(_Vision):
+    """What every family promises, of models that compare."""
+
+    def order(self, number: int, **more: Any) -> Order:
+        asked = {"labels": ["cat", "a dog", "the sea"], **more}
+        return tiny.order("zero-shot-image-classification", self.folder, number, **asked)
+
+    def test_labels_come_best_first_with_the_models_own_scores(self, model: Any) -> None:
+        (draft,) = model.generate([self.order(0, format="json")], Recorder())
+        found = json.loads(draft.facts["text"])
+        scores = [one["score"] for one in found]
+        assert {one["label"] for one in found} == {"cat", "a dog", "the sea"}
+        assert scores == sorted(scores, reverse=True)
+        if model._model.config.model_type == "clip":
+            assert sum(scores) == pytest.approx(1, abs=1e-3)
+
+    def test_pictures_are_ranked_as_they_score_alone(self, model: Model) -> None:
+        names = [f"p{number}" for number in range(11)]
+        asked = {"images": names, "format": "json"}
+        together = tiny.order("image-ranking", self.folder, 0, **asked)
+        (draft,) = model.generate([together], Recorder())
+        found = {one["image"]: one["score"] for one in json.loads(draft.facts["text"])}
+        assert found.keys() == set(names)
+        # The tenth picture lies in the second round, and after the ninth.
+        inputs = {"images.0": together.inputs["images.9"], "images.1": together.inputs["images.10"]}
+        request = {**together.request, "images": ["p9", "p10"]}
+        pair = Order("job", 0, "image-ranking", request, 0, inputs)
+        (draft,) = model.generate([pair], Recorder())
+        for one in json.loads(draft.facts["text"]):
+            assert one["score"] == pytest.approx(found[one["image"]], abs=2e-4)
+
+    def test_a_label_over_the_window_is_refused(self, model: Model) -> None:
+        with pytest.raises(InvalidRequest, match="reads 160"):
+            list(model.generate([self.order(0, labels=["y" * 200, "z"])], Recorder()))
+
+
+def test_what_is_transparent_is_white(tmp_path: Path) -> None:
+    import numpy as np
+
+    from studio.draft import Draft
+    from studio.families.transformers_matching import picture_of
+
+    place = Draft("image", 0, 0, {"pixels": np.zeros((2, 2, 4), np.uint8)}).spool(tmp_path)
+    assert picture_of(place).getpixel((0, 0)) == (255, 255, 255)

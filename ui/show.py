@@ -1,0 +1,85 @@
+"""A finished file, as its kind is looked at, listened to or read, and how it is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+from markupsafe import Markup
+
+from studio.artifact import Artifact
+from studio.client import Client
+from studio.formats import EXTENSIONS, FORMATS
+from ui.markup import tag
+
+#: The media types of files that cannot hold their manifest, which lies beside them.
+_BESIDE = frozenset(one.media_type for one in FORMATS.values() if not one.embeds)
+
+
+def file_of(artifact: Artifact) -> str:
+    """Where the finished file is."""
+    return f"/api/v1/artifacts/{artifact.id}/file"
+
+
+def preview_of(artifact: Artifact) -> str:
+    """Where the small picture of it is: of a sound its wave, of a film a frame."""
+    return f"/api/v1/artifacts/{artifact.id}/preview"
+
+
+async def read(client: Client, artifact: Artifact) -> str:
+    """What a finished text says; nothing of any other kind."""
+    if artifact.kind != "text":
+        return ""
+    return await anyio.Path(await client.fetch(artifact.id)).read_text("utf-8")
+
+
+def shown(say: Callable[..., str], artifact: Artifact, alt: str, text: str = "") -> Markup:
+    """The file itself, named `alt`; of a text what it says, `text`."""
+    file = file_of(artifact)
+    match artifact.kind:
+        case "image":
+            asked = artifact.note.request
+            picture = tag(
+                "img",
+                src=file,
+                alt=alt,
+                width=asked.get("width"),
+                height=asked.get("height"),
+                loading="lazy",
+            )
+            return tag("a", picture, href=file, target="_blank", title=say("result.open"))
+        case "video" if artifact.media_type == "image/gif":
+            return tag("img", src=file, alt=alt, loading="lazy")
+        case "video":
+            return tag(
+                "video",
+                src=file,
+                poster=preview_of(artifact),
+                controls=True,
+                preload="metadata",
+                aria_label=alt,
+            )
+        case "audio":
+            wave = tag("img", src=preview_of(artifact), alt="", loading="lazy")
+            player = tag("audio", src=file, controls=True, preload="metadata", aria_label=alt)
+            return tag("div", wave, player, class_="sound")
+        case "text":
+            return tag("div", text, class_="writing", tabindex="0", role="region", aria_label=alt)
+        case "mesh":
+            return tag("a", say("result.open"), href=file, target="_blank")
+
+
+def downloads(say: Callable[..., str], artifact: Artifact) -> Markup:
+    """What fetches the file and, where that lies beside it, its manifest."""
+    name = f"colophon-{artifact.id[:8]}.{EXTENSIONS[artifact.media_type]}"
+    file = tag("a", say("result.download"), href=file_of(artifact), download=name, class_="press")
+    if artifact.media_type not in _BESIDE:
+        return file
+    return file + tag(
+        "a",
+        say("result.manifest"),
+        href=f"/api/v1/artifacts/{artifact.id}/manifest",
+        download=f"{name}.c2pa",
+        title=say("result.manifest.how"),
+        class_="press",
+    )
