@@ -34,6 +34,7 @@ from studio.recipes.run import Line, Run, StepState
 from studio.runs import Begun, Plan
 from studio.settings import Settings
 from studio.shelf import Download
+from studio.talk import Conversation
 from studio.uploads import Upload
 from studio.worker.report import LaneState
 
@@ -318,6 +319,52 @@ class Studio:
     def redo(self, run: str, place: int, step: str) -> Run:
         """See `Client.redo`."""
         return self._portal.call(self._client.redo, run, place, step)
+
+    def conversations(
+        self, search: str = "", *, limit: int = 50, before: str | None = None
+    ) -> list[Conversation]:
+        """See `Client.conversations`."""
+        page = partial(self._client.conversations, search, limit=limit, before=before)
+        return self._portal.call(page)
+
+    def conversation(self, conversation: str) -> Conversation:
+        """See `Client.conversation`."""
+        return self._portal.call(self._client.conversation, conversation)
+
+    def start_conversation(
+        self, title: str = "", *, model: str | None = None, system: str = ""
+    ) -> Conversation:
+        """See `Client.start_conversation`."""
+        begin = partial(self._client.start_conversation, title, model=model, system=system)
+        return self._portal.call(begin)
+
+    def change_conversation(
+        self,
+        conversation: str,
+        *,
+        title: str | None = None,
+        model: str | None = None,
+        system: str | None = None,
+    ) -> Conversation:
+        """See `Client.change_conversation`."""
+        change = partial(self._client.change_conversation, title=title, model=model, system=system)
+        return self._portal.call(change, conversation)
+
+    def delete_conversation(self, conversation: str) -> None:
+        """See `Client.delete_conversation`."""
+        self._portal.call(self._client.delete_conversation, conversation)
+
+    def talk(
+        self, conversation: str, text: str, *, image: str | None = None, key: str | None = None
+    ) -> Job:
+        """See `Client.talk`."""
+        return self._portal.call(
+            partial(self._client.talk, conversation, text, image=image, key=key)
+        )
+
+    def regenerate(self, conversation: str, *, key: str | None = None) -> Job:
+        """See `Client.regenerate`."""
+        return self._portal.call(partial(self._client.regenerate, conversation, key=key))
 
     def devices(self) -> list[LaneState]:
         """See `Client.devices`."""

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS conversations (
 CREATE INDEX IF NOT EXISTS conversations_owner ON conversations (owner, changed, id);
 CREATE TABLE IF NOT EXISTS turns (
     conversation TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,
-    place INTEGER NOT NULL, text TEXT NOT NULL, image TEXT, created REAL NOT NULL, key TEXT,
+    place INTEGER NOT NULL, text TEXT NOT NULL, image TEXT, created REAL NOT NULL,
     PRIMARY KEY (conversation, place)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS replies (
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS replies (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS replies_turn ON replies (conversation, place, created);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
-    conversation UNINDEXED, text,
+    conversation UNINDEXED, part UNINDEXED, text,
     tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'"
 );
 INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
@@ -70,7 +70,7 @@ class Conversations:
                 "INSERT INTO conversations VALUES (?,?,?,?,?,?,?)",
                 (one.id, owner, one.title, one.model, one.system, one.created, one.changed),
             )
-            self._learn(one.id, one.title)
+            self._name(one)
 
     def change(self, conversation: Conversation) -> None:
         """Keep a conversation's new title, model and system prompt."""
@@ -80,7 +80,7 @@ class Conversations:
                 "UPDATE conversations SET title = ?, model = ?, system = ? WHERE id = ?",
                 (one.title, one.model, one.system, one.id),
             )
-            self._learn(one.id, one.title)
+            self._name(one)
 
     def delete(self, conversation: str) -> None:
         """Erase a conversation with all its words."""
@@ -143,36 +143,20 @@ class Conversations:
         )
         return [Conversation(*row) for row in rows]
 
-    def said(self, conversation: str, key: str) -> Turn | None:
-        """What was said under `key`."""
-        rows = self._select(
-            "SELECT place, text, image, created FROM turns WHERE conversation = ? AND key = ?",
-            conversation,
-            key,
-        )
-        if not rows:
-            return None
-        replies = self._select(
-            f"SELECT {_REPLY} FROM replies WHERE conversation = ? AND place = ? "  # noqa: S608
-            "ORDER BY created, rowid",
-            conversation,
-            rows[0][0],
-        )
-        return Turn(*rows[0], replies=tuple(map(_reply, replies)))
-
-    def say(self, conversation: Conversation, turn: Turn, key: str | None) -> None:
+    def say(self, conversation: Conversation, turn: Turn) -> None:
         """Keep what was said, with the one reply that was ordered for it, and the title."""
         (reply,) = turn.replies
         with self._lock, self._base:
             self._base.execute(
-                "INSERT INTO turns VALUES (?,?,?,?,?,?)",
-                (conversation.id, turn.place, turn.text, turn.image, turn.created, key),
+                "INSERT INTO turns VALUES (?,?,?,?,?)",
+                (conversation.id, turn.place, turn.text, turn.image, turn.created),
             )
             self._base.execute(
                 "UPDATE conversations SET title = ?, changed = ? WHERE id = ?",
                 (conversation.title, turn.created, conversation.id),
             )
             self._answer(conversation.id, turn.place, reply)
+            self._name(conversation)
             self._learn(conversation.id, turn.text)
 
     def answer(self, conversation: str, place: int, reply: Reply) -> None:
@@ -200,7 +184,7 @@ class Conversations:
             if changed.rowcount and reply.text:
                 self._learn(conversation, reply.text)
 
-    def unsettled(self, owner: str) -> list[str]:
+    def unsettled(self, owner: str) -> Sequence[str]:
         """The ids of the owner's conversations with a reply that is not known to have ended."""
         rows = self._select(
             "SELECT DISTINCT conversation FROM replies JOIN conversations "
@@ -226,10 +210,16 @@ class Conversations:
             ),
         )
 
-    def _learn(self, conversation: str, text: str) -> None:
+    def _name(self, conversation: Conversation) -> None:
         self._base.execute(
-            "INSERT INTO words (conversation, text) VALUES (?, ?)",
-            (conversation, " ".join(words(text))),
+            "DELETE FROM words WHERE conversation = ? AND part = 'title'", (conversation.id,)
+        )
+        self._learn(conversation.id, conversation.title, "title")
+
+    def _learn(self, conversation: str, text: str, part: str = "said") -> None:
+        self._base.execute(
+            "INSERT INTO words (conversation, part, text) VALUES (?, ?, ?)",
+            (conversation, part, " ".join(words(text))),
         )
 
     def _select(self, query: str, *values: Any) -> Sequence[Any]:

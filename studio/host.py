@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from studio import attach
 from studio.catalog import Catalog
 from studio.conductor import Conductor
+from studio.conversations import Conversations
 from studio.dispatcher import Dispatcher
 from studio.errors import Unavailable
 from studio.hosted.lane import HostedLane
@@ -71,6 +72,8 @@ class Host:
         self.incoming = settings.home / "incoming"
         #: Strangers' files are opened a few at a time: each takes a process and much memory.
         self.opening = anyio.CapacityLimiter(4)
+        #: Held while something is said, so that what is said at once is said in turn.
+        self.talking = asyncio.Lock()
         #: Another one each time: pages that were open before know by it that they must begin anew.
         self.boot = secrets.token_hex(4)
 
@@ -99,6 +102,10 @@ class Host:
             self.users = await anyio.to_thread.run_sync(Users, self.settings.home / "users.json")
             self.presets = Presets(self.settings.home / "presets")
             self.secret = await anyio.to_thread.run_sync(_secret, self.settings.home)
+            self.conversations = await anyio.to_thread.run_sync(
+                Conversations, self.settings.home / "conversations.sqlite"
+            )
+            stack.callback(self.conversations.close)
             self.paces = await anyio.to_thread.run_sync(Paces, self.settings.home / "paces.sqlite")
             # Of lanes, too, that there were before and are no more.
             spool = self.settings.home / "spool"

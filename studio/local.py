@@ -25,6 +25,7 @@ from studio.fitting import Fit, fit
 from studio.job import Event, Job, JobState, Outcome, Remark
 from studio.local_gallery import LocalGallery
 from studio.local_runs import LocalRuns
+from studio.local_talk import LocalTalk
 from studio.pace import kind_for
 from studio.presets import Preset
 from studio.protocol import LOCAL, Client, Model, Place
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 _ID = re.compile("[0-9a-f]{32}")
 
 
-class LocalClient(LocalGallery, LocalRuns, Client):
+class LocalClient(LocalGallery, LocalRuns, LocalTalk, Client):
     """One owner's view of the host."""
 
     def __init__(self, host: Host, owner: str) -> None:

@@ -18,6 +18,7 @@ from studio.presets import Preset
 from studio.provenance.verdict import Verdict
 from studio.runs import Runs
 from studio.shelf import Download
+from studio.talk import Talk
 from studio.uploads import Upload
 from studio.worker.report import LaneState
 
@@ -55,7 +56,7 @@ class Model:
     download: Download | None = None
 
 
-class Client(Gallery, Runs, Protocol):
+class Client(Gallery, Runs, Talk, Protocol):
     """What one owner can do. What belongs to somebody else is `NotFound`, like what is not."""
 
     async def submit(

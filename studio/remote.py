@@ -30,6 +30,7 @@ from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Layer, Outcome, Verdict
 from studio.remote_gallery import RemoteGallery
 from studio.remote_runs import RemoteRuns
+from studio.remote_talk import RemoteTalk
 from studio.shelf import Download
 from studio.tasks import find_task
 from studio.uploads import Upload
@@ -45,7 +46,7 @@ _SURVEY = TypeAdapter(Survey)
 _DOWNLOADS = TypeAdapter(dict[str, Download])
 
 
-class RemoteClient(RemoteGallery, RemoteRuns, Client):
+class RemoteClient(RemoteGallery, RemoteRuns, RemoteTalk, Client):
     """One owner's view of the host at `url`. Open it with `async with`."""
 
     def __init__(self, url: str, token: str | None = None, *, owner: str = LOCAL) -> None:

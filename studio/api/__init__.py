@@ -19,6 +19,7 @@ from studio.api import (
     presets,
     provenance,
     runs,
+    talk,
     uploads,
     users,
 )
@@ -44,7 +45,7 @@ def create_app(host: Host) -> FastAPI:
     app.state.gate = gate
     app.add_middleware(Guard, gate=gate)
     failures.install(app)
-    rooms = (jobs, artifacts, gallery, catalog, presets, users, runs, uploads)
+    rooms = (jobs, artifacts, gallery, catalog, presets, users, runs, talk, uploads)
     for router in (gate.router, orders.router(), *(room.router for room in rooms)):
         app.include_router(router, prefix=PREFIX)
     app.include_router(provenance.router, prefix=provenance.PREFIX)

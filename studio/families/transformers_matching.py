@@ -99,7 +99,8 @@ class Matcher:
                 f"{self._name} computed values that are no numbers.",
                 hint="Set dtype: float32 in its card. If it is set, fetch the weights again.",
             )
-        return scores.float().cpu()
+        found: torch.Tensor = scores.float().cpu()
+        return found
 
     def _draft(self, order: Order, scores: torch.Tensor) -> Draft:
         labels = order.request.get("labels")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: What stands between words that people ask with.
+#: A question, which no line of such a world answers.
 _QUESTION = re.compile(r"\?|^\W*(?:who|what|when|where|why|which|how)\b", re.IGNORECASE)
 _CAPTION = re.compile(r"\b(?:captions?|describe)\b", re.IGNORECASE)
 
@@ -63,17 +63,23 @@ class SmallWorld:
         """The things in the prompt, each with the colours and sizes said of it."""
         found: list[str] = []
         said: list[str] = []
-        for word in re.findall(r"[^\W\d_]+", prompt.lower()):
+        compound = False
+        for word in re.findall(r"[^\W\d_]+|[^\w\s]", prompt.lower()):
             one = next((end for end in _singulars(word) if end in self._things), None)
             if word in self._qualities:
                 said.append(word)
+            elif compound and one is not None:
+                found[-1] += f" {one}"
             elif one is not None:
                 found.append(" ".join([*self._sorted(said), one]))
                 said = []
+            # "crescent moon": two nouns without a word between them are one thing.
+            compound = one is not None
         if found and said:
             # "a boat that is red": what comes after the last thing is said of it.
-            *qualities, noun = found[-1].split()
-            found[-1] = " ".join([*self._sorted([*qualities, *said]), noun])
+            words = [*found[-1].split(), *said]
+            qualities = self._sorted([word for word in words if word in self._qualities])
+            found[-1] = " ".join([*qualities, *(w for w in words if w not in self._qualities)])
         return list(dict.fromkeys(found))
 
     def _sorted(self, qualities: Sequence[str]) -> list[str]:

@@ -50,7 +50,7 @@ def fingerprint(pixels: NDArray[np.uint8]) -> bytes:
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     levels = _levels(picture)
-    return _hash(levels) if levels.std() > _EMPTY else b""
+    return hash_levels(levels) if levels.std() > _EMPTY else b""
 
 
 def film_fingerprint(frames: NDArray[np.uint8]) -> bytes:
@@ -62,7 +62,7 @@ def film_fingerprint(frames: NDArray[np.uint8]) -> bytes:
     levels = [_levels(Image.fromarray(np.ascontiguousarray(frames[at]))) for at in moments]
     if max(float(one.std()) for one in levels) <= _EMPTY:
         return b""
-    return b"".join(_hash(one, _LOW // 2) for one in levels)
+    return b"".join(hash_levels(one, _LOW // 2) for one in levels)
 
 
 def sound_fingerprint(samples: NDArray[np.float32], rate: int) -> bytes:
@@ -80,7 +80,7 @@ def sound_fingerprint(samples: NDArray[np.float32], rate: int) -> bytes:
         bins = np.square(np.abs(np.fft.rfft(heard[begin : begin + window])))
         power[row] = np.add.reduceat(bins, edges.astype(int))[:_SIDE]
     # What is 60 dB below the loudest band is not heard and says nothing.
-    return _hash(np.log(np.maximum(power, power.max() * 1e-6)).astype(np.float32))
+    return hash_levels(np.log(np.maximum(power, power.max() * 1e-6)).astype(np.float32))
 
 
 def text_fingerprint(text: str) -> bytes:
@@ -99,6 +99,7 @@ def _levels(picture: Image.Image) -> NDArray[np.float32]:
     return np.asarray(small, np.float32)
 
 
-def _hash(picture: NDArray[np.float32], side: int = _LOW) -> bytes:
+def hash_levels(picture: NDArray[np.float32], side: int = _LOW) -> bytes:
+    """Which of the `side` squared lowest frequencies of a square float32 picture are high ones."""
     low = cv2.dct(picture)[:side, :side]
     return np.packbits(low > np.median(low)).tobytes()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from scripts.screenshots import SCREENS
+from scripts.screenshots import SCREENS, studio
 
 pytestmark = pytest.mark.browser
 
@@ -105,3 +108,54 @@ def test_a_name_like_a_path_leads_nowhere(page: Page, url: str, made: Path) -> N
     page.set_input_files("#verify-files input[type=file]", file)  # type: ignore[arg-type]
     expect(page.locator("#verify-found .verdict")).to_be_visible()
     expect(page.locator("#verify-found")).not_to_contain_text("..")
+
+
+def bomb(path: Path) -> Path:
+    """A PNG of few bytes that claims to be 60,000 pixels wide and high."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    rows = zlib.compress(bytes(1_000_000))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def text(path: Path) -> Path:
+    """Words that call themselves a picture."""
+    path.write_text("not a picture at all")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("write", "why"), [(bomb, "60000 × 60000 pixels"), (text, "This is a text")]
+)
+def test_a_file_that_is_no_picture_is_refused_and_nothing_is_ordered(
+    page: Page, url: str, tmp_path: Path, write: Callable[[Path], Path], why: str
+) -> None:
+    before = len(httpx.get(f"{url}/api/v1/jobs").json())
+    page.goto(f"{url}/?task=image-to-image&prompt=a+star")
+    page.set_input_files("#field-image input[type=file]", write(tmp_path / "picture.png"))
+    expect(page.locator("#field-image img")).to_be_attached()
+    page.click("#make")
+    expect(page.locator("#problem .banner")).to_contain_text(why)
+    expect(page.locator("#problem .banner .hint")).to_be_visible()
+    assert len(httpx.get(f"{url}/api/v1/jobs").json()) == before
+
+
+def test_a_file_over_the_limit_is_refused_by_the_page(browser: Browser) -> None:
+    with studio(MAX_UPLOAD_BYTES="100000") as url:
+        page = browser.new_page()
+        page.goto(f"{url}/?task=image-to-image&prompt=a+star")
+        page.locator("#field-image").wait_for()
+        large = {"name": "a.png", "mimeType": "image/png", "buffer": bytes(200_000)}
+        page.set_input_files("#field-image input[type=file]", large)  # type: ignore[arg-type]
+        expect(page.get_by_text("exceeds", exact=False).first).to_be_visible()
+        page.click("#make")
+        expect(page.locator("#problem .banner")).to_contain_text("image")
+        assert httpx.get(f"{url}/api/v1/jobs").json() == []
+        page.close()

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from studio.provenance.verdict import Outcome
-from tests.cli.conftest import Shell
+from tests.cli.conftest import Shell, Up
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    """The README's fenced blocks of one language."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    assert found, f"the README has no {language} block any more; this test proves nothing"
+def blocks(language: str, text: str = README) -> list[str]:
+    """A text's fenced blocks of one language."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no {language} block any more; this test proves nothing"
     return found
 
 
@@ -48,6 +50,21 @@ def test_the_python_runs(shell: Shell) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("Signed by") == 2, done.stdout
+
+
+def test_the_python_of_its_own_page_runs(shell: Shell, up: Up) -> None:
+    for block in blocks("python", PYTHON):
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=shell.folder,
+            env=shell.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "artifacts/" in done.stdout or "done (" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -58,7 +58,8 @@ class TestObserver(_Vision):
     def test_what_is_asked_and_what_is_shown_both_count(self, model: Any) -> None:
         def scores(one: Order) -> torch.Tensor:
             with torch.inference_mode():
-                return model._model(**model._inputs([one])).logits[0, -1]
+                told: torch.Tensor = model._model(**model._inputs([one])).logits[0, -1]
+            return told
 
         first = scores(self.order(0))
         asked = scores(self.order(0, question="who"))

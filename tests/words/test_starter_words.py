@@ -50,6 +50,7 @@ def written(model: Model, *orders: Order) -> list[dict[str, Any]]:
         ("Tell me a story about a boat that is red.", ["red boat"]),
         ("two tiny golden stars and a cat", ["tiny golden star", "cat"]),
         ("Butterflies!", ["butterfly"]),
+        ("a red crescent moon", ["a red crescent moon"]),
         ("a purple sunset", []),
     ],
 )
@@ -117,4 +118,4 @@ def test_a_text_shows_in_the_terminal_and_its_file_verifies(tmp_path: Path) -> N
     assert text.startswith("Once there was a red boat")
     assert text.strip() in made.stderr
     verified = studio("verify", "--json", str(file))
-    assert json.loads(verified.stdout)["state"] in ("trusted", "valid"), verified.stdout
+    assert json.loads(verified.stdout)[0]["outcome"] == "signed", verified.stdout

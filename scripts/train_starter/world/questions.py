@@ -25,6 +25,12 @@ _LANDSCAPE = re.compile(
     r"(?: with (?:a )?(?P<extra>tree|house|boat|clouds))?"
     r"(?: (?P<time>at \w+|during the day))?$"
 )
+_SHAPES = re.compile(
+    r"an? (?:(?P<size>small|big) )?(?P<colour>\w+) (?P<kind>\w+)"
+    r"(?: (?P<position>on the left|on the right|at the top|at the bottom))?"
+    r"(?: (?P<relation>above|below|left of|right of) an? (?P<colour_2>\w+) (?P<kind_2>\w+))?"
+    r" on an? (?P<background>\w+) background$"
+)
 _WORDINGS = {
     DESCRIBE: ("what is this", "what do you see", "what is in this picture"),
     "what colour is the background": ("what colour is the paper", "which background colour is it"),
@@ -64,6 +70,17 @@ def described(sample: Sample) -> str:
     return f"{named} on {with_article(scene.background)} background"
 
 
+def attributes(description: str) -> dict[str, str]:
+    """What a description says, by attribute; empty where it says nothing that one can say."""
+    if found := _SHAPES.match(description):
+        seen = {name: value or "" for name, value in found.groupdict().items()}
+        return seen | {"count": "two" if seen["relation"] else "one"}
+    if found := _LANDSCAPE.match(description):
+        seen = {name: value or "" for name, value in found.groupdict().items()}
+        return seen | {"time": _TIMES.get(seen["time"], "day")}
+    return {}
+
+
 def questions(sample: Sample, rng: random.Random) -> list[Question]:
     """Every question that this picture answers, and a few whose answer is no."""
     if sample.scene is None:
@@ -80,10 +97,7 @@ def reworded(text: str, rng: random.Random) -> str:
 
 def landscape(sample: Sample) -> dict[str, str]:
     """A landscape's colour, body, place, extra and time, read from its caption, which is true."""
-    found = _LANDSCAPE.match(sample.caption)
-    assert found, sample.caption
-    seen = {name: value or "" for name, value in found.groupdict().items()}
-    return seen | {"time": _TIMES.get(seen["time"], "day")}
+    return attributes(sample.caption)
 
 
 def size(shape: Shape) -> str:

@@ -186,6 +186,10 @@ def _pattern(phrase: str) -> str:
     return re.sub(r"\{(\w+)\}", either, written)
 
 
+#: One thing that was asked for may get company at once.
+_ANOTHER = f"(?: and {_pattern('{B}')})?"
+
+
 def parses(purpose: str, begun: str, text: str) -> bool:
     """Whether `text` begins with `begun` and goes on as this world's lines do."""
     if not text.startswith(begun):
@@ -195,11 +199,11 @@ def parses(purpose: str, begun: str, text: str) -> bool:
         phrases = "|".join(map(_pattern, (*_AROUND, *_OVER, *_AMID)))
         return re.fullmatch(f" ?(?:{phrases})", rest) is not None
     if purpose == "caption":
-        return re.fullmatch(f" {_pattern(_CAPTION)}", rest) is not None
+        return re.fullmatch(f"{_ANOTHER} {_pattern(_CAPTION)}", rest) is not None
     second = [*_MIDDLE[1], _MET.replace("{B}", "{b}")]
     told = [["{place}."], _MIDDLE[0], second, _MIDDLE[2]]
     sentences = " ".join("(?:" + "|".join(map(_pattern, choices)) + ")" for choices in told)
-    if re.fullmatch(f" {sentences}(?: {_pattern('{end}.')})?", rest) is None:
+    if re.fullmatch(f"{_ANOTHER} {sentences}(?: {_pattern('{end}.')})?", rest) is None:
         return False
     # Whoever is spoken of as known was there before.
     return all(
