@@ -1,6 +1,6 @@
 """How often the sound mark survives: recovery of the exact number, by attack and class of clip.
 
-    python scripts/attack_audio.py [CLIPS/development …] [--final CLIPS/final] [--json FILE]
+    python -m scripts.attack_audio [CLIPS/development …] [--final CLIPS/final] [--json FILE]
 
 Each folder holds CLASS/NAME.wav (see audio_clips.py, which lists the recordings and their
 packages); without one, clips are made up. The final set is for one run of a frozen design.
@@ -23,10 +23,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-from audio_clips import made_clips, read_clips
-from audio_quality import noise_to_mask
 from scipy import signal
 
+from scripts.audio_clips import made_clips, read_clips
+from scripts.audio_quality import noise_to_mask
 from studio.provenance.marks.audio import SoundMark
 
 Attack = Callable[[np.ndarray, int], tuple[np.ndarray, int]]

@@ -1,6 +1,6 @@
 """How often the film mark's number comes back after codecs and cuts, and what it costs in bits.
 
-    python scripts/attack_film.py [--clips 12] [--first-seed 50000] [--only ATTACK] [--json FILE]
+    python -m scripts.attack_film [--clips 12] [--first-seed 50000] [--only ATTACK] [--json FILE]
 
 Clips are drawn here from seeds, 96 frames of 512 × 512 at 24 a second, three kinds taking turns:
 
@@ -25,9 +25,9 @@ import av
 import click
 import cv2
 import numpy as np
-from attack_marks import interval
-from mark_pictures import photographs, scene, texture
 
+from scripts.attack_marks import interval
+from scripts.mark_pictures import photographs, scene, texture
 from studio.provenance.marks import MarkKey
 from studio.provenance.marks.film import FilmMark
 

@@ -1,7 +1,7 @@
 """How often the picture mark's number comes back after each of 31 attacks, by kind of picture.
 
-    python scripts/attack_marks.py [--set final] [--photographs FOLDER] [--json FILE] [--plot FILE]
-    python scripts/attack_marks.py --null 100000 [--searches 5000] [--json FILE]
+    python -m scripts.attack_marks [--set final] [--photographs FOLDER] [--json FILE] [--plot FILE]
+    python -m scripts.attack_marks --null 100000 [--searches 5000] [--json FILE]
 
 Each picture (see `mark_pictures`) is marked with a number of its own, attacked, and searched
 thoroughly. A row gives the share that came back, with its Wilson 95 % interval, one picture being
@@ -27,9 +27,9 @@ from typing import Any
 import click
 import cv2
 import numpy as np
-from mark_pictures import DRAWN, FIRST_SEED, Picture, pictures, texture
 from PIL import Image, ImageFilter, ImageOps
 
+from scripts.mark_pictures import DRAWN, FIRST_SEED, Picture, pictures, texture
 from studio.draft import Draft
 from studio.provenance.marks import MarkKey
 from studio.provenance.marks.canvas import psnr_between

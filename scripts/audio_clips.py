@@ -1,7 +1,7 @@
 """Ten-second clips to measure the sound mark on: real recordings out of Debian packages, or made.
 
     apt-get download PACKAGE… ; dpkg-deb -x FILE.deb EXTRACTED/PACKAGE    # for each in SOURCES
-    python scripts/audio_clips.py EXTRACTED CLIPS
+    python -m scripts.audio_clips EXTRACTED CLIPS
 
 writes CLIPS/development/CLASS/*.wav and CLIPS/final/CLASS/*.wav. The two sets share no package and
 no synthetic voice. `joined` sources are short recordings of one speaker or kind, laid end to end;

@@ -1,6 +1,6 @@
 """The batch that the studio chooses against the best fixed one, on real models and on curves.
 
-    python scripts/bench_batch.py [--json scripts/results/batch.json]
+    python -m scripts.bench_batch [--json scripts/results/batch.json]
 
 The starter model draws the same orders in every fixed batch size and, in turns with them, in the
 sizes that the studio chooses while it learns. The curves are those of larger models, as they were
@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.catalog import Catalog
 from studio.families import Order, find_family
 from studio.families import Spec as FamilySpec

@@ -1,6 +1,6 @@
 """How long it takes until a model is usable, against a mere touch of the same bytes; one core.
 
-    python scripts/bench_load.py [--megabytes 800] [--json scripts/results/load.json]
+    python -m scripts.bench_load [--megabytes 800] [--json scripts/results/load.json]
 
 A Stable Diffusion pipeline with random weights of about that size is written once. Each run then
 drops the file from the page cache and touches every page of it (mmap), or loads it with the
@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import mmap
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import click
 import torch
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.families import Spec
 from studio.families.diffusers import Diffusers, Pipeline
 from tests.families import tiny

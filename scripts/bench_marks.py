@@ -1,6 +1,6 @@
 """How long marking, signing and sealing take, and what they cost in bytes; on one core.
 
-    python scripts/bench_marks.py [--json]
+    python -m scripts.bench_marks [--json]
 
 Each figure is the best of several runs, since everything else on the machine only adds to it.
 The seal is compared with the same picture written by Pillow at PNG level 6 alone.

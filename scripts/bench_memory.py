@@ -1,6 +1,6 @@
 """How well the memory of a run is foreseen, and how little beyond the least it takes; one core.
 
-    python scripts/bench_memory.py [--json scripts/results/memory.json]
+    python -m scripts.bench_memory [--json scripts/results/memory.json]
 
 On the processor, with its allocator's own count. For each model and size: what the family foresees
 before anything is loaded, what a run of the studio's own pipeline took at its highest point, and
@@ -12,19 +12,17 @@ few runs comes from the worker's own gauge of the whole process, which is compar
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["DIFFUSERS_VERBOSITY"] = "error"
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import click
 import torch
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.catalog import card_folder
 from studio.families import Order, Spec
 from studio.families.diffusers import Diffusers

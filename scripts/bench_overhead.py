@@ -1,6 +1,6 @@
 """What the studio adds to a model's own time, marks and signatures left out.
 
-    python scripts/bench_overhead.py [--json scripts/results/overhead.json]
+    python -m scripts.bench_overhead [--json scripts/results/overhead.json]
 
 The same orders of the starter model, at one thread: called bare in this process, and through the
 device child as the dispatcher calls it, from the order to the draft in the spool. Both take turns,
@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 import click
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.catalog import Catalog
 from studio.families import Order, Spec, find_family
 from studio.fields import build

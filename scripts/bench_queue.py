@@ -1,6 +1,6 @@
 """The queue: picks a second, durable jobs a second, time to start, and what waiting costs.
 
-    python scripts/bench_queue.py [--json scripts/results/queue.json]
+    python -m scripts.bench_queue [--json scripts/results/queue.json]
 
 Jobs are real DBOS workflows in a real SQLite file; what they carry out is nothing, so that only the
 queue is timed. Where the time of a job goes is printed: nearly all of it is SQLite waiting for the
@@ -12,16 +12,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import click
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.host import Host
 from studio.job import Job, Outcome
 from studio.jobs import JobStore

@@ -1,6 +1,6 @@
 """What the studio costs before anybody has asked for anything, against Gradio alone.
 
-    python scripts/bench_startup.py [--json scripts/results/startup.json]
+    python -m scripts.bench_startup [--json scripts/results/startup.json]
 
 Start-up is processor time, so that other programs matter less: `studio up` in an empty home until
 its page answers, against `import gradio` alone, each the best of three. Memory and idle time are
@@ -20,7 +20,8 @@ from pathlib import Path
 import click
 import httpx
 import psutil
-from results import Row, publish
+
+from scripts.results import Row, publish
 
 RUNS = 3
 #: Seconds until a host that has started is at rest, and for how long it is watched then.

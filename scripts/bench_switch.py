@@ -1,6 +1,6 @@
 """Whether memory grows as models take turns: fifty switches among three in one worker.
 
-    python scripts/bench_switch.py [--switches 50] [--json scripts/results/switch.json]
+    python -m scripts.bench_switch [--switches 50] [--json scripts/results/switch.json]
 
 Three tiny pipelines with random weights are loaded, run and evicted in turn by the worker's own
 `Residency`, on the processor, in room for one. Compared is the process's memory after the
@@ -10,18 +10,16 @@ last switch with that after the third.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import click
 import psutil
 import torch
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.families import Order, Spec
 from studio.families.diffusers import Diffusers, Pipeline
 from studio.memory import Need, Part, Residency, Room, Stage

@@ -1,6 +1,6 @@
 """Ten people and three models: the studio's choice against first come, first served.
 
-    python scripts/bench_trace.py [--json scripts/results/trace.json]
+    python -m scripts.bench_trace [--json scripts/results/trace.json]
 
 The choice is the real `scheduler.pick`; the device is simulated: it holds one model, and takes a
 time to swap it and a time per output. Times are of the simulation, so they are the same anywhere.
@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.scheduler import MOST_SKIPS, Waiting, pick
 
 #: Seconds to bring a model in, and for one output.

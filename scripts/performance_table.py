@@ -1,6 +1,6 @@
 """Writes the README's performance table from what the benchmarks wrote to `scripts/results/`.
 
-    python scripts/performance_table.py
+    python -m scripts.performance_table
 
 The table stands between two markers; everything else in the README stays as it is.
 """
@@ -22,7 +22,7 @@ def table(results: Path) -> str:
     # A result that is no table of rows belongs to another script.
     records = [record for record in records if isinstance(record, dict) and "rows" in record]
     if not records:
-        return "No results yet: `python scripts/bench_queue.py --json scripts/results/queue.json`."
+        return "No results yet: `python -m scripts.bench_queue --json scripts/results/queue.json`."
     lines = ["| measure | value | goal | |", "|---|---:|---:|---|"]
     for record in records:
         for row in record["rows"]:

@@ -20,6 +20,7 @@ from studio.settings import studio_home
 COMMANDS = {
     "up": "up",
     "make": "make",
+    "chat": "chat",
     "batch": "batch",
     "recipe": "recipe",
     "story": "story",

@@ -37,7 +37,6 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
     conversation UNINDEXED, part UNINDEXED, text,
     tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'"
 );
-INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 """
 _CONVERSATION = "id, title, model, system, created, changed"
 _REPLY = "job, card, created, state, text, artifact, error, remarks"
@@ -88,6 +87,8 @@ class Conversations:
             with self._base:
                 self._base.execute("DELETE FROM words WHERE conversation = ?", (conversation,))
                 self._base.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+                # Until its parts are merged, the index still holds the words.
+                self._base.execute("INSERT INTO words (words) VALUES ('optimize')")
             # The log beside the file still holds what was written last.
             self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -120,7 +121,10 @@ class Conversations:
         answered: dict[int, list[Reply]] = {}
         for place, *row in replies:
             answered.setdefault(place, []).append(_reply(row))
-        said = tuple(Turn(*turn, replies=tuple(answered[turn[0]])) for turn in turns)
+        said = tuple(
+            Turn(place, text, image, created, tuple(answered[place]))
+            for place, text, image, created in turns
+        )
         return replace(Conversation(*found[0]), turns=said)
 
     def list(

@@ -55,6 +55,10 @@ def _text(media_type: str, extension: str) -> Format:
     return Format("text", media_type, extension, embeds=False)
 
 
+def _mesh(name: str, extension: str) -> Format:
+    return Format("mesh", f"model/{name}", extension, embeds=False)
+
+
 #: PNG level 4 is twice as fast as 6 and as small. Lossy sounds are near 190 kbit/s for stereo, Opus
 #: near 130. Films look as good as x264's at crf 20 in each codec.
 FORMATS: Mapping[tuple[Kind, str], Format] = MappingProxyType(
@@ -85,6 +89,9 @@ FORMATS: Mapping[tuple[Kind, str], Format] = MappingProxyType(
         ("text", "txt"): _text("text/plain", "txt"),
         ("text", "md"): _text("text/markdown", "md"),
         ("text", "json"): _text("application/json", "json"),
+        ("mesh", "glb"): _mesh("gltf-binary", "glb"),
+        ("mesh", "obj"): _mesh("obj", "obj"),
+        ("mesh", "ply"): _mesh("ply", "ply"),
     }
 )
 

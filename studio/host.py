@@ -127,6 +127,7 @@ class Host:
                 self.paces,
                 self.provenance.sealer,
                 self.provenance.store,
+                self.provenance.texts,
                 self.inputs,
                 count=self.jobs.count,
             )

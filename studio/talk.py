@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from studio.errors import ErrorRecord
 from studio.job import Job, JobState
-
-#: As what a conversation can be taken along.
-Export = Literal["md", "json"]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from markupsafe import Markup
 
 from studio.artifact import Artifact
 from studio.errors import StudioError
-from studio.fields import fields_of
 from studio.job import Job, JobState, Preview, Step
 from studio.tasks import TASKS
 from studio.words import said
 from ui.explain import explain
 from ui.markup import tag
-from ui.show import downloads, shown
+from ui.show import about, downloads, shown
 from ui.verdicts import verdict
 from ui.view import Live, View
 
@@ -134,12 +133,8 @@ def task_title(view: View, task: str) -> str:
 
 
 def subject(job: Job) -> str:
-    """What a job is about: the text for the task's first field; for files, its title or task."""
-    task = TASKS[job.task]
-    first = next(spec for spec in fields_of(task.request) if spec.name == task.positional)
-    if first.media is None:
-        return str(job.request[first.name])
-    return str(job.request.get("prompt") or job.request.get("title") or task.title)
+    """What a job is about."""
+    return about(job.task, job.request)
 
 
 def remarks(view: View, job: Job) -> Markup | None:

@@ -12,17 +12,15 @@ from studio.tasks import TASKS
 from studio.words import said
 from ui.explain import explain
 from ui.markup import tag
-from ui.show import file_of, preview_of
+from ui.show import about, file_of, preview_of
 
 if TYPE_CHECKING:
     from ui.gallery import Showing
 
 
 def subject(artifact: Artifact) -> str:
-    """What an artifact is of: whatever was given for its task's first required field."""
-    task = TASKS.get(artifact.note.task)
-    asked = artifact.note.request.get(task.positional if task else "prompt")
-    return str(asked or artifact.note.task)
+    """What an artifact is of."""
+    return about(artifact.note.task, artifact.note.request)
 
 
 def press(action: str, text: str, target: str = "", **attributes: object) -> Markup:

@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
 from markupsafe import Markup
 
 from studio.client import Client, Model
-from studio.errors import StudioError
+from studio.errors import InvalidRequest, StudioError
 from studio.fields import FieldSpec, Value
 from studio.presets import Preset
 from studio.tasks import TASKS, find_task
 from studio.words import say
-from ui import draw, hints, media
+from ui import draw, elsewhere, hints, media
 from ui.explain import as_studio_error, explain
 from ui.form import can_choose, collect, component
 from ui.markup import tag
@@ -127,6 +127,8 @@ class MakePage:
 
         add([spec for spec in shown.specs if spec.required])
         press = gr.Button(say("make.press", shown.language), variant="primary", elem_id="make")
+        away = elsewhere.order(shown.model, {}, shown.language) if shown.model else None
+        cost = panel("cost", away)
         problem = panel("problem")
         panel("hints", hints.hints(shown.model, shown.earlier, shown.language))
         with gr.Column(elem_id="everyday"):
@@ -140,6 +142,17 @@ class MakePage:
             [problem, *work],
             **QUIET,
         ).then(None, js=_SHOW_WORK)
+        if away and shown.model and shown.model.card.studio.prices:
+            fields = [components[spec.name] for spec in shown.specs]
+            changes = [field.change for field in fields if hasattr(field, "change")]
+            gr.on(
+                changes,
+                self.foresee,
+                [form, *fields],
+                [cost],
+                trigger_mode="always_last",
+                **QUIET,
+            )
         self._presets(shown, form, [components[spec.name] for spec in shown.specs])
         if {"image", "mask"} <= components.keys():
             # What is painted on is the picture that was chosen.
@@ -276,6 +289,14 @@ class MakePage:
             return explain(view.say("error.form"), error), gr.skip(), gr.skip()
         view.ring(stale=True)
         return Markup(""), draw.unfinished(view), draw.finished(view)
+
+    def foresee(self, form: Form, *entered: Any) -> Any:
+        """About what the order would cost as the form stands; as before while it makes no sense."""
+        try:
+            values = collect(form.specs, entered)
+        except InvalidRequest:
+            return gr.skip()
+        return elsewhere.order(cast(Model, form.model), values, form.language)
 
     async def act(
         self, request: gr.Request, event: gr.EventData, view: View

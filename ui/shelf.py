@@ -9,11 +9,13 @@ from markupsafe import Markup
 
 from studio.cards import Hub, Imported
 from studio.client import Model
+from studio.elsewhere import Hosted
 from studio.errors import StudioError
 from studio.fitting import Fit
 from studio.tasks import TASKS
 from studio.words import said, say
 from ui.draw import button, size
+from ui.elsewhere import provider
 from ui.explain import explain
 from ui.markup import tag
 
@@ -38,9 +40,11 @@ def _model(model: Model, fits: Mapping[str, Fit], language: str) -> Markup:
     facts = {
         "models.licence": card.licence,
         "models.size": _size(model, language),
-        "models.memory": size(int((block.memory.weights + block.memory.working) * 1e6)),
-        "models.fit": _fit(fits.get(card.name), language),
     }
+    if not isinstance(block.source, Hosted):
+        memory = block.memory.weights + block.memory.working
+        facts["models.memory"] = size(int(memory * 1e6))
+        facts["models.fit"] = _fit(fits.get(card.name), language)
     rows = (tag("dt", say(key, language)) + tag("dd", text) for key, text in facts.items() if text)
     return tag(
         "article",
@@ -79,6 +83,8 @@ def _fit(fit: Fit | None, language: str) -> str:
 def _state(model: Model, language: str) -> Markup | None:
     """How to get it, how far it is, or how to let it go; nothing for what ships with the studio."""
     card, source = model.card, model.card.studio.source
+    if isinstance(source, Hosted):
+        return provider(model, source, language)
     if not isinstance(source, Hub | Imported):
         return tag("p", say("models.embedded", language), class_="quiet")
     title = card.studio.title

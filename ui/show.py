@@ -1,19 +1,33 @@
-"""A finished file, as its kind is looked at, listened to or read, and how it is fetched."""
+"""A finished work: what it is about, how its kind is shown, and how it is fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import anyio
 from markupsafe import Markup
 
 from studio.artifact import Artifact
 from studio.client import Client
+from studio.fields import fields_of
 from studio.formats import EXTENSIONS, FORMATS
+from studio.tasks import TASKS
 from ui.markup import tag
 
 #: The media types of files that cannot hold their manifest, which lies beside them.
 _BESIDE = frozenset(one.media_type for one in FORMATS.values() if not one.embeds)
+
+
+def about(task: str, request: Mapping[str, Any]) -> str:
+    """What an order is about: the text for its task's first field; for files, title or task."""
+    known = TASKS.get(task)
+    if known is None:
+        return str(request.get("prompt") or task)
+    first = next(spec for spec in fields_of(known.request) if spec.name == known.positional)
+    if first.media is None:
+        return str(request[first.name])
+    return str(request.get("prompt") or request.get("title") or known.title)
 
 
 def file_of(artifact: Artifact) -> str:

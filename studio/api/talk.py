@@ -16,7 +16,7 @@ from studio.talk import Conversation
 
 router = APIRouter(prefix="/conversations", tags=["conversations"], responses=FAILURES)
 
-_Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+_Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 class Beginning(BaseModel):

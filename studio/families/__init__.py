@@ -38,6 +38,8 @@ class Order:
     #: `Draft.unspool` reads, so that a family never opens a media file. A mask is an image with one
     #: array `mask`, uint8 (height, width), 255 where something is to change, of its picture's size.
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    #: The key of its text's statistical mark (`studio.tournament`), in hex; empty for none.
+    text_key: str = ""
 
 
 @dataclass(frozen=True)

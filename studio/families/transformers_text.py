@@ -8,8 +8,9 @@ after the prefix that their card names.
 from __future__ import annotations
 
 import gc
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -125,6 +126,8 @@ class Author:
             remarks = list(one.remarks)
             if writer.cleaned:
                 remarks.append("without characters that nobody can see or mean")
+            if order.text_key and order.request["temperature"]:
+                remarks.append("with a statistical mark in the choice of words")
             usage = {"input_tokens": len(one.tokens), "output_tokens": len(writer.tokens)}
             facts = {"text": writer.text, "usage": usage, "made with": remarks}
             yield Draft("text", order.index, order.seed, facts=facts)
@@ -172,7 +175,11 @@ class Author:
         elif self._model.config.is_encoder_decoder:
             tokens, first = self._prefixed(order)
         else:
-            tokens = self._conversation(instruction(order.task, request))
+            whole = instruction(order.task, request)
+            told = self._latest(whole, most) if request["truncate"] else whole
+            if forgotten := len(whole.turns) - len(told.turns):
+                remarks.append(f"without the oldest {forgotten} turns of the conversation")
+            tokens = self._conversation(told)
         window = self._window()
         room = window - (0 if self._model.config.is_encoder_decoder else 1)
         if len(tokens) > room:
@@ -193,6 +200,19 @@ class Author:
             most = window - len(tokens)
             remarks.append(f"at most {most} tokens, for the model's window is full then")
         return _Asked(tokens, most, remarks, first, opening)
+
+    def _latest(self, told: Instruction, most: int) -> Instruction:
+        """The conversation without as many of its oldest turns as leave too little room."""
+        room = self._window() - 1
+        room -= min(most, room // 2)
+
+        def without(pairs: int) -> Instruction:
+            return replace(told, turns=told.turns[2 * pairs :])
+
+        # What is asked now is never left out.
+        pairs = range((len(told.turns) - 1) // 2)
+        fits = bisect_left(pairs, True, key=lambda n: len(self._conversation(without(n))) <= room)
+        return without(fits)
 
     def _window(self) -> int:
         config = self._model.config.get_text_config()

@@ -12,6 +12,7 @@ from studio.errors import Unavailable
 from studio.families import Order, Progress
 from studio.families.diffusers_memory import memory_errors
 from studio.tasks.request import cleaned
+from studio.tournament import CONTEXT, favoured
 
 
 def write(
@@ -89,6 +90,9 @@ class Chooser(LogitsProcessor):  # type: ignore[misc]
         self._name = name
         self._requests = [order.request for order in batch]
         self._generators = [torch.Generator().manual_seed(order.seed) for order in batch]
+        self._keys = [bytes.fromhex(order.text_key) for order in batch]
+        #: After which words each row's key has decided already; once more would be repetition.
+        self._decided: list[set[tuple[int, ...]]] = [set() for _ in batch]
         self._first = first
         self._begin: int | None = None
 
@@ -118,7 +122,14 @@ class Chooser(LogitsProcessor):  # type: ignore[misc]
             return int(scores.argmax())
         chances, tokens = torch.softmax(scores / request["temperature"], -1).sort(descending=True)
         # The likeliest that together reach `top_p`; the first always.
-        chances[chances.cumsum(-1) - chances >= request["top_p"]] = 0
+        kept = int((chances.cumsum(-1) - chances < request["top_p"]).sum())
+        chances, tokens = chances[:kept], tokens[:kept]
+        context = tuple(written[-CONTEXT:].tolist())
+        if self._keys[row] and len(context) == CONTEXT and context not in self._decided[row]:
+            self._decided[row].add(context)
+            likely = chances.double().numpy()
+            likely = favoured(self._keys[row], context, tokens.numpy(), likely / likely.sum())
+            chances = torch.from_numpy(likely)
         place = torch.multinomial(chances, 1, generator=self._generators[row])
         return int(tokens[place])
 

@@ -20,7 +20,7 @@ _CAPTION = re.compile(r"\b(?:captions?|describe)\b", re.IGNORECASE)
 class Beginning:
     """How a text begins, and for what."""
 
-    #: A control token of the model: `improve`, `story` or `caption`; empty where it is not to go on.
+    #: A control token: `improve`, `story` or `caption`; empty where the model is not to go on.
     purpose: str
     #: The words that the text begins with.
     text: str

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from studio.artifacts import ArtifactStore
     from studio.provenance.keys import Keys
     from studio.provenance.ledger import Ledger
+    from studio.provenance.marks.text import TextMark
     from studio.provenance.seal import Sealer
     from studio.provenance.verify import Verifier
     from studio.settings import Settings
@@ -23,6 +24,8 @@ class Provenance:
     store: ArtifactStore
     keys: Keys
     ledger: Ledger
+    #: The mark of texts, which models make while they write.
+    texts: TextMark
 
     def close(self) -> None:
         """Close the databases."""
@@ -40,6 +43,7 @@ def open_provenance(settings: Settings) -> Provenance:
     from studio.artifacts import ArtifactStore
     from studio.provenance.keys import Keys
     from studio.provenance.ledger import Ledger
+    from studio.provenance.marks.text import TextMark
     from studio.provenance.media import media
     from studio.provenance.seal import Sealer
     from studio.provenance.verify import Verifier
@@ -49,10 +53,12 @@ def open_provenance(settings: Settings) -> Provenance:
     ledger = Ledger(settings.home / "ledger.sqlite", keys.ledger_secret())
     store = ArtifactStore(settings.home / "artifacts")
     kinds = media(keys.marks())
+    texts = TextMark(settings.home / "tokenizers", keys.marks())
     return Provenance(
         sealer=Sealer(settings, keys, ledger, store, kinds),
-        verifier=Verifier(settings, keys, ledger, kinds),
+        verifier=Verifier(settings, keys, ledger, kinds, texts),
         store=store,
         keys=keys,
         ledger=ledger,
+        texts=texts,
     )

@@ -18,6 +18,7 @@ from studio.errors import SealFailed
 from studio.formats import Format
 from studio.mastering import measure
 from studio.provenance.encode import encode_picture, encode_sound, encode_text
+from studio.provenance.encode_mesh import draw_mesh, encode_mesh, measure_mesh, read_back
 from studio.provenance.fingerprint import (
     HEARD,
     NEAR,
@@ -26,6 +27,7 @@ from studio.provenance.fingerprint import (
     sound_fingerprint,
     text_fingerprint,
 )
+from studio.provenance.fingerprint_mesh import NEAR_MESH, mesh_fingerprint
 from studio.provenance.marks import Mark, MarkKey
 from studio.provenance.marks.image import ImageMark
 from studio.tasks.request import Kind
@@ -74,10 +76,7 @@ class Medium:
 
 
 def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
-    """The kinds that leave this studio, marked with the newest of `keys` and read with any.
-
-    A kind that is missing here cannot be sealed.
-    """
+    """The kinds that leave this studio, marked with the newest of `keys` and read with any."""
 
     def sound_mark() -> Mark:
         # Late: it brings a part of scipy that the host does without until it hears something.
@@ -132,6 +131,18 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 near=0,
                 measure=lambda _: {},
                 picture=None,
+                load_mark=None,
+            ),
+            "mesh": Medium(
+                noun="3D object",
+                encode=encode_mesh,
+                read=read_back,
+                fingerprint=lambda draft: mesh_fingerprint(
+                    draft.arrays["vertices"], draft.arrays["faces"]
+                ),
+                near=NEAR_MESH,
+                measure=measure_mesh,
+                picture=draw_mesh,
                 load_mark=None,
             ),
         }

@@ -125,9 +125,7 @@ class Sealer:
         with _failing_closed():
             with contextlib.suppress(NotFound):
                 return self.store.get(identity)
-            medium = self.media.get(draft.kind)
-            if medium is None:
-                raise Unavailable(f"There is no mark for {draft.kind} yet.", hint="")
+            medium = self.media[draft.kind]
             target = FORMATS[draft.kind, str(job.request["format"])]
             # What cannot hold its own manifest is marked whatever anybody attested.
             waived = unmarked(self.keys, self.ledger).get(job.task) if target.embeds else None

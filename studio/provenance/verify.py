@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +20,12 @@ from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
 from studio.provenance.manifest import Report
 from studio.provenance.marks import Found, Mark
+from studio.provenance.marks.text import SURE, Leaning, TextMark
 from studio.provenance.media import Medium
 from studio.provenance.verdict import Layer, Outcome, Verdict
 from studio.settings import Settings
 from studio.tasks.request import Kind
+from studio.tournament import SHORTEST
 from studio.worker.decode_client import Decoded, decoding
 
 #: Fingerprints of one picture stay within `Medium.near` bits; beyond this many it is another one.
@@ -31,6 +33,8 @@ from studio.worker.decode_client import Decoded, decoding
 _ANOTHER = 90
 #: Pictures are read at about this short side; the marks need no more. Films at half of it.
 _SHORT_SIDE = 1024
+#: Chances by which a text is said to be perhaps marked, and the smallest that is worth telling.
+_PERHAPS, _LEAST = 1e-3, 1e-12
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Verifier:
     keys: Keys
     ledger: Ledger
     media: Mapping[Kind, Medium]
+    texts: TextMark
 
     def verify(self, path: Path, name: str | None = None) -> Verdict:
         """What can be said about the file at `path`, which the verdict calls `name`.
@@ -58,12 +63,15 @@ class Verifier:
             seconds=HEARD,
         ) as decoded:
             manifest, found, print_ = decoded.manifest, None, b""
+            leaning: Leaning | None = None
             medium = self.media[decoded.kind]
             mark = medium.mark
             if decoded.content is not None:
                 valid = manifest.state in ("trusted", "valid", "expired")
                 found, mark = self._read_mark(decoded.content, thorough=not valid)
                 print_ = medium.fingerprint(decoded.content)
+                if decoded.kind == "text":
+                    leaning = self.texts.detect(decoded.content.facts["text"])
             sha256 = _sha256(path)
             marked = self.ledger.by_mark(f"{found.payload:012x}") if found else None
             exact = self.ledger.by_sha256(sha256)
@@ -72,7 +80,7 @@ class Verifier:
                 nearest = None
             source = self.media[cast(Kind, marked.kind)].noun if marked else ""
             evidence = _Evidence(
-                decoded, medium, mark, found, marked, source, exact, nearest, print_
+                decoded, medium, mark, found, marked, source, exact, nearest, print_, leaning
             )
         outcome, sentence = evidence.judge()
         layers = (
@@ -111,6 +119,8 @@ class _Evidence:
     nearest: tuple[Entry, int] | None
     #: The content's own fingerprint; empty if it is damaged, or says nothing.
     print_: bytes
+    #: What the words of a text that is long enough say.
+    leaning: Leaning | None
 
     @property
     def manifest(self) -> Report:
@@ -174,6 +184,11 @@ class _Evidence:
             )
         if self.found is not None:
             return Outcome.MARKED, self._marked_sentence(far)
+        if self.leaning is not None and self.leaning.chance < SURE:
+            return Outcome.MARKED, (
+                "Its words lean towards this studio's key: a model most likely wrote it here. Such "
+                "a mark has no number, so it does not tell which text this is, or when it was made."
+            )
         if self.near is not None:
             entry, bits = self.near
             likeness = "looks like" if self.decoded.kind == "image" else "resembles"
@@ -216,6 +231,8 @@ class _Evidence:
 
     def mark_layer(self) -> Layer:
         found = self.found
+        if self.decoded.kind == "text":
+            return self._text_layer()
         if self.mark is None:
             summary = f"A {self.medium.noun} carries no mark with a number."
             return Layer("mark", "absent", summary, {"searched": False})
@@ -254,6 +271,21 @@ class _Evidence:
         if bound not in (None, number):
             summary += f" The manifest names another one, {bound}."
         return Layer("mark", state, summary, details)
+
+    def _text_layer(self) -> Layer:
+        leaning, alg = self.leaning, TextMark.alg
+        if leaning is None:
+            summary = f"Words say enough from {SHORTEST} tokens on, written by a model known here."
+            return Layer("mark", "absent", summary, {"alg": alg, "searched": False})
+        details = {"alg": alg, "searched": True, **asdict(leaning)}
+        if leaning.chance >= _PERHAPS:
+            summary = "The choice of words does not lean towards this studio's key."
+            return Layer("mark", "absent", summary, details)
+        summary = (
+            f"The choice of words leans towards this studio's key, as by chance at most once in "
+            f"{1 / max(leaning.chance, _LEAST):,.0f} times. The mark has no number."
+        )
+        return Layer("mark", "found" if leaning.chance < SURE else "weak", summary, details)
 
     def fingerprint_layer(self) -> Layer:
         if self.decoded.damage:

@@ -34,6 +34,8 @@ from studio.errors import InvalidRequest, NotFound, StudioError
 from studio.provenance.manifest import Report, read
 from studio.tasks.request import Kind
 from studio.worker.decode_kind import demuxer
+from studio.worker.decode_mesh import MEDIA_TYPES as MESHES
+from studio.worker.decode_mesh import mesh_format, spool_mesh
 from studio.worker.decode_sound import MEDIA_TYPES as SOUNDS
 from studio.worker.decode_sound import facts_of, is_sound, media_type, open_sound, spool_sound
 from studio.worker.landlock import EVERYTHING, READ, restrict
@@ -55,6 +57,7 @@ _NOUNS: Mapping[Kind, str] = {
     "text": "text",
     "mesh": "3D object",
 }
+_OBJECTS = ("GLB", "OBJ", "PLY")
 _FILMS = ("MP4", "MOV", "M4A", "WebM", "Matroska", "AVI")
 #: Bytes of a text, and of a companion, that are read at most.
 _TEXT, _COMPANION = 1_000_000, 10_000_000
@@ -160,6 +163,9 @@ def _open(file: BinaryIO, order: Mapping[str, Any]) -> _Opened:
         return _Opened("audio", media_type(sound), facts_of(sound), spool)
     if reader := demuxer(head):
         return _open_film(file, reader, order)
+    if form := mesh_format(file):
+        spool = partial(spool_mesh, file, form, content)
+        return _Opened("mesh", MESHES[form], {}, spool)
     if (text := _text(file)) is not None:
         return _Opened("text", "text/plain", {"text": text}, lambda: None)
     picture = _open_picture(file)
@@ -218,9 +224,9 @@ def _open_picture(file: Any) -> ImageFile.ImageFile:
         return Image.open(file, formats=tuple(_MEDIA_TYPES))
     except UnidentifiedImageError:
         raise InvalidRequest(
-            "This file is no picture, sound, film or text that the studio can read.",
-            hint=f"It reads {', '.join([*_MEDIA_TYPES, *SOUNDS, *_FILMS])} and UTF-8 text, "
-            "whatever the file is called.",
+            "This file is no picture, sound, film, 3D object or text that the studio can read.",
+            hint=f"It reads {', '.join([*_MEDIA_TYPES, *SOUNDS, *_FILMS, *_OBJECTS])} and UTF-8 "
+            "text, whatever the file is called.",
         ) from None
     except (OSError, ValueError, SyntaxError) as error:
         raise _damaged(error) from None

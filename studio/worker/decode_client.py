@@ -136,6 +136,10 @@ def _content(kind: Kind, place: Path, facts: dict[str, Any]) -> Draft:
             if sound.exists() and sound.stat().st_size:
                 arrays["samples"] = _samples(sound, facts)
             return Draft(kind, 0, 0, arrays, facts)
+        case "mesh":
+            corners = np.memmap(place, np.float32, "r").reshape(-1, 3)
+            faces = np.memmap(place.with_name(f"{place.name}.faces"), np.int32, "r").reshape(-1, 3)
+            return Draft(kind, 0, 0, {"vertices": corners, "faces": faces}, facts)
         case _:
             return Draft(kind, 0, 0, {}, facts)
 

@@ -137,7 +137,7 @@ class ChildProcess:
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         try:
             how = await self._relay(reader)
-        except ConnectionResetError:
+        except ConnectionError:
             # Its end of the pipe is gone with something unread in it; the status says how it ended.
             how = ""
         except (ValueError, OSError) as error:

@@ -15,13 +15,14 @@ from studio.provenance.verdict import Outcome
 from tests.hosted import provider as shapes
 from tests.hosted.homes import host, write_card
 from tests.hosted.provider import WORDS, Provider, Reply, error, running
-from tests.hosts import finished, heard, run
+from tests.hosts import finished, heard, run, write_cards
 
 TASKS = (
     "text-generation, prompt-expansion, summarization, translation, text-rewriting, "
     "question-answering"
 )
 WRITERS = {"openai": "gpt-test", "anthropic": "claude-test", "google": "gemini-test"}
+STREAMS = {"openai": shapes.chat, "anthropic": shapes.claude, "google": shapes.gemini}
 SAID = "".join(WORDS)
 
 
@@ -38,8 +39,7 @@ def written(
     found: list[Any] = []
 
     async def test() -> None:
-        studio = host(home, elsewhere.url)
-        await studio.close()
+        write_cards(home)
         for provider, model in WRITERS.items():
             write_card(home, provider, provider, model, TASKS, options)
         async with host(home, elsewhere.url) as studio:
@@ -66,8 +66,10 @@ def written(
 def test_a_text_is_told_as_it_comes_and_signed(
     home: Path, elsewhere: Provider, provider: str
 ) -> None:
-    history = json.dumps([{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Yes?"}])
+    earlier = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Yes?"}]
+    history = json.dumps(earlier)
     values = {"model": provider, "prompt": "Tell me.", "history": history, "system": "Be brief."}
+    elsewhere.script = [Reply.sse(STREAMS[provider](), pause=0.05)]
     job, told, text, artifact = written(home, elsewhere, "text-generation", values)
     assert job.state is JobState.DONE, job.error
     assert artifact is not None
@@ -129,7 +131,7 @@ def test_characters_that_nobody_can_see_are_left_out_and_said(
     job, told, text, artifact = written(home, elsewhere, "text-generation", values)
     assert artifact is not None, job.error
     assert "".join(told) == text == SAID
-    assert "without characters" in str(artifact.note.about["made with"])
+    assert "without characters" in str(artifact.note.made_with)
 
 
 def test_an_answer_that_was_cut_at_its_length_says_so(home: Path, elsewhere: Provider) -> None:
@@ -137,4 +139,4 @@ def test_an_answer_that_was_cut_at_its_length_says_so(home: Path, elsewhere: Pro
     values = {"model": "openai", "prompt": "Tell me.", "max_tokens": 4}
     _, _, _, artifact = written(home, elsewhere, "text-generation", values)
     assert artifact is not None
-    assert "cut where" in str(artifact.note.about["made with"])
+    assert "cut where" in str(artifact.note.made_with)

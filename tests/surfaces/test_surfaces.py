@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from bots.options import MAX_NUMBER, command_for, slots_of
-from studio import cards
+from studio import catalog
 from studio.api import orders
 from studio.commands import make
 from studio.fields import FieldSpec, Value, build, fields_of
@@ -62,7 +62,7 @@ def required(task: Task) -> dict[str, Any]:
 
 def entered(spec: FieldSpec) -> Value:
     """What somebody puts into a field."""
-    return ["a yellow star"] if spec.type == "list" else "a yellow star"
+    return ["a yellow star", "a blue ring"] if spec.type == "list" else "a yellow star"
 
 
 def form(task: Task) -> list[tuple[FieldSpec, gr.components.Component]]:
@@ -117,8 +117,7 @@ def test_no_form_shows_an_empty_number_as_nought() -> None:
 def test_what_a_form_holds_becomes_the_types_of_the_request() -> None:
     specs = {spec.name: spec for spec in fields_of(EveryKind)}
     names = ["prompt", "count", "strength", "rate", "seed", "loras", "mask", "image"]
-    mask = {"background": "b.webp", "layers": ["l.webp"], "composite": "c.webp"}
-    held = ["x", 4.0, 1, " 2.5 ", "7", ["a:0.5"], mask, None]
+    held = ["x", 4.0, 1, " 2.5 ", "7", ["a:0.5"], "l.webp", None]
     assert collect([specs[name] for name in names], held) == {
         "prompt": "x",
         "count": 4,
@@ -216,6 +215,6 @@ def test_a_field_of_an_unknown_type_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     odd = Task("odd", "odd", Odd, makes="image")
-    monkeypatch.setattr(cards, "TASKS", {"odd": odd})
+    monkeypatch.setattr(catalog, "TASKS", {"odd": odd})
     with pytest.raises(TypeError, match="field 'odd'"):
-        cards.Catalog([], tmp_path)
+        catalog.Catalog([], tmp_path)

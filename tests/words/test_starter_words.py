@@ -36,8 +36,8 @@ def order(prompt: str, task: str = "text-generation", number: int = 0) -> Order:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    options = CARD.studio.options
-    return TransformersText().load(Spec("starter-words", FOLDER, "float32", None, options), "cpu", "full")
+    spec = Spec("starter-words", FOLDER, "float32", None, CARD.studio.options)
+    return TransformersText().load(spec, "cpu", "full")
 
 
 def written(model: Model, *orders: Order) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,15 @@ def test_a_text_over_the_window_is_refused_with_its_count_or_cut_if_asked(llama:
     assert draft.facts["made with"][0] == "cut from 300 tokens to 115"
 
 
+def test_of_a_long_conversation_the_oldest_turns_are_left_out_and_counted(llama: Model) -> None:
+    turns = [("user", "a" * 40), ("assistant", "b" * 40), ("user", "c" * 20), ("assistant", "d")]
+    history = json.dumps([{"role": role, "content": text} for role, text in turns])
+    (draft,) = llama.generate([order(history=history, truncate=True)], Recorder())
+    assert draft.facts["made with"] == ["without the oldest 2 turns of the conversation"]
+    # The two that fit, the prompt, and the empty lines between them.
+    assert draft.facts["usage"]["input_tokens"] == 20 + 2 + 1 + 2 + len("a tune")
+
+
 def test_what_cannot_be_used_in_text_is_taken_out_and_said(llama: Any) -> None:
     head = llama._model.lm_head
     before = head.weight.detach().clone()
@@ -138,3 +148,55 @@ def test_every_task_has_its_words(llama: Any, task: str, asked: dict[str, str], 
     told = llama._tokenizer.decode(llama._conversation(instruction(task, request)))
     assert said in told
     assert all(asked[name] in told for name in ("prompt", "text", "system") if name in asked)
+
+
+@pytest.fixture(scope="module")
+def nllb(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """An NLLB with random weights, and its own tokenizer over a handful of words."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("nllb")
+    names = ["<s>", "<pad>", "</s>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz"]
+    words = tf.NllbTokenizer(vocab={name: place for place, name in enumerate(names)}, merges=[])
+    words.save_pretrained(folder)
+    config = tf.M2M100Config(
+        vocab_size=len(words), d_model=32, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=32,
+        decoder_ffn_dim=32, encoder_attention_heads=2, decoder_attention_heads=2,
+        max_position_embeddings=64, bos_token_id=0, pad_token_id=1, eos_token_id=2,
+        decoder_start_token_id=2,
+    )  # fmt: skip
+    tf.M2M100ForConditionalGeneration(config).save_pretrained(folder)
+    languages = {"en": "eng_Latn", "de": "deu_Latn", "fr": "fra_Latn"}
+    spec = Spec("tiny", folder, "float32", None, {"languages": languages})
+    return TransformersText().load(spec, "cpu", "full")
+
+
+def translation(number: int, **asked: str) -> Order:
+    values = {"text": "it rains", "max_tokens": 6, **asked}
+    request = build(TASKS["translation"].request, values).model_dump()
+    return Order("job", number, "translation", request, number)
+
+
+def test_a_translation_is_asked_from_one_language_and_begins_with_the_other(
+    nllb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    generate = nllb._model.generate
+
+    def watched(**inputs: Any) -> torch.Tensor:
+        made: torch.Tensor = generate(**inputs)
+        seen.extend([inputs["input_ids"], made])
+        return made
+
+    monkeypatch.setattr(nllb._model, "generate", watched)
+    orders = [translation(0, target="de"), translation(1, target="fr", source="de")]
+    list(nllb.generate(orders, Recorder()))
+    asked, made = (nllb._tokenizer.batch_decode(rows) for rows in seen)
+    assert ["eng_Latn" in asked[0], "deu_Latn" in asked[1]] == [True, True]
+    # Each row of a batch begins with its own language.
+    assert made[0].removeprefix("</s>").lstrip().startswith("deu_Latn")
+    assert made[1].removeprefix("</s>").lstrip().startswith("fra_Latn")
+
+
+def test_a_language_that_a_model_does_not_know_is_named(nllb: Model) -> None:
+    with pytest.raises(InvalidRequest, match="target: tiny does not know 'zh'"):
+        list(nllb.generate([translation(0, target="zh")], Recorder()))
