@@ -69,6 +69,11 @@ def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
         what = f"blocked: {blocked or '-'}; gated: {gated or '-'}"
         await change(interaction, what, blocked=_terms(blocked), gated=_terms(gated))
 
+    @group.command(name="spoiler", description="Whether files are hidden until they are tapped.")
+    @app_commands.describe(hidden="Yes: every file comes as a spoiler.")
+    async def spoiler(interaction: discord.Interaction, hidden: bool) -> None:
+        await change(interaction, f"spoiler: {hidden}", spoiler=hidden)
+
     @group.command(name="limit", description="How much may be ordered.")
     @app_commands.describe(
         role="Whose limit it is; everybody's, if neither role nor channel is named.",
@@ -120,7 +125,8 @@ def _listed(rules: Rules, language: str) -> str:
         f"**tasks** {', '.join(rules.tasks) or everything}",
         f"**models** {', '.join(rules.models) or everything}",
         f"**blocked** {', '.join(rules.blocked) or '–'}",
-        f"**gated** {', '.join(rules.gated) or '–'}",
+        f"**gated** 🔞 {', '.join(rules.gated) or '–'}",
+        f"**spoiler** {'✓' if rules.spoiler else '–'}",
     ]
     lines += [
         f"**limit** `{subject}` {'∞' if one.per_day is None else one.per_day}/24 h, "

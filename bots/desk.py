@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import discord
 
 from bots.attachments import as_values
-from bots.parcel import MAX_FILES
+from bots.options import MAX_COUNT
 from bots.rules import Asked, check
 from bots.store import Errand, owner_of
 from bots.wording import explained, language_of
@@ -34,8 +35,6 @@ async def order(
     interaction: discord.Interaction,
     task: Task,
     values: Mapping[str, Any],
-    *,
-    spoiler: bool = False,
 ) -> None:
     """Take an order: refuse it at once, or answer that it is on its way.
 
@@ -49,11 +48,12 @@ async def order(
     except StudioError as error:
         await whisper(interaction, explained(error))
         return
-    await take(bot, interaction, errand_for(interaction, task.id, given, spoiler=spoiler))
+    await take(bot, interaction, errand_for(interaction, task.id, given))
 
 
 async def take(bot: StudioBot, interaction: discord.Interaction, errand: Errand) -> None:
     """Write an errand down, answer that it is on its way, and begin."""
+    errand = replace(errand, spoiler=bot.store.rules(errand.guild).spoiler)
     # Written first: from here a restart finds it, whatever Discord has been told.
     if not bot.store.take(errand):
         return
@@ -118,8 +118,8 @@ def _check(
     language = language_of(interaction)
     specs = {spec.name: spec for spec in fields_of(task.request)}
     count = values.get("count")
-    if count is not None and count > MAX_FILES:
-        raise InvalidRequest(say("bot.count", language, limit=MAX_FILES), hint="")
+    if count is not None and count > MAX_COUNT:
+        raise InvalidRequest(say("bot.count", language, limit=MAX_COUNT), hint="")
     # What is attached gets its id later; a stand-in passes for it here.
     build(task.request, {name: _standing_in(value) for name, value in values.items()})
     guild = str(interaction.guild_id or "")

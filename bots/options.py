@@ -22,6 +22,8 @@ MAX_CHOICES = 25
 MAX_DESCRIPTION = 100
 MAX_TEXT = 6000
 MAX_NUMBER = 2**53
+#: How many files a message holds, and so how many results one command can order.
+MAX_COUNT = 10
 #: How many files one command takes into one list.
 MAX_FILES = 6
 
@@ -131,7 +133,8 @@ def _kind(spec: FieldSpec) -> Any:
     high = MAX_NUMBER if spec.maximum is None else min(spec.maximum, MAX_NUMBER)
     match spec.type:
         case "integer":
-            return app_commands.Range[int, int(low), int(high)]
+            most = min(high, MAX_COUNT) if spec.name == "count" else high
+            return app_commands.Range[int, int(low), int(most)]
         case "number":
             return app_commands.Range[float, float(low), float(high)]
         case "boolean":

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import discord
 
+from bots.options import MAX_COUNT
 from bots.store import Errand
 from bots.wording import clipped
 from studio.artifact import Artifact
@@ -33,8 +34,6 @@ _SMALLER: Mapping[str, Sequence[tuple[str, dict[str, Value]]]] = {
 #: Seconds for which a link can be opened.
 _LINK_SECONDS = 7 * 24 * 3600.0
 _MAX_ALT = 1024
-#: How many files a message holds.
-MAX_FILES = 10
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ async def packed(
         artifact = await client.artifact(identity)
         fitting = await _fitting(client, artifact, errand, largest)
         found = [] if fitting is None else await _pieces(client, fitting)
-        if not found or len(pieces) + len(found) > MAX_FILES:
+        if not found or len(pieces) + len(found) > MAX_COUNT:
             path = await client.share(identity, seconds=_LINK_SECONDS) if public_url else ""
             links.append(f"{public_url}{path}")
             continue

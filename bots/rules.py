@@ -41,6 +41,8 @@ class Rules(BaseModel):
     blocked: tuple[str, ...] = ()
     #: Words and phrases for age-restricted channels alone.
     gated: tuple[str, ...] = ()
+    #: Whether files are hidden until somebody taps them.
+    spoiler: bool = False
     #: By the id of a channel or role; under the server's own id for everybody.
     limits: Mapping[str, Limit] = {}
 

@@ -84,7 +84,9 @@ class Translator(app_commands.Translator):
                 found = _of_option(option.name, "description", language)
                 return clipped(found, MAX_DESCRIPTION) or None
             case (Place.command_name, app_commands.Command() as command):
-                return _named(_title(command, language))
+                return _named(_title(command, language) or _beside(command, language))
+            case (Place.group_name, app_commands.Group() as group):
+                return _named(_beside(group, language))
             case (Place.command_description, app_commands.Command() as command):
                 return clipped(_title(command, language), MAX_DESCRIPTION) or None
             case (Place.command_name, app_commands.ContextMenu() as menu):
@@ -95,6 +97,11 @@ class Translator(app_commands.Translator):
 def _title(command: app_commands.Command[Any, ..., Any], language: str) -> str:
     task = command.extras.get("task")
     return said(f"task.{find_task(task).id}.title", "", language) if task else ""
+
+
+def _beside(command: app_commands.Command[Any, ..., Any] | app_commands.Group, language: str) -> str:
+    """What a command beside the tasks is called; those of a group keep their English names."""
+    return "" if command.parent else said(f"bot.command.{command.name}", "", language)
 
 
 def _of_option(name: str, part: str, language: str) -> str:

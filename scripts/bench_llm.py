@@ -29,7 +29,7 @@ from studio.fields import build
 from studio.tasks import TASKS
 from studio.testing import Recorder
 
-RUNS = 5
+RUNS = 9
 TOKENS = 64
 PROMPT = "rain on the roof of a house by the sea " * 4
 

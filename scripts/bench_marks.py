@@ -30,6 +30,7 @@ from studio.catalog import card_folder
 from studio.draft import Draft
 from studio.job import Job
 from studio.provenance import open_provenance
+from studio.provenance.manifest import Statement, sign
 from studio.provenance.marks import MarkKey
 from studio.provenance.marks.image import ImageMark
 from studio.settings import Settings
@@ -79,6 +80,24 @@ def measure(side: int, home: Path) -> dict[str, float]:
         Image.fromarray(pixels).save(file, "PNG", compress_level=6)
         return file.getvalue()
 
+    encoded, signed = home / "encoded.png", home / "signed.png"
+    encoded.write_bytes(plain())
+    statement = Statement(
+        studio="bench",
+        version="0",
+        task="text-to-image",
+        card=card.name,
+        revision="embedded",
+        licence=card.licence,
+        notice=card.studio.notice,
+        allow_training=False,
+    )
+    key = provenance.keys.signing()
+
+    def sign_alone() -> None:
+        signed.unlink(missing_ok=True)
+        sign(encoded, signed, "image/png", statement, key)
+
     path = seal()
     stripped = io.BytesIO()
     with Image.open(path) as picture:
@@ -88,6 +107,7 @@ def measure(side: int, home: Path) -> dict[str, float]:
         "detect_fast_ms": best(lambda: mark.detect(marked, thorough=False)),
         "detect_search_without_result_ms": best(lambda: mark.detect(draft, thorough=True)),
         "seal_ms": best(seal),
+        "sign_ms": best(sign_alone),
         "pillow_level_6_ms": best(plain),
         "manifest_bytes": path.stat().st_size - len(stripped.getvalue()),
     }

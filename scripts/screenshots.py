@@ -39,6 +39,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: Every page, and what is on it once it is drawn.
 READY = {
     "/": "#work-finished :is(.card, .empty)",
+    "/talk": "#talk-shown .empty",
     "/queue": "#queue-line :is(.card, .empty)",
     "/runs": "#runs :is(.card, .empty)",
     "/models": "#models-shelf .card",

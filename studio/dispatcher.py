@@ -18,14 +18,12 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 import anyio
 
 from studio.artifacts import ArtifactStore
 from studio.berths import Berth, Berths
-from studio.cards import Card
 from studio.catalog import Catalog
 from studio.errors import Broken, Cancelled, OutOfMemory, StudioError
 from studio.families import Order
@@ -38,8 +36,6 @@ from studio.provenance.seal import Sealer
 from studio.scheduler import Share
 from studio.sealers import Sealers
 from studio.settings import Settings
-from studio.tasks import TASKS
-from studio.tournament import SHORTEST
 from studio.watch import Watchers
 from studio.worker.supervisor import Lane
 
@@ -273,7 +269,7 @@ class Dispatcher:
             shares = zip(entries, batch, strict=True)
             for entry, share in shares:
                 orders += await self._orders(entry, share.outputs)
-            orders = await anyio.to_thread.run_sync(self._keyed, orders, card, folder)
+            orders = await anyio.to_thread.run_sync(self._texts.keyed, orders, card, folder)
             # Whoever was stopped meanwhile is left out; perhaps nobody remains.
             orders = [order for order in orders if self._line[order.job].error is None]
             asked = {order.job for order in orders}
@@ -328,17 +324,6 @@ class Dispatcher:
             self._failed([entry], error)
             return []
         return [replace(order, inputs=opened.drafts) for order in orders]
-
-    def _keyed(self, orders: list[Order], card: Card, folder: Path) -> list[Order]:
-        """The orders; those for texts long enough to carry a mark with its key."""
-        if not card.studio.options.get("text_mark", True):
-            return orders
-        return [
-            replace(order, text_key=self._texts.key_for(folder))
-            if TASKS[order.task].makes == "text" and order.request.get("max_tokens", 0) >= SHORTEST
-            else order
-            for order in orders
-        ]
 
     async def _learn(self, entry: Entry, berth: Berth, batch: int, seconds: float) -> None:
         learn = partial(self._paces.learn, entry.job, berth.device, batch, seconds)

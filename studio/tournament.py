@@ -42,8 +42,10 @@ def favoured(
     key: bytes, context: Sequence[int], tokens: NDArray[np.int64], chances: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The `chances` (tokens,), which add up to 1, after a tournament between `tokens`."""
-    for won in _bits(key, context, tokens).T:
-        chances = chances * (1 + won - chances @ won)
+    seed = np.full(len(tokens), _seed(key, context), np.uint64)
+    for won in _bits(seed, tokens.astype(np.uint64)).T:
+        # Rounding may leave a little less than nothing.
+        chances = np.maximum(chances * (1 + won - chances @ won), 0)
     return chances
 
 
@@ -54,24 +56,27 @@ def evidence(key: bytes, tokens: Sequence[int]) -> Evidence:
     `strength` with less than 3.18 times the chance that a normal variable does (Bentkus and
     Dzindzalieta, Bernoulli 21, 2015): a bound for every length, and nothing to calibrate.
     """
-    seen: set[tuple[int, ...]] = set()
-    total = 0.0
+    seeds: dict[tuple[int, ...], tuple[int, int]] = {}
     for place in range(CONTEXT, len(tokens)):
         context = tuple(tokens[place - CONTEXT : place])
-        if context not in seen:
-            seen.add(context)
-            bits = _bits(key, context, np.array([tokens[place]]))[0]
-            total += float((2 * bits - 1) @ _WEIGHTS)
-    strength = total / math.sqrt(max(len(seen), 1))
+        if context not in seeds:
+            seeds[context] = _seed(key, context), tokens[place]
+    counted = np.array(list(seeds.values()), np.uint64).reshape(-1, 2)
+    total = float(((2 * _bits(counted[:, 0], counted[:, 1]) - 1) @ _WEIGHTS).sum())
+    strength = total / math.sqrt(max(len(seeds), 1))
     chance = min(1.0, 3.18 * math.erfc(strength / math.sqrt(2)) / 2)
-    return Evidence(len(seen), strength, chance)
+    return Evidence(len(seeds), strength, chance)
 
 
-def _bits(key: bytes, context: Sequence[int], tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-    """0 or 1, shape (tokens, rounds): SplitMix64 of each token, from a keyed hash of `context`."""
+def _seed(key: bytes, context: Sequence[int]) -> int:
+    """A keyed hash of `context`, 64 bits."""
     told = np.array(context, "<i8").tobytes()
-    seed = int.from_bytes(hashlib.blake2b(told, digest_size=8, key=key).digest(), "little")
-    mixed = tokens.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
+    return int.from_bytes(hashlib.blake2b(told, digest_size=8, key=key).digest(), "little")
+
+
+def _bits(seeds: NDArray[np.uint64], tokens: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """0 or 1, shape (tokens, rounds): SplitMix64 of each token from its seed on."""
+    mixed = tokens * np.uint64(0x9E3779B97F4A7C15) + seeds
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed ^= mixed >> np.uint64(31)

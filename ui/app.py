@@ -30,6 +30,7 @@ from ui.page import Clients, Room
 from ui.queue import QueuePage
 from ui.runs import RunsPage
 from ui.settings import SettingsPage
+from ui.talk import TalkPage
 from ui.theme import theme
 from ui.tongue import TITLE, Tongue, later
 from ui.verify import VerifyPage
@@ -55,6 +56,7 @@ def build(clients: Clients) -> gr.Blocks:
     """The pages, each under its own address."""
     rooms: dict[str, Room] = {
         "/": MakePage(clients),
+        "/talk": TalkPage(clients),
         "/queue": QueuePage(clients),
         "/runs": RunsPage(clients),
         "/gallery": GalleryPage(clients),
@@ -96,6 +98,7 @@ def mount(
         tag("link", rel="stylesheet", href="/theme.css")
         + tag("style", style)
         + tag("meta", name="referrer", content="no-referrer")
+        + tag("meta", name="largest-file", content=settings.max_upload_bytes)
         + tag("meta", name="description", content=later("studio.line"))
         + script()
     )

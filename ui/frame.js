@@ -37,6 +37,22 @@
     }
   });
 
+  // Gradio drops a file that is too large without a word.
+  const most = Number(find("meta[name=largest-file]").content);
+  const weigh = (event) => {
+    const source = event.dataTransfer ?? event.clipboardData ?? event.target;
+    const files = [...(source.files ?? [])];
+    if (!files.length) return;
+    const large = files.some((file) => file.size > most);
+    find("#large").hidden = !large;
+    if (!large) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (event.type === "change") event.target.value = "";
+    find("#large").scrollIntoView({ block: "center" });
+  };
+  for (const way of ["change", "drop", "paste"]) document.addEventListener(way, weigh, true);
+
   // Words and examples that are clicked go into the prompt, as if they were typed.
   document.addEventListener("click", (event) => {
     const chip = event.target.closest(".chip[data-text]");

@@ -31,6 +31,7 @@ class Place:
 
 PLACES = (
     Place("/", "make.page", "m"),
+    Place("/talk", "talk.page", "t"),
     Place("/gallery", "gallery.page", "g"),
     Place("/queue", "queue.page", "q"),
     Place("/runs", "runs.page", "r"),
@@ -77,6 +78,7 @@ def masthead(here: str) -> Markup:
             tag("nav", *links, aria_label=later("studio.pages")),
         ),
         tag("p", later("studio.lost"), id="lost", role="status", hidden=True),
+        tag("p", later("studio.large"), id="large", role="alert", hidden=True),
         tag(
             "dialog",
             tag("h2", later("keys.title")),

@@ -231,7 +231,7 @@ def _tile(showing: Showing, artifact: Artifact) -> Markup:
 def face(showing: Showing, artifact: Artifact) -> Markup:
     """What stands for an artifact: its preview, or what kind of thing it is."""
     kind = showing.say(f"gallery.kind.{artifact.kind}")
-    if artifact.kind in ("image", "audio", "video") and artifact.keeping.deleted is None:
+    if artifact.kind != "text" and artifact.keeping.deleted is None:
         alt = showing.say("result.alt", subject=subject(artifact))
         return tag("img", src=preview_of(artifact), alt=alt, loading="lazy", decoding="async")
     return tag("span", kind, class_=f"face {artifact.kind}")

@@ -36,7 +36,7 @@ def file_of(artifact: Artifact) -> str:
 
 
 def preview_of(artifact: Artifact) -> str:
-    """Where the small picture of it is: of a sound its wave, of a film a frame."""
+    """Where the small picture of it is: of a sound its wave, of a film a frame; of a text none."""
     return f"/api/v1/artifacts/{artifact.id}/preview"
 
 
@@ -80,7 +80,8 @@ def shown(say: Callable[..., str], artifact: Artifact, alt: str, text: str = "")
         case "text":
             return tag("div", text, class_="writing", tabindex="0", role="region", aria_label=alt)
         case "mesh":
-            return tag("a", say("result.open"), href=file, target="_blank")
+            drawn = tag("img", src=preview_of(artifact), alt=alt, loading="lazy")
+            return tag("a", drawn, href=file, target="_blank", title=say("result.open"))
 
 
 def downloads(say: Callable[..., str], artifact: Artifact) -> Markup:

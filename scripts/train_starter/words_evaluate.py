@@ -3,8 +3,8 @@
     python scripts/train_starter/words_evaluate.py --model training/words/words --out starter-words.eval.json
 
 An order counts where its text is one of this world's, read by the grammar that made the training
-lines, and holds every word that said what there is to see. The model goes on from what was asked, so
-the second can only fail where the studio has misread an order.
+lines, and holds every word that said what there is to see. The model goes on from what was asked,
+so the second can only fail where the studio has misread an order.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def orders(count: int, seed: int) -> list[tuple[str, str, Any]]:
         plain = begun.removeprefix("Once there was ").removeprefix("A picture of ")
         prompt = rng.choice(WORDINGS[purpose]).format(plain)
         task = "prompt-expansion" if purpose == "improve" else "text-generation"
-        asked = {"prompt": prompt, "max_tokens": 160, "temperature": 0.7}
+        asked = {"prompt": prompt, "max_tokens": 160, "temperature": 0.5}
         request = build(TASKS[task].request, asked).model_dump()
         made.append((purpose, begun, Order("evaluation", number, task, request, seed + number)))
     return made

@@ -26,7 +26,8 @@ EXPLANATIONS = {
     "mark": (
         "A number hidden in the content, which survives re-encoding, resizing, cropping and small "
         "turns. It points to a ledger entry. It can be copied onto other content or worn away, "
-        "so it is a pointer, not proof."
+        "so it is a pointer, not proof. A text's is a leaning in its choice of words, and has no "
+        "number."
     ),
     "fingerprint": (
         "A summary of how the content looks or sounds, compared with what was made here. Two may "

@@ -30,6 +30,7 @@ from studio.families.diffusers_memory import memory_errors
 from studio.families.transformers_tokens import Writer, padding, write
 from studio.families.transformers_world import SmallWorld
 from studio.families.weights import check_weights, first_line
+from studio.tournament import SHORTEST
 from studio.vocabulary import read_vocabulary
 from studio.wording import Instruction, instruction
 
@@ -126,7 +127,9 @@ class Author:
             remarks = list(one.remarks)
             if writer.cleaned:
                 remarks.append("without characters that nobody can see or mean")
-            if order.text_key and order.request["temperature"]:
+            # Shorter ones are not claimed: they say too little.
+            long = len(writer.tokens) >= SHORTEST
+            if long and order.text_key and order.request["temperature"]:
                 remarks.append("with a statistical mark in the choice of words")
             usage = {"input_tokens": len(one.tokens), "output_tokens": len(writer.tokens)}
             facts = {"text": writer.text, "usage": usage, "made with": remarks}
@@ -176,10 +179,10 @@ class Author:
             tokens, first = self._prefixed(order)
         else:
             whole = instruction(order.task, request)
-            told = self._latest(whole, most) if request["truncate"] else whole
-            if forgotten := len(whole.turns) - len(told.turns):
+            latest = self._latest(whole, most) if request["truncate"] else whole
+            if forgotten := len(whole.turns) - len(latest.turns):
                 remarks.append(f"without the oldest {forgotten} turns of the conversation")
-            tokens = self._conversation(told)
+            tokens = self._conversation(latest)
         window = self._window()
         room = window - (0 if self._model.config.is_encoder_decoder else 1)
         if len(tokens) > room:

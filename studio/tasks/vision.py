@@ -54,7 +54,7 @@ class ZeroShotImageClassification(_Compared):
         title="Picture", description="The picture to look at: an id or a file."
     )
     # A table, a form and JSON all give lists; strict mode knows tuples only.
-    labels: Annotated[tuple[_Label, ...], Field(min_length=2, max_length=200, strict=False)] = (
+    labels: Annotated[tuple[_Label, ...], Field(min_length=1, max_length=200, strict=False)] = (
         Field(title="Labels", description="What it might show, as in cat, dog, bird.")
     )
 
@@ -65,6 +65,6 @@ class ImageRanking(_Compared):
     images: Annotated[
         tuple[MediaId, ...],
         Media("image", "inputTo"),
-        Field(min_length=2, max_length=400, strict=False),
+        Field(min_length=1, max_length=400, strict=False),
     ] = Field(title="Pictures", description="The pictures to compare: ids or files.")
     prompt: Prompt = Field(title="Prompt", description="What the best one is to show.")

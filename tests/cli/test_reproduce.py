@@ -27,6 +27,8 @@ def _orders(shell: Shell) -> dict[str, tuple[str, ...]]:
         "image-lettering": (picture, "--text", "Hello"),
         "image-conversion": (picture, "--format", "webp"),
         "contact-sheet": (picture, picture),
+        "image-to-text": (picture,),
+        "visual-question-answering": (picture, "--question", "what is it"),
         "zero-shot-image-classification": (picture, "--labels", "a star,a moon"),
         "image-ranking": (picture, picture, "--prompt", "a star"),
         "film-assembly": (picture, "--seconds", "1", "--width", "256", "--height", "256"),

@@ -62,6 +62,22 @@ def test_every_command_has_names_in_every_language(stage: Stage, task: Task) -> 
             assert len(one.get("description_localizations", {}).get(locale, "x")) <= 100
 
 
+@pytest.mark.parametrize("verb", ["verify", "queue", "cancel", "show", "me", "settings"])
+def test_the_other_commands_have_names_in_every_language_too(stage: Stage, verb: str) -> None:
+    for locale in ("de", "fr", "ja", "es-ES", "zh-CN"):
+        names = {one["name"]: one.get("name_localizations", {}).get(locale)
+                 for one in stage.discord.commands}  # fmt: skip
+        assert names[verb]
+        assert _NAME.fullmatch(names[verb]), names[verb]
+        assert list(names.values()).count(names[verb]) == 1
+
+
+def test_no_more_is_ordered_at_once_than_a_message_holds(stage: Stage) -> None:
+    imagine = next(one for one in stage.discord.commands if one["name"] == "imagine")
+    count = next(one for one in imagine["options"] if one["name"] == "count")
+    assert (count["min_value"], count["max_value"]) == (1, 10)
+
+
 def test_commands_are_told_once_and_not_again_after_a_restart(stage: Stage) -> None:
     async def scene() -> None:
         before = len(stage.discord.called("PUT", "/applications/"))

@@ -159,6 +159,20 @@ def test_admins_say_what_is_allowed_and_everybody_is_told_why(stage: Stage) -> N
     stage.play(scene())
 
 
+def test_admins_have_files_hidden_until_they_are_tapped(stage: Stage) -> None:
+    async def scene() -> None:
+        await set_rule(stage, "spoiler", hidden=True)
+        hidden = await made(stage)
+        assert all(one["filename"].startswith("SPOILER_") for one in hidden.message["attachments"])
+        again = await stage.discord.slash("imagine", prompt="x", model="noise", count=1)
+        assert (await again.files(1))[0]["filename"].startswith("SPOILER_")
+        await set_rule(stage, "spoiler", hidden=False)
+        shown = await made(stage)
+        assert not shown.message["attachments"][0]["filename"].startswith("SPOILER_")
+
+    stage.play(scene())
+
+
 def test_limits_hold_for_everybody_for_roles_and_for_channels(stage: Stage) -> None:
     async def scene() -> None:
         used = len(stage.bot.store.ordered("4000", GUILD, 0))

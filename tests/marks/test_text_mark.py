@@ -36,13 +36,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, "<pad>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = tf.PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>"
     )
     tokenizer.save_pretrained(place)
     torch.manual_seed(0)
     config = tf.LlamaConfig(
         vocab_size=200, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
-        num_attention_heads=2, max_position_embeddings=512, bos_token_id=1, eos_token_id=2,
+        num_attention_heads=2, max_position_embeddings=512, bos_token_id=1, eos_token_id=None,
     )  # fmt: skip
     tf.LlamaForCausalLM(config).save_pretrained(place)
     return place
@@ -70,18 +70,32 @@ def test_a_marked_text_is_found_by_its_key_alone(folder: Path, card: Card, tmp_p
     assert KEY.secret.hex() not in keyed.text_key
     marked, plain = written(folder, keyed, order())
     found = mark.detect(marked)
-    assert found is not None and found.key == "first" and found.chance < SURE
+    assert found is not None
+    assert found.key == "first"
+    assert found.chance < SURE
     # Half of it, in front of a stranger's words, still tells.
     mixed = mark.detect(" ".join(marked.split()[:120] + plain.split()[:120]))
-    assert mixed is not None and mixed.chance < 1e-3
+    assert mixed is not None
+    assert mixed.chance < 1e-3
     for unmarked in (
         mark.detect(plain),
         TextMark(tmp_path, [MarkKey("x", b"2" * 32)]).detect(marked),
     ):
-        assert unmarked is not None and unmarked.chance > 1e-3
+        assert unmarked is not None
+        assert unmarked.chance > 1e-3
     # A key that was replaced still reads what it marked.
     rotated = TextMark(tmp_path, [MarkKey("second", b"3" * 32), KEY]).detect(marked)
-    assert rotated is not None and rotated.key == "first" and rotated.tries == 2
+    assert rotated is not None
+    assert rotated.key == "first"
+    assert rotated.tries == 2
+
+
+def test_only_a_long_text_whose_words_were_drawn_claims_the_mark(folder: Path) -> None:
+    model = TransformersText().load(Spec("tiny", folder, "float32", None, {}), "cpu", "full")
+    asked = (order(), order(max_tokens=40), order(temperature=0))
+    keyed = [replace(one, text_key=KEY.secret.hex()) for one in asked]
+    drafts = [draft for one in keyed for draft in model.generate([one], Recorder())]
+    assert [bool(draft.facts["made with"]) for draft in drafts] == [True, False, False]
 
 
 def test_a_marked_text_depends_on_its_seed_alone(folder: Path, card: Card, tmp_path: Path) -> None:
@@ -95,13 +109,12 @@ def test_what_is_short_or_opted_out_or_not_readable_later_is_not_marked(
     folder: Path, card: Card, tmp_path: Path
 ) -> None:
     mark = TextMark(tmp_path / "kept", [KEY])
-    off = card.model_copy(
-        update={"studio": card.studio.model_copy(update={"options": {"text_mark": False}})}
-    )
+    off = replace(card, studio=card.studio.model_copy(update={"options": {"text_mark": False}}))
     assert mark.keyed([order(max_tokens=199)], card, folder)[0].text_key == ""
     assert mark.keyed([order()], off, folder)[0].text_key == ""
     assert mark.keyed([order()], card, tmp_path)[0].text_key == ""
-    assert not mark.folder.exists() and mark.detect("w1 " * 300) is None
+    assert not mark.folder.exists()
+    assert mark.detect("w1 " * 300) is None
 
 
 def test_the_tournament_changes_no_chance_on_average() -> None:
@@ -110,11 +123,21 @@ def test_the_tournament_changes_no_chance_on_average() -> None:
     assert np.allclose(mean, chances, atol=0.03)
 
 
+def test_a_tournament_that_is_decided_before_it_begins_leaves_chances() -> None:
+    rest = np.logspace(-9, -20, 29)
+    chances = np.array([1 - rest.sum(), *rest])
+    for n in range(200):
+        left = favoured(b"key", (n, 1, 2, 3), np.arange(30), chances)
+        assert left.min() >= 0
+        assert left.sum() == pytest.approx(1)
+
+
 def test_the_bound_holds_on_words_that_know_nothing_of_the_key() -> None:
     random = np.random.default_rng(0)
     found = [evidence(b"key", random.integers(0, 50, 200).tolist()) for _ in range(400)]
     strengths = np.array([one.strength for one in found])
-    assert abs(strengths.mean()) < 0.2 and 0.85 < strengths.std() < 1.15
+    assert abs(strengths.mean()) < 0.2
+    assert 0.85 < strengths.std() < 1.15
     assert min(one.chance for one in found) > 1e-4
     # Repetition must not count again and again.
     assert evidence(b"key", [1, 2, 3, 4, 5] * 100).tokens == 5
@@ -137,5 +160,7 @@ def test_a_check_tells_a_marked_text_without_its_statement(
     assert verdicts["marked"].outcome is Outcome.MARKED
     assert "no number" in verdicts["marked"].sentence
     layers = {name: verdict.layers[1] for name, verdict in verdicts.items()}
-    assert layers["marked"].state == "found" and layers["plain"].state == "absent"
-    assert layers["plain"].details["searched"] and not layers["short"].details["searched"]
+    assert layers["marked"].state == "found"
+    assert layers["plain"].state == "absent"
+    assert layers["plain"].details["searched"]
+    assert not layers["short"].details["searched"]

@@ -22,7 +22,7 @@ WORDS = catalogue(ENGLISH)
 BUILT = (
     "gallery.kind.", "gallery.filter.", "gallery.copy.",
     "layer.", "state.", "verdict.", "verify.empty.", "finding.", "words.", "tour.", "privacy.",
-    "about.", "models.get", "models.remove",
+    "about.", "models.get", "models.remove", "bot.command.",
 )  # fmt: skip
 languages = pytest.mark.parametrize("language", [one for one in LANGUAGES if one != ENGLISH])
 

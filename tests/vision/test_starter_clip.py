@@ -33,7 +33,9 @@ def settings(home: Path) -> Settings:
     return settings_for(home)
 
 
-def test_a_picture_is_classified_and_pictures_are_ranked(settings: Settings, tmp_path: Path) -> None:
+def test_a_picture_is_classified_and_pictures_are_ranked(
+    settings: Settings, tmp_path: Path
+) -> None:
     circle = drawn(tmp_path / "circle.png", "ellipse", RED)
     square = drawn(tmp_path / "square.png", "rectangle", BLUE)
     labels = ["a red circle", "a blue square", "a yellow star", "a moon over the sea at night"]

@@ -17,6 +17,9 @@ import pytest
 
 from studio.errors import Broken, Unavailable
 from studio.job import Event, Loading, Step
+from studio.settings import Settings
+from studio.worker.pipe import Ready, Stop
+from studio.worker.process import ChildProcess, Gone
 from tests.worker.conftest import PLUGIN
 from tests.worker.lanes import Watcher, card, open_lane, orders, until
 
@@ -61,6 +64,20 @@ async def test_a_child_killed_between_two_drafts_leaves_the_first(home: Path) ->
         assert [one.order.index for one in made] == [0]
         assert (made[0].place / "draft.json").exists()
         await works_again(watcher)
+
+
+async def test_a_child_that_dies_with_mail_unread_was_killed(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    child = await ChildProcess.spawn(Settings(home=home), "cpu")
+    try:
+        assert isinstance(await child.messages.get(), Ready)
+        os.kill(child.pid, signal.SIGSTOP)
+        child.send(Stop(1, "unread"))
+        os.kill(child.pid, signal.SIGKILL)
+        assert await child.messages.get() == Gone("killed by signal 9")
+    finally:
+        child.kill()
+        await child.close()
 
 
 async def nothing() -> None:

@@ -230,6 +230,9 @@ def vocabulary() -> dict[str, list[str]]:
     phrases = [*_AROUND, *_OVER, *_AMID, _MET, _CAPTION, *(p for ps in _MIDDLE for p in ps)]
     told = " ".join([*phrases, *(value for values in SLOTS.values() for value in values)])
     words = sorted(set(re.findall(r"[a-z]+", re.sub(r"\{\w+\}", "", told).lower())) - seen)
-    spoken = "a an and caption describe for in is me of picture please story tell the write".split()
+    spoken = (
+        "a", "an", "and", "caption", "describe", "for", "in", "is", "me", "of", "picture", "please",
+        "story", "tell", "the", "write",
+    )  # fmt: skip
     groups["other"] = list(dict.fromkeys([*words, *(w for w in spoken if w not in seen)]))
     return groups

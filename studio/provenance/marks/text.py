@@ -11,10 +11,13 @@ import hmac
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from studio.cards import Card
+from studio.families import Order
 from studio.provenance.marks import MarkKey
+from studio.tasks import TASKS
 from studio.tournament import SHORTEST, evidence
 
 #: Only so many letters of a text are read: enough for any certainty, and soon done.
@@ -50,12 +53,22 @@ class TextMark:
 
     alg = "org.colophon.tournament.v1"
 
-    def key_for(self, model: Path) -> str:
-        """The key for texts of the model in the folder `model`, in hex; empty without tokenizer."""
-        source = model / "tokenizer.json"
-        if not source.is_file():
-            return ""
-        content = source.read_bytes()
+    def keyed(self, orders: Sequence[Order], card: Card, folder: Path) -> list[Order]:
+        """The orders for a model in `folder`; for long enough texts with the key of their mark.
+
+        The card's option `text_mark: false` leaves it out; so does a model without a
+        `tokenizer.json`, whose texts could not be examined.
+        """
+        source = folder / "tokenizer.json"
+        if not card.studio.options.get("text_mark", True) or not source.is_file():
+            return list(orders)
+        if not any(map(_long, orders)):
+            return list(orders)
+        key = self._kept(source.read_bytes())
+        return [replace(order, text_key=key) if _long(order) else order for order in orders]
+
+    def _kept(self, content: bytes) -> str:
+        """Keep a tokenizer; the key of the texts that are written with it, in hex."""
         kept = self.folder / f"{hashlib.sha256(content).hexdigest()}.json"
         if not kept.exists():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,6 +96,10 @@ class TextMark:
                 chance = min(1.0, seen.chance * tries)
                 found.append(Leaning(key.id, seen.strength, seen.tokens, tries, chance))
         return min(found, key=lambda leaning: leaning.chance, default=None)
+
+
+def _long(order: Order) -> bool:
+    return TASKS[order.task].makes == "text" and order.request.get("max_tokens", 0) >= SHORTEST
 
 
 def _derived(key: MarkKey, tokenizer: str) -> bytes:
