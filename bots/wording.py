@@ -99,7 +99,9 @@ def _title(command: app_commands.Command[Any, ..., Any], language: str) -> str:
     return said(f"task.{find_task(task).id}.title", "", language) if task else ""
 
 
-def _beside(command: app_commands.Command[Any, ..., Any] | app_commands.Group, language: str) -> str:
+def _beside(
+    command: app_commands.Command[Any, ..., Any] | app_commands.Group, language: str
+) -> str:
     """What a command beside the tasks is called; those of a group keep their English names."""
     return "" if command.parent else said(f"bot.command.{command.name}", "", language)
 

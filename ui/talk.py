@@ -62,9 +62,7 @@ class TalkPage:
                 )
                 send = gr.Button(later("talk.send"), variant="primary", elem_id="make")
                 with gr.Accordion(later("make.advanced"), open=False):
-                    model = gr.Dropdown(
-                        [], label=later("talk.model"), elem_id="talk-model"
-                    )
+                    model = gr.Dropdown([], label=later("talk.model"), elem_id="talk-model")
                     system = gr.Textbox(label=later("talk.system"), lines=3, elem_id="talk-system")
                     image = gr.File(
                         label=later("talk.picture"), type="filepath", elem_id="talk-picture"
