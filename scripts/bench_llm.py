@@ -3,9 +3,9 @@
     python scripts/bench_llm.py [--json scripts/results/llm.json]
 
 A Llama of 41 million random parameters writes the same number of tokens through the family, which
-chooses, decodes and tells each token, and through the library's bare `generate` with its own sampler,
-on one thread. Both take turns, so that whatever else the machine does falls on both; each figure is
-the best of several.
+chooses, decodes and tells each token, and through the library's bare `generate` with its own
+sampler, on one thread. Both take turns, so that whatever else the machine does falls on both; each
+figure is the best of several.
 """
 
 from __future__ import annotations

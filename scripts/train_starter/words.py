@@ -66,7 +66,7 @@ def tokenizer(seed: int) -> Any:
 
 
 def build(size: int) -> Any:
-    """The untrained model, 2.2 million parameters."""
+    """The untrained model, 2.0 million parameters."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return LlamaForCausalLM(

@@ -1,6 +1,6 @@
 """Measure the starter model of words on 500 fresh orders, through the studio's own family.
 
-    python scripts/train_starter/words_evaluate.py --model training/words/words --out starter-words.eval.json
+    python scripts/train_starter/words_evaluate.py --model training/words/words --out words.json
 
 An order counts where its text is one of this world's, read by the grammar that made the training
 lines, and holds every word that said what there is to see. The model goes on from what was asked,

@@ -76,8 +76,7 @@ def cleaned(text: str) -> str:
     return "".join(
         one
         for one in text
-        if one in "\n\t"
-        or not (unicodedata.category(one) in ("Cc", "Cs") or one in _BIDI_CONTROLS)
+        if one in "\n\t" or not (unicodedata.category(one) in ("Cc", "Cs") or one in _BIDI_CONTROLS)
     )
 
 

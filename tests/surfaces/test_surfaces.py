@@ -14,7 +14,7 @@ from discord import app_commands
 from fastapi import FastAPI
 from pydantic import Field
 
-from bots.options import MAX_NUMBER, command_for, slots_of
+from bots.options import MAX_COUNT, MAX_NUMBER, command_for, slots_of
 from studio import catalog
 from studio.api import orders
 from studio.commands import make
@@ -182,7 +182,8 @@ def test_the_slash_command_has_every_field_within_discords_limits(task: Task) ->
         assert 1 <= len(option["description"]) <= 100
         if spec.type in ("integer", "number"):
             assert option["min_value"] == max(spec.minimum or 0, -MAX_NUMBER) or not spec.minimum
-            assert option["max_value"] == min(spec.maximum or MAX_NUMBER, MAX_NUMBER)
+            most = MAX_COUNT if spec.name == "count" else MAX_NUMBER
+            assert option["max_value"] == min(spec.maximum or MAX_NUMBER, most)
         if spec.type == "text" and not spec.media:
             assert option["max_length"] == min(spec.max_length or 6000, 6000)
         # Discord attaches one file to an option; a list has several options.

@@ -118,4 +118,4 @@ def test_a_text_shows_in_the_terminal_and_its_file_verifies(tmp_path: Path) -> N
     assert text.startswith("Once there was a red boat")
     assert text.strip() in made.stderr
     verified = studio("verify", "--json", str(file))
-    assert json.loads(verified.stdout)[0]["outcome"] == "signed", verified.stdout
+    assert json.loads(verified.stdout)[0]["verdict"] == "signed", verified.stdout
