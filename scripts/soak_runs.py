@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from scripts.bench_runs import PLAN, ended, rows
+from studio.errors import StudioError
 from studio.recipes.run import RunState
 from tests.hosts import fake_host
 
@@ -64,9 +65,12 @@ async def checked(home: Path, count: int) -> list[str]:
         if (len(lines), len(made), len(set(made)), artifacts(home)) != (count,) * 4:
             wrong.append(f"{len(lines)} rows, {len(made)} outputs, {artifacts(home)} files")
         for artifact in made:
-            verdict = await client.verify(await client.fetch(artifact))
-            if verdict.outcome != "signed":
-                wrong.append(f"{artifact}: {verdict.outcome}")
+            try:
+                outcome = str((await client.verify(await client.fetch(artifact))).outcome)
+            except StudioError as error:
+                outcome = error.message
+            if outcome != "signed":
+                wrong.append(f"{artifact}: {outcome}")
     return wrong
 
 
