@@ -28,9 +28,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The address of `studio up` with an empty home."""
+    """The address of `studio up` with an empty home, for one module: jobs do not get in the way."""
     with studio() as url:
         yield url
 
@@ -54,7 +54,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     assert errors == []
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def made(browser: Browser, url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A picture, made and downloaded through the page."""
     page = browser.new_page(accept_downloads=True)
