@@ -44,6 +44,7 @@ from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Refused
 from studio.families import Order, Progress, Spec
 from studio.families.diffusers_folder import (
+    Shared,
     calling,
     check_folder,
     dtype_of,
@@ -71,10 +72,13 @@ _ROLES: Mapping[str, str] = MappingProxyType(
 class Diffusers:
     """Loads pipelines of the diffusers library."""
 
+    def __init__(self) -> None:
+        self._shared = Shared()
+
     def load(self, spec: Spec, device: str, placement: str) -> Pipeline:
         """The pipeline in `spec.folder`; see `studio.families.Family.load`."""
         with memory_errors(spec.name):
-            pipe = _for_text_to_image(open_folder(spec, device, placement))
+            pipe = _for_text_to_image(open_folder(spec, device, placement, shared=self._shared))
             pipe.set_progress_bar_config(disable=True)
             ways = hasten(pipe, spec)
             place(pipe, device, placement)

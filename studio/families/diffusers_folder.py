@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import diffusers
 import torch
@@ -23,6 +24,32 @@ from studio.errors import InvalidRequest, Unavailable
 from studio.families import Spec
 from studio.families.diffusers_memory import memory_errors
 from studio.families.weights import check_weights, first_line
+from studio.memory.headers import components_of, stage_of
+
+
+class Shared:
+    """The encoders and decoders in memory that models have in common, for as long as one holds
+    them. The memory plan counts them once (`studio.memory.need_of`); denoisers are never shared,
+    and nothing is that is not wholly on the device."""
+
+    def __init__(self) -> None:
+        self._held: WeakValueDictionary[str, torch.nn.Module] = WeakValueDictionary()
+
+    def of(self, spec: Spec, folder: Path) -> dict[str, torch.nn.Module]:
+        """The components of `folder` that another model has loaded, by their names."""
+        named = self._named(spec, folder)
+        return {name: self._held[key] for name, key in named.items() if key in self._held}
+
+    def add(self, spec: Spec, folder: Path, pipe: Any) -> None:
+        """Have the next model use the components of `pipe`, which came from `folder`."""
+        for name, key in self._named(spec, folder).items():
+            if isinstance(part := getattr(pipe, name, None), torch.nn.Module):
+                self._held[key] = part
+
+    @staticmethod
+    def _named(spec: Spec, folder: Path) -> dict[str, str]:
+        found = components_of(folder, spec.dtype, spec.variant)
+        return {n: part.identity for n, part in found.items() if stage_of(n) != "denoise"}
 
 
 def open_folder(
@@ -31,18 +58,22 @@ def open_folder(
     placement: str,
     kind: str = "DiffusionPipeline",
     folder: Path | None = None,
+    shared: Shared | None = None,
     **parts: Any,
 ) -> Any:
     """The pipeline in `folder`, or in `spec.folder`, not yet on any device.
 
     `kind` is the library's class where the folder's own is not meant; `parts` take the place of
-    the folder's.
+    the folder's, and so do those that are `shared`.
 
     Raises:
         Unavailable: if a file is missing or is in a format that is refused.
     """
     folder = folder or spec.folder
     without = tuple(spec.options.get("without", ()))
+    if shared is not None and placement == "full":
+        lent = {n: part for n, part in shared.of(spec, folder).items() if n not in without}
+        parts = lent | parts
     check_folder(folder, (*without, *parts))
     for library in (diffusers_logging, transformers_logging):
         library.disable_progress_bar()
@@ -62,6 +93,8 @@ def open_folder(
             f"{spec.name} cannot be loaded: {first_line(error)}",
             hint=f"Fetch it again with `studio models get {spec.name}`.",
         ) from None
+    if shared is not None and placement == "full":
+        shared.add(spec, folder, pipe)
     if "scheduler" in spec.options:
         pipe.scheduler = _scheduler(spec).from_config(pipe.scheduler.config)
     return pipe

@@ -15,7 +15,7 @@ from studio.errors import ErrorRecord, InvalidRequest, Unavailable
 from studio.families.weights import check_weights
 from studio.imports.architectures import BY_PIPELINE, DENOISER, Architecture, Kind, recognise
 from studio.imports.header import Header, read_header
-from studio.memory import sizes_of
+from studio.memory import components_of
 
 _DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float16"}
 #: What spells a tokenizer's words, in the two forms that there are.
@@ -135,8 +135,8 @@ def _checkpoint(path: Path, header: Header, catalog: Catalog, base: str | None) 
     # Averages that were kept beside the weights are for training, and are left behind.
     weights = header.bytes_below("", width=2) - header.bytes_below("model_ema.", width=2)
     if chosen is not None:
-        sizes = sizes_of(chosen.folder, dtype, chosen.variant)
-        weights += sum(sizes[part.name] for part in lent)
+        theirs = components_of(chosen.folder, dtype, chosen.variant)
+        weights += sum(theirs[part.name].size for part in lent)
     lender = chosen.name if chosen else ""
     found = Found(str(path), kind, title, name_of(path), header.size, weights, lender)
     variant = chosen.variant if chosen and lent else None
@@ -165,11 +165,11 @@ def _folder(path: Path) -> Plan:
         check_weights(path / name)
     variant = _variant(path)
     dtype = "float16" if variant == "fp16" else _stored(path)
-    sizes = sizes_of(path, dtype, variant)
+    weights = sum(part.size for part in components_of(path, dtype, variant).values())
     files = [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     title = f"{architecture.title}, a diffusers folder"
-    found = Found(str(path), "folder", title, name_of(path), size, sum(sizes.values()))
+    found = Found(str(path), "folder", title, name_of(path), size, weights)
     return Plan(found, path, architecture, configs, dtype, variant=variant)
 
 

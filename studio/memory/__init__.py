@@ -5,13 +5,23 @@ same question for a device that need not be here, and `residency` acts on it.
 """
 
 from studio.memory.fit import COMMON, Fit, fit, nearest, room_of
-from studio.memory.headers import sizes_of
+from studio.memory.headers import Component, components_of
 from studio.memory.plan import LADDER, SLACK, Plan, plan
 from studio.memory.residency import Eviction, Residency
-from studio.memory.sizes import Device, Held, Need, Part, Resident, Room, Stage, need_of
+from studio.memory.sizes import (
+    Device,
+    Held,
+    Need,
+    Part,
+    Resident,
+    Room,
+    Stage,
+    need_of,
+)
 
 __all__ = [
     "COMMON",
+    "Component",
     "Device",
     "Eviction",
     "Fit",
@@ -25,10 +35,10 @@ __all__ = [
     "Room",
     "SLACK",
     "Stage",
+    "components_of",
     "fit",
     "need_of",
     "nearest",
     "plan",
     "room_of",
-    "sizes_of",
 ]

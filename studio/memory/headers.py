@@ -1,8 +1,11 @@
-"""How large a model's components are, by the headers of their files; no weights are read."""
+"""What a model's components are, by the headers of their files; no weights are read."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -12,27 +15,60 @@ _WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 _FLOATS = ("F64", "F32", "F16", "BF16")
 
 
-def sizes_of(folder: Path, dtype: str, variant: str | None = None) -> dict[str, int]:
-    """Bytes of each component below `folder`, once it is loaded in `dtype`, by its folder's name.
+@dataclass(frozen=True)
+class Component:
+    """One component of a model's folder, once it is loaded."""
+
+    #: Bytes of its weights.
+    size: int
+    #: Equal for equal weights in equal precision, whatever model they belong to.
+    identity: str
+
+
+def components_of(folder: Path, dtype: str, variant: str | None = None) -> dict[str, Component]:
+    """The components below `folder`, as they are in `dtype`, by their folders' names.
 
     Of a component that comes in several variants only the one that would be loaded counts. Empty
     where a header cannot be read: loading the model is what says why.
     """
-    sizes = {}
+    found = {}
     try:
         for place in sorted(folder.iterdir()):
             if files := _loaded(place, variant):
-                sizes[place.name] = sum(_bytes(path, _WIDTHS[dtype]) for path in files)
+                size = sum(_bytes(path, _WIDTHS[dtype]) for path in files)
+                found[place.name] = Component(size, _identity(place, files, dtype))
     except (OSError, SafetensorError):
         return {}
-    return sizes
+    return found
+
+
+def stage_of(component: str) -> str:
+    """The stage in which a diffusers component of this name computes."""
+    if component.startswith(("unet", "transformer", "controlnet")):
+        return "denoise"
+    return "decode" if component.startswith(("vae", "vq", "movq")) else "encode"
 
 
 def _loaded(place: Path, variant: str | None) -> list[Path]:
-    every = list(place.glob("*.safetensors"))
+    every = sorted(place.glob("*.safetensors"))
     # `model.fp16.safetensors`, or `model.fp16-00001-of-00002.safetensors`.
     mine = [path for path in every if variant is not None and f".{variant}" in path.name]
     return mine or [path for path in every if path.stem.count(".") == 0]
+
+
+def _identity(place: Path, files: list[Path], dtype: str) -> str:
+    """By the digests that were locked when the files came; else by which files they are."""
+    lock = place.parent / "lock.json"
+    known = json.loads(lock.read_text(encoding="utf-8"))["sha256"] if lock.exists() else {}
+    digest = hashlib.sha256(dtype.encode())
+    config = place / "config.json"
+    digest.update(config.read_bytes() if config.exists() else b"")
+    for path in files:
+        name = f"{place.name}/{path.name}"
+        state = path.stat()
+        itself = f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns}"
+        digest.update(str(known.get(name, itself)).encode() + b"\0")
+    return digest.hexdigest()[:32]
 
 
 def _bytes(path: Path, width: int) -> int:

@@ -64,16 +64,20 @@ def plan(
 
 def held(placement: str, need: Need) -> tuple[Held, ...]:
     """What the model takes in this placement while nobody uses it; offloaded parts rest in main
-    memory."""
+    memory. Only parts that are wholly on the device are shared with other models: the hooks and
+    casts of the other placements are each model's own."""
     match placement:
         case "full":
             return tuple(Held(part.key, part.weights, 0) for part in need.parts)
         case "quantised":
-            return tuple(Held(f"{part.key}/8", part.quantised, 0) for part in need.parts)
+            return tuple(
+                Held(f"{need.name}/{part.key}/8", part.quantised, 0) for part in need.parts
+            )
         case "cpu":
-            return tuple(Held(f"{part.key}/cpu", 0, part.weights) for part in need.doubled().parts)
+            parts = need.doubled().parts
+            return tuple(Held(f"{need.name}/{part.key}/cpu", 0, part.weights) for part in parts)
         case _:
-            return tuple(Held(part.key, 0, part.weights) for part in need.parts)
+            return tuple(Held(f"{need.name}/{part.key}", 0, part.weights) for part in need.parts)
 
 
 def demand(placement: str, need: Need) -> tuple[int, int]:

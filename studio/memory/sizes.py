@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from studio.cards import Card
+from studio.memory.headers import Component, stage_of
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,11 @@ _BLOCK = 0.1
 
 
 def need_of(
-    card: Card, requests: Sequence[Mapping[str, Any]], stored: Mapping[str, int] | None = None
+    card: Card, requests: Sequence[Mapping[str, Any]], stored: Mapping[str, Component] | None = None
 ) -> Need:
     """What running a batch of `requests` on `card` takes, by the card's own figures.
 
-    `stored` are its components' bytes, as `sizes_of` found them; without a denoiser among them
+    `stored` are its components, as `components_of` found them; without a denoiser among them
     the model is of another kind, and its weights are the card's figure, divided as usual.
 
     A card's working memory is for one output of its default size; activations grow with the
@@ -165,30 +166,30 @@ def need_of(
     together = min(len(requests) or 1, int(block.options.get("batch", 1)))
     scale = together * (max(1.0, largest / pixels) if pixels > 1 else 1.0)
     working = int(block.memory.working * 1e6 * scale)
-    sizes = {stage: int(block.memory.weights * 1e6 * share) for stage, share in _SHARES.items()}
-    if stored and any(_stage(name) == "denoise" for name in stored):
-        sizes = dict.fromkeys(_SHARES, 0)
-        for name, size in stored.items():
-            sizes[_stage(name)] += size
-    weights = sum(sizes.values())
-    parts, stages = [], []
-    for stage, size in sizes.items():
-        key = f"{card.name}/{stage}"
+    total = int(block.memory.weights * 1e6)
+    sized = {f"{card.name}/{stage}": (stage, int(total * part)) for stage, part in _SHARES.items()}
+    if stored and any(stage_of(name) == "denoise" for name in stored):
+        sized = {
+            # A denoiser is its model's own; encoders and decoders come with many.
+            f"{card.name}/{name}"
+            if stage_of(name) == "denoise"
+            else f"{block.family}/{component.identity}": (stage_of(name), component.size)
+            for name, component in stored.items()
+        }
+        total = sum(size for _, size in sized.values())
+    parts = tuple(
         # Only the denoiser is ever stored in 8 bits.
-        small = size // 2 if stage == "denoise" else size
-        parts.append(Part(key, size, min(size, int(weights * _BLOCK)), small))
-        stages.append(Stage(stage, (key,), working))
+        Part(key, size, min(size, int(total * _BLOCK)), size // (1 + (stage == "denoise")))
+        for key, (stage, size) in sized.items()
+    )
+    stages = tuple(
+        Stage(stage, tuple(key for key, (its, _) in sized.items() if its == stage), working)
+        for stage in _SHARES
+    )
     return Need(
         card.name,
-        tuple(parts),
-        tuple(stages),
+        parts,
+        stages,
         quantisable=bool(block.options.get("quantised", False)),
         half=block.dtype == "float16",
     )
-
-
-def _stage(component: str) -> str:
-    """The stage in which a diffusers component of this name computes."""
-    if component.startswith(("unet", "transformer", "controlnet")):
-        return "denoise"
-    return "decode" if component.startswith(("vae", "vq", "movq")) else "encode"

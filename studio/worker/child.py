@@ -26,7 +26,7 @@ import psutil
 
 from studio.draft import Draft
 from studio.errors import Broken, Cancelled, ErrorRecord, OutOfMemory, StudioError
-from studio.families import Foreseeing, Model, Order, find_family
+from studio.families import Family, Foreseeing, Model, Order, find_family
 from studio.job import Event, Loading, Preview, Step, TextDelta
 from studio.memory import Need, Residency
 from studio.worker.cage import confine
@@ -68,6 +68,8 @@ class Child:
         self._progress = 0
         #: When the model that is at work began.
         self._began = 0.0
+        #: The families in use; models of one may share components.
+        self._families: dict[str, Family] = {}
         #: What families foresaw, by model and the numbers of the request.
         self._foreseen: dict[tuple[object, ...], int | None] = {}
         #: What the run that is at work, or was last, took beside its weights; 0 if unknown.
@@ -169,7 +171,7 @@ class Child:
 
     def _need(self, run: Run, device: Device) -> Need:
         """What the run needs; where nothing like it was measured, as its family foresees it."""
-        family = find_family(run.family)
+        family = self._family(run.family)
         if run.need.measured or not run.orders or not isinstance(family, Foreseeing):
             return run.need
         first = run.orders[0]
@@ -182,6 +184,11 @@ class Child:
         if key not in self._foreseen:
             self._foreseen[key] = family.forecast(run.spec, run.orders, device.name)
         return run.need.expecting(self._foreseen[key] or run.need.working)
+
+    def _family(self, name: str) -> Family:
+        if name not in self._families:
+            self._families[name] = find_family(name)
+        return self._families[name]
 
     def _drafts(
         self,
@@ -199,7 +206,7 @@ class Child:
         def load(placement: str) -> Model:
             for job in progress.jobs:
                 progress.tell(job, Loading(run.spec.name))
-            model = find_family(run.family).load(run.spec, device.name, placement)
+            model = self._family(run.family).load(run.spec, device.name, placement)
             self.moved()
             return model
 

@@ -20,7 +20,7 @@ from studio.cards import Card
 from studio.errors import Broken, Cancelled, StudioError, Unavailable
 from studio.families import Order, Spec
 from studio.job import Event
-from studio.memory import Need, need_of, sizes_of
+from studio.memory import Need, components_of, need_of
 from studio.peaks import Peak, Peaks, Shape, informed, shape_of
 from studio.settings import Settings
 from studio.worker.pipe import (
@@ -233,7 +233,7 @@ class Lane:
         """What the batch needs, and the shape that is learned by; none if it only loads."""
         requests = [order.request for order in batch.orders]
         variant = getattr(card.studio.source, "variant", None)
-        need = need_of(card, requests, sizes_of(folder, card.studio.dtype, variant))
+        need = need_of(card, requests, components_of(folder, card.studio.dtype, variant))
         need = need.doubled() if self._state.device == "cpu" else need
         if not requests:
             return need, None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,3 +184,31 @@ def test_other_errors_pass_through(folder: Path) -> None:
     fail(model._pipe.vae.decoder, "forward", broken)
     with pytest.raises(RuntimeError, match="something else"):
         draw(model, 1)
+
+
+def test_models_share_their_encoders_and_decoders_but_no_denoiser(
+    folder: Path, tmp_path: Path
+) -> None:
+    twin = tmp_path / "twin"
+    shutil.copytree(folder, twin)
+    for place in (folder, twin):
+        digests = {
+            f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in place.glob("*/*.safetensors")
+        }
+        (place / "lock.json").write_text(json.dumps({"sha256": digests}))
+    alone = draw(load(twin), 1)[0].arrays["pixels"]
+    family = Diffusers()
+    first = family.load(Spec("first", folder, "float32", None, {}), "cpu", "full")
+    second = family.load(Spec("second", twin, "float32", None, {}), "cpu", "full")
+    assert second._pipe.vae is first._pipe.vae
+    assert second._pipe.text_encoder is first._pipe.text_encoder
+    assert second._pipe.unet is not first._pipe.unet
+    moved = family.load(Spec("moved", twin, "float32", None, {}), "cpu", "group-offload")
+    assert moved._pipe.vae is not first._pipe.vae
+    first.unload()
+    assert np.array_equal(draw(second, 1)[0].arrays["pixels"], alone)
+    kept = weakref.ref(second._pipe.vae)
+    second.unload()
+    moved.unload()
+    assert kept() is None, "what no model holds is gone"

@@ -77,30 +77,26 @@ def fits(
     most = max((stage.working for stage in need.stages), default=0)
     weights = sum(p.weights for p in need.parts)
 
-    def missing(field: str, suffix: str, where: str) -> int:
-        return sum(
-            getattr(part, field) for part in need.parts if (part.key + suffix, where) not in here
-        )
-
     device = host = 0
     uses_device, uses_host = (size > 0 for size in demand(placement, need))
     match placement:
         case "full":
-            device = missing("weights", "", "d") + most
+            missing = [p.weights for p in need.parts if (p.key, "d") not in here]
+            device = sum(missing) + most
         case "quantised":
-            device = missing("quantised", "/8", "d") + most
+            device = sum(p.quantised for p in need.parts) + most
         case "model-offload":
             device = max(
                 (sum(sizes_of[k].weights for k in s.parts) + s.working for s in need.stages),
                 default=0,
             )
-            host = missing("weights", "", "h")
+            host = weights
         case "group-offload":
             device = max(
                 (sum(2 * sizes_of[k].block for k in s.parts) + s.working for s in need.stages),
                 default=0,
             )
-            host = missing("weights", "", "h")
+            host = weights
         case "cpu":
             host = weights + most
     on_device = sum(size for (_, where), size in freed.items() if where == "d")
