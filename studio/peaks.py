@@ -1,7 +1,8 @@
 """How much working memory requests take on this machine: learned from every run, kept on disk.
 
 A card's figure, or what the worker computes from the model's shape, is a first guess. From the
-first run on what was measured counts, and what a run that ran out of memory had to fall back to is
+first run on what was measured counts; measuring costs a run some milliseconds, so that it pauses
+while enough of the remembered ones were. What a run that ran out of memory had to fall back to is
 tried first for the next requests of its kind, so that they do not run out again.
 """
 
@@ -16,15 +17,15 @@ from typing import Any
 
 from studio.fields import fields_of
 from studio.learned import Learned
-from studio.memory import LADDER, Need
+from studio.memory import ENOUGH, LADDER, Need
 from studio.tasks import TASKS
 
 #: How many runs of a shape are remembered, the latest.
 REMEMBERED = 20
 #: Of these the estimate is the value that this share does not exceed.
 _SHARE = 0.95
-#: The estimate stands so far above what was measured: while the runs are few, and then.
-_FEW, _FIRST, _SURE = 3, 1.15, 1.05
+#: The estimate stands so far above what was measured: while that were too few, and then.
+_FIRST, _SURE = 1.15, 1.05
 #: And so many times, where a run has run out.
 _RAISED = 1.5
 #: Fields that are not kept in memory while a model is at work.
@@ -82,14 +83,13 @@ def informed(need: Need, runs: Sequence[Peak]) -> Need:
     fallen = [LADDER.index(run.fallen) for run in last if run.fallen]
     fastest = LADDER[max([LADDER.index(need.fastest), *fallen])]
     known = sorted(run.working for run in last if run.working)
-    measured = bool(known)
     if known:
         # Up to nineteen runs this is the highest; of twenty, one may be out of the ordinary.
         highest = known[math.ceil(_SHARE * len(known)) - 1]
-        need = need.expecting(round(highest * (_FIRST if len(known) < _FEW else _SURE)))
+        need = need.expecting(round(highest * (_FIRST if len(known) < ENOUGH else _SURE)))
     if fallen:
         need = need.expecting(round(need.working * _RAISED))
-    return replace(need, fastest=fastest, measured=measured)
+    return replace(need, fastest=fastest, measured=len(known))
 
 
 class Peaks:

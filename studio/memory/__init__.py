@@ -9,6 +9,7 @@ from studio.memory.headers import Component, components_of
 from studio.memory.plan import LADDER, SLACK, Plan, plan
 from studio.memory.residency import Eviction, Residency
 from studio.memory.sizes import (
+    ENOUGH,
     Device,
     Held,
     Need,
@@ -21,6 +22,7 @@ from studio.memory.sizes import (
 
 __all__ = [
     "COMMON",
+    "ENOUGH",
     "Component",
     "Device",
     "Eviction",

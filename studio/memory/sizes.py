@@ -11,6 +11,10 @@ from studio.cards import Card
 from studio.memory.headers import Component, stage_of
 
 
+#: So many measured runs tell what the next will take.
+ENOUGH = 3
+
+
 @dataclass(frozen=True)
 class Part:
     """One component of a model: a text encoder, a denoiser, a decoder."""
@@ -50,8 +54,9 @@ class Need:
     quantisable: bool = False
     #: Whether the weights are in half precision, which processors compute in full.
     half: bool = False
-    #: Whether the working memory was measured where it will run; a first guess otherwise.
-    measured: bool = False
+    #: How many runs like it were measured where it will run; without any, its working memory is a
+    #: first guess.
+    measured: int = 0
 
     @property
     def weights(self) -> int:

@@ -28,7 +28,7 @@ from studio.draft import Draft
 from studio.errors import Broken, Cancelled, ErrorRecord, OutOfMemory, StudioError
 from studio.families import Family, Foreseeing, Model, Order, find_family
 from studio.job import Event, Loading, Preview, Step, TextDelta
-from studio.memory import Need, Residency
+from studio.memory import ENOUGH, Need, Residency
 from studio.worker.cage import confine
 from studio.worker.pipe import (
     Beat,
@@ -214,7 +214,8 @@ class Child:
             if not orders:
                 return
             progress.check()
-            gauge = device.gauge() if residency.placement(need.name) in _MEASURED else None
+            telling = residency.placement(need.name) in _MEASURED and need.measured < ENOUGH
+            gauge = device.gauge() if telling else None
             self._began = time.monotonic()
             for order, draft in zip(orders, model.generate(orders, progress), strict=True):
                 self.moved()
