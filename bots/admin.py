@@ -10,7 +10,7 @@ from discord import app_commands
 
 from bots.desk import whisper
 from bots.rules import Limit, Rules, moment
-from bots.wording import clipped, language_of
+from bots.wording import clipped, command_in, language_of
 from studio.errors import NotFound
 from studio.tasks import find_task
 from studio.words import say
@@ -25,7 +25,7 @@ def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
     """The one command group, which Discord shows to those who manage the server."""
     group = app_commands.Group(
         name="settings",
-        description="What is allowed in this server, and how much.",
+        description=say("bot.about.settings"),
         default_permissions=discord.Permissions(manage_guild=True),
         allowed_contexts=app_commands.AppCommandContext(guild=True),
         allowed_installs=app_commands.AppInstallationType(guild=True),
@@ -37,19 +37,17 @@ def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
         bot.store.save_rules(guild, rules, who=str(interaction.user.id), what=what)
         return whisper(interaction, _listed(rules, language_of(interaction)))
 
-    @group.command(name="show", description="The rules as they are.")
+    @command_in(group)
     async def show(interaction: discord.Interaction) -> None:
         rules = bot.store.rules(str(interaction.guild_id))
         await whisper(interaction, _listed(rules, language_of(interaction)))
 
-    @group.command(name="tasks", description="Which commands may be used.")
-    @app_commands.describe(allowed="Their names between commas; empty allows all.")
+    @command_in(group)
     async def tasks(interaction: discord.Interaction, allowed: str = "") -> None:
         found = tuple(find_task(name).id for name in _terms(allowed))
         await change(interaction, f"tasks: {', '.join(found) or '*'}", tasks=found)
 
-    @group.command(name="models", description="Which models may be used.")
-    @app_commands.describe(allowed="Their names between commas; empty allows all.")
+    @command_in(group)
     async def models(interaction: discord.Interaction, allowed: str = "") -> None:
         wanted = _terms(allowed)
         async with bot.clients(f"discord:{interaction.user.id}") as client:
@@ -60,27 +58,16 @@ def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
             )
         await change(interaction, f"models: {', '.join(wanted) or '*'}", models=wanted)
 
-    @group.command(name="words", description="Which words are refused, or are for adults alone.")
-    @app_commands.describe(
-        blocked="Words and phrases between commas that nobody may use; empty blocks none.",
-        gated="Those for age-restricted channels alone; empty gates none.",
-    )
+    @command_in(group)
     async def words(interaction: discord.Interaction, blocked: str = "", gated: str = "") -> None:
         what = f"blocked: {blocked or '-'}; gated: {gated or '-'}"
         await change(interaction, what, blocked=_terms(blocked), gated=_terms(gated))
 
-    @group.command(name="spoiler", description="Whether files are hidden until they are tapped.")
-    @app_commands.describe(hidden="Yes: every file comes as a spoiler.")
+    @command_in(group)
     async def spoiler(interaction: discord.Interaction, hidden: bool) -> None:
         await change(interaction, f"spoiler: {hidden}", spoiler=hidden)
 
-    @group.command(name="limit", description="How much may be ordered.")
-    @app_commands.describe(
-        role="Whose limit it is; everybody's, if neither role nor channel is named.",
-        channel="Where it holds.",
-        per_day="Orders in 24 hours; empty is no limit, 0 is none at all.",
-        cooldown="Seconds between two orders.",
-    )
+    @command_in(group)
     async def limit(
         interaction: discord.Interaction,
         role: discord.Role | None = None,
@@ -95,7 +82,7 @@ def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
             del limits[subject]
         await change(interaction, f"limit {subject}: {per_day}, {cooldown} s", limits=limits)
 
-    @group.command(name="audit", description="What was changed and stopped here, and by whom.")
+    @command_in(group)
     async def audit(interaction: discord.Interaction) -> None:
         rows = bot.store.audit(str(interaction.guild_id))
         lines = [f"{moment(at)} <@{who}> {discord.utils.escape_markdown(what)}"

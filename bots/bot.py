@@ -16,12 +16,14 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bots import admin, menus, presses, verbs
-from bots.delivery import Delivery
+from bots import admin, chat, me, menus, presses, recipes, verbs
+from bots.delivery import deliver
 from bots.desk import order, studio_owner, whisper
+from bots.errand import Errand
 from bots.health import Health
+from bots.models import Models
 from bots.options import command_for
-from bots.store import Errand, Store
+from bots.store import Store
 from bots.wording import Translator, explained, language_of
 from studio.client import Client
 from studio.errors import Broken, NotFound, Refused, StudioError
@@ -35,8 +37,6 @@ Clients = Callable[[str], AbstractAsyncContextManager[Client]]
 #: Seconds between two looks at how the bot is; and for how long what has ended is remembered.
 _HEALTH_SECONDS = 30.0
 _KEPT_SECONDS = 90 * 24 * 3600.0
-#: Seconds for which the list of models is taken as it was.
-_CARDS_SECONDS = 30.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ class StudioBot(discord.Client):
     def __init__(self, clients: Clients, store: Store, *, run: Path, public_url: str = "") -> None:
         """`run` is the folder for its sign of life; `public_url` is where links to files lead."""
         super().__init__(
-            intents=discord.Intents(guilds=True),
+            # Of messages, those that mention the bot and direct ones carry their words.
+            intents=discord.Intents(guilds=True, guild_messages=True, dm_messages=True),
             allowed_mentions=discord.AllowedMentions.none(),
             member_cache_flags=discord.MemberCacheFlags.none(),
             max_messages=None,
@@ -60,11 +61,14 @@ class StudioBot(discord.Client):
         self.tree.error(self._on_command_error)
         self._health = Health(self, run / "discord.json")
         self._work: set[asyncio.Task[None]] = set()
-        self._models: tuple[float, Mapping[str, tuple[str, ...]]] = (0.0, {})
+        self.models = Models()
         for task in TASKS.values():
-            self.tree.add_command(command_for(task, self._order, self._suggest))
-        for command in (*verbs.commands(self), *menus.commands(self), *admin.commands(self)):
-            self.tree.add_command(command)
+            self.tree.add_command(command_for(task, self._order, self.suggest))
+        self.tree.add_command(chat.command(self))
+        self.tree.add_command(me.commands(self))
+        for room in (recipes, verbs, menus, admin):
+            for command in room.commands(self):
+                self.tree.add_command(command)
 
     async def setup_hook(self) -> None:
         """Tell Discord the commands, if they changed, and go on with what is unfinished."""
@@ -84,7 +88,15 @@ class StudioBot(discord.Client):
 
     def begin(self, errand: Errand) -> None:
         """Carry an errand out, beside everything else."""
-        self._keep(asyncio.create_task(Delivery(self, errand).run(), name=f"errand {errand.id}"))
+        self._keep(asyncio.create_task(deliver(self, errand), name=f"errand {errand.id}"))
+
+    async def on_ready(self) -> None:
+        """Discord tells everything from now on; what was said before is asked for."""
+        await chat.catch_up(self)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Somebody said something where the bot is."""
+        await chat.hear(self, message)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """A button or a window, of whatever age; commands go to the tree by themselves."""
@@ -106,33 +118,20 @@ class StudioBot(discord.Client):
     ) -> None:
         await order(self, interaction, task, values)
 
-    async def _suggest(
+    async def suggest(
         self, interaction: discord.Interaction, spec: FieldSpec, typed: str
     ) -> list[str]:
         """The field's values that hold what was typed; for a model, those that do the task."""
         choices = spec.choices
         if spec.type == "model" and isinstance(interaction.command, app_commands.Command):
-            task = interaction.command.extras["task"]
+            extras = interaction.command.extras
+            task = extras.get("task") or extras["models"]
             with contextlib.suppress(StudioError):
-                choices = (await self._models_by_task(interaction)).get(task, ())
+                async with self.clients(studio_owner(interaction)) as client:
+                    choices = (await self.models.now(client)).by_task[task]
             allowed = self.store.rules(str(interaction.guild_id or "")).models
             choices = tuple(one for one in choices if not allowed or one in allowed)
         return [one for one in choices if typed.lower() in one.lower()]
-
-    async def _models_by_task(
-        self, interaction: discord.Interaction
-    ) -> Mapping[str, tuple[str, ...]]:
-        """The models that are installed, by the tasks they do; asked for now and then."""
-        asked, known = self._models
-        if time.monotonic() - asked > _CARDS_SECONDS or not known:
-            async with self.clients(studio_owner(interaction)) as client:
-                here = [model.card for model in await client.cards() if model.installed]
-            known = {
-                task: tuple(card.name for card in here if task in card.studio.tasks)
-                for task in TASKS
-            }
-            self._models = (time.monotonic(), known)
-        return known
 
     async def _sync(self) -> None:
         """Put the commands to Discord, which takes few such calls, unless it has these already."""

@@ -21,6 +21,9 @@ _MAX_LABEL = 80
 _MAX_TITLE = 45
 _MAX_INPUT = 4000
 
+#: What the button is for that stands below every end, of a job, a run and an answer: once more.
+ENDINGS = ("again", "rerun", "answer")
+
 _TEMPLATE = re.compile(r"colophon:(?P<act>[a-z]+):(?P<about>[\w-]{1,64}):(?P<rest>[\w-]{0,20})")
 
 
@@ -55,16 +58,36 @@ def ended(job: Job, language: str, shown: Sequence[int]) -> ui.View:
     deeds = [again]
     if needs_words(TASKS[job.task]):
         deeds.append(_button("remix", job.id, label=say("bot.remix", language), emoji="✏️"))
-    if len(shown) == 1:
-        index = shown[0]
-        if vary and makes == "image":
-            deeds.insert(0, _button("vary", job.id, index, label=say("bot.vary", language)))
-        deeds.append(_button("star", job.id, index, label=say("bot.star", language), emoji="⭐"))
-        rows.append(deeds)
-        rows += [next_steps("next", job.id, makes, language, rest=index)]
-    else:
-        rows.append(deeds)
-    return _view(rows)
+    if len(shown) > 1:
+        return _view([*rows, deeds])
+    if vary and makes == "image":
+        deeds.insert(0, _button("vary", job.id, shown[0], label=say("bot.vary", language)))
+    return _view(_alone(deeds, job, shown[0], language))
+
+
+def _alone(
+    deeds: list[ui.Button[Any]], job: Job, index: int, language: str
+) -> list[list[ui.Button[Any]]]:
+    """Below one output by itself: keep it, or make something of it."""
+    star = _button("star", job.id, index, label=say("bot.star", language), emoji="⭐")
+    steps = next_steps("next", job.id, TASKS[job.task].makes, language, rest=index)
+    return [[*deeds, star], steps]
+
+
+def chaining(run: str, language: str) -> ui.View:
+    """Below a run that goes on: stop it."""
+    return _view([[_button("halt", run, label=say("job.stop", language), danger=True)]])
+
+
+def chained(run: str, only: Job | None, language: str) -> ui.View:
+    """Below a run that is over; `only` is the job of its one output, if there is one only."""
+    again = _button("rerun", run, label=say("bot.again", language), emoji="🔁")
+    return _view([[again]] if only is None else _alone([again], only, 0, language))
+
+
+def said(job: str, language: str) -> ui.View:
+    """Below an answer: answer once more."""
+    return _view([[_button("answer", job, label=say("bot.again", language), emoji="🔁")]])
 
 
 def next_steps(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import discord
 
+from bots.ages import all_texts, check_model, check_words, is_adult, texts_in
 from bots.attachments import as_values
+from bots.errand import Errand, owner_of
 from bots.options import MAX_COUNT
-from bots.rules import Asked, check
-from bots.store import Errand, owner_of
+from bots.rules import DAY, Asked, check
 from bots.wording import explained, language_of
 from studio.errors import InvalidRequest, StudioError
-from studio.fields import build, fields_of
+from studio.fields import build
 from studio.tasks import Task
 from studio.words import say
 
@@ -27,7 +28,29 @@ if TYPE_CHECKING:
 GRID = 4
 #: Somebody else, or an earlier call of this bot, has answered.
 _ANSWERED = 40060
-_DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who asks for something, and where."""
+
+    user: discord.User | discord.Member
+    channel: object
+    channel_id: str
+    #: Empty outside of servers.
+    guild: str
+    language: str
+
+    @classmethod
+    def by(cls, interaction: discord.Interaction) -> Self:
+        """Who acted."""
+        return cls(
+            interaction.user,
+            interaction.channel,
+            str(interaction.channel_id),
+            str(interaction.guild_id or ""),
+            language_of(interaction),
+        )
 
 
 async def order(
@@ -44,7 +67,8 @@ async def order(
     if is_grid(task):
         given.setdefault("count", GRID)
     try:
-        _check(bot, interaction, task, given)
+        _check_fields(task, given, language_of(interaction))
+        allow(bot, Asking.by(interaction), task, given)
     except StudioError as error:
         await whisper(interaction, explained(error))
         return
@@ -57,13 +81,14 @@ async def take(bot: StudioBot, interaction: discord.Interaction, errand: Errand)
     # Written first: from here a restart finds it, whatever Discord has been told.
     if not bot.store.take(errand):
         return
-    try:
-        await interaction.response.defer(thinking=True)
-    except discord.HTTPException as error:
-        if error.code == _ANSWERED:
-            # Another bot of this account has it.
-            bot.store.drop(errand)
-            return
+    if not interaction.response.is_done():
+        try:
+            await interaction.response.defer(thinking=True)
+        except discord.HTTPException as error:
+            if error.code == _ANSWERED:
+                # Another bot of this account has it.
+                bot.store.drop(errand)
+                return
     bot.begin(errand)
 
 
@@ -71,18 +96,18 @@ def errand_for(
     interaction: discord.Interaction, task: str, values: Mapping[str, Any], **more: Any
 ) -> Errand:
     """An errand whose answer goes to this interaction."""
-    in_guild = interaction.guild_id is not None
     return Errand(
         id=str(interaction.id),
         token=interaction.token,
         user=str(interaction.user.id),
         channel=str(interaction.channel_id),
-        guild=str(interaction.guild_id) if in_guild else "",
+        guild=str(interaction.guild_id or ""),
         personal=not interaction.is_guild_integration(),
         language=language_of(interaction),
         limit=interaction.filesize_limit,
         task=task,
         values=values,
+        adult=is_adult(interaction.channel),
         **more,
     )
 
@@ -111,36 +136,41 @@ async def whisper(
             )
 
 
-def _check(
-    bot: StudioBot, interaction: discord.Interaction, task: Task, values: Mapping[str, Any]
-) -> None:
-    """Raise what the server's rules or the task itself have against the order."""
-    language = language_of(interaction)
-    specs = {spec.name: spec for spec in fields_of(task.request)}
+def allow(bot: StudioBot, asking: Asking, task: Task, values: Mapping[str, Any]) -> None:
+    """Pass what the server's rules, and the studio's on ages, have nothing against.
+
+    Raises:
+        Refused: saying which rule forbids it.
+    """
+    now, user = time.time(), asking.user
+    model = str(values.get("model") or "")
+    check(
+        bot.store.rules(asking.guild),
+        Asked(
+            task=task.id,
+            model=model,
+            texts=tuple(all_texts(values)),
+            guild=asking.guild,
+            channel=asking.channel_id,
+            roles=[str(role.id) for role in getattr(user, "roles", ())],
+            adult=not asking.guild or is_adult(asking.channel),
+            earlier=bot.store.ordered(str(user.id), asking.guild, now - DAY),
+            now=now,
+            language=asking.language,
+        ),
+    )
+    if not is_adult(asking.channel):
+        check_model(bot.models, model, asking.language)
+        check_words([task.id], list(texts_in(values)), asking.language)
+
+
+def _check_fields(task: Task, values: Mapping[str, Any], language: str) -> None:
+    """Pass fields with which the task can be ordered, or raise what is wrong with them."""
     count = values.get("count")
     if count is not None and count > MAX_COUNT:
         raise InvalidRequest(say("bot.count", language, limit=MAX_COUNT), hint="")
     # What is attached gets its id later; a stand-in passes for it here.
     build(task.request, {name: _standing_in(value) for name, value in values.items()})
-    guild = str(interaction.guild_id or "")
-    user, now = interaction.user, time.time()
-    roles = [str(role.id) for role in user.roles] if isinstance(user, discord.Member) else []
-    texts = [str(value) for name, value in values.items() if specs[name].type in ("text", "list")]
-    check(
-        bot.store.rules(guild),
-        Asked(
-            task=task.id,
-            model=str(values.get("model") or ""),
-            texts=tuple(texts),
-            guild=guild,
-            channel=str(interaction.channel_id),
-            roles=roles,
-            adult=not guild or _is_adult(interaction.channel),
-            earlier=bot.store.ordered(str(user.id), guild, now - _DAY),
-            now=now,
-            language=language,
-        ),
-    )
 
 
 def _standing_in(value: Any) -> Any:
@@ -148,13 +178,6 @@ def _standing_in(value: Any) -> Any:
     if isinstance(value, list):
         return [_standing_in(one) for one in value]
     return "attached" if isinstance(value, dict) else value
-
-
-def _is_adult(channel: object) -> bool:
-    """Whether the channel, or the one that the thread is in, is age-restricted."""
-    return isinstance(channel, discord.abc.GuildChannel | discord.Thread) and bool(
-        getattr(channel, "is_nsfw", lambda: False)()
-    )
 
 
 def studio_owner(interaction: discord.Interaction) -> str:

@@ -27,19 +27,44 @@ MAX_COUNT = 10
 #: How many files one command takes into one list.
 MAX_FILES = 6
 
+#: Where a command can be used, and for whom the bot can be installed to use it.
+EVERYWHERE = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
+FOR_ALL = app_commands.AppInstallationType(guild=True, user=True)
+
 #: What a command does: with the interaction, the task and the fields that were filled in.
 Run = Callable[[discord.Interaction, Task, Mapping[str, Any]], Awaitable[None]]
+#: The same, where the command has no task.
+Given = Callable[[discord.Interaction, Mapping[str, Any]], Awaitable[None]]
 #: Values of a field that begin like what was typed; asked for fields with too many to list.
 Suggest = Callable[[discord.Interaction, FieldSpec, str], Awaitable[list[str]]]
 
 
 def command_for(task: Task, run: Run, suggest: Suggest) -> app_commands.Command[Any, ..., None]:
-    """The slash command of one task, named after its verb.
+    """The slash command of one task, named after its verb."""
+
+    async def order(interaction: discord.Interaction, given: Mapping[str, Any]) -> None:
+        await run(interaction, task, given)
+
+    return command_from(
+        fields_of(task.request),
+        order,
+        suggest,
+        name=task.verb,
+        description=short(task.description),
+        allowed_contexts=EVERYWHERE,
+        allowed_installs=FOR_ALL,
+        extras={"task": task.id},
+    )
+
+
+def command_from(
+    specs: Sequence[FieldSpec], run: Given, suggest: Suggest, **about: Any
+) -> app_commands.Command[Any, ..., None]:
+    """A slash command whose options are fields; `about` is its name, its description and so on.
 
     An option that is left out does not reach `run` at all, so that the model's own default
     applies. A media option arrives as `discord.Attachment`.
     """
-    specs = fields_of(task.request)
     slots = slots_of(specs)
 
     async def callback(interaction: discord.Interaction, **options: Any) -> None:
@@ -54,7 +79,7 @@ def command_for(task: Task, run: Run, suggest: Suggest) -> app_commands.Command[
                 given[spec.name] = spec.parse(value)
             else:
                 given.setdefault(spec.name, []).append(value)
-        await run(interaction, task, given)
+        await run(interaction, given)
 
     # discord.py reads a command's options from its callback's signature.
     callback.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -65,21 +90,12 @@ def command_for(task: Task, run: Run, suggest: Suggest) -> app_commands.Command[
         ]
     )
     app_commands.describe(
-        **{name: _short(spec.description or spec.title) for name, spec in slots.items()}
+        **{name: short(spec.description or spec.title) for name, spec in slots.items()}
     )(callback)
     listed = {name: _choices(spec) for name, spec in slots.items() if is_listed(spec)}
     if listed:
         app_commands.choices(**listed)(callback)
-    command: app_commands.Command[Any, ..., None] = app_commands.Command(
-        name=task.verb,
-        description=_short(task.description),
-        callback=callback,
-        allowed_contexts=app_commands.AppCommandContext(
-            guild=True, dm_channel=True, private_channel=True
-        ),
-        allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
-        extras={"task": task.id},
-    )
+    command: app_commands.Command[Any, ..., None] = app_commands.Command(callback=callback, **about)
     for name, spec in slots.items():
         if is_suggested(spec):
             command.autocomplete(name)(_suggester(spec, suggest))
@@ -163,11 +179,11 @@ def _suggester(spec: FieldSpec, suggest: Suggest) -> Any:
         interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         found = await suggest(interaction, spec, typed)
-        return [app_commands.Choice(name=_short(one), value=one) for one in found[:MAX_CHOICES]]
+        return [app_commands.Choice(name=short(one), value=one) for one in found[:MAX_CHOICES]]
 
     return complete
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """`text` as Discord takes it: at most a hundred characters."""
     return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"

@@ -10,8 +10,8 @@ from typing import Any
 import anyio
 import discord
 
+from bots.errand import Errand
 from bots.options import MAX_COUNT
-from bots.store import Errand
 from bots.wording import clipped
 from studio.artifact import Artifact
 from studio.client import Client

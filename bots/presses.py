@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from bots import buttons
-from bots.desk import errand_for, order, studio_owner, take, whisper
-from bots.store import State
+from bots import buttons, recipes
+from bots.desk import Asking, allow, errand_for, order, studio_owner, take, whisper
+from bots.errand import Kind, State
 from bots.wording import language_of
 from studio.errors import NotFound
 from studio.fields import fields_of
@@ -43,6 +43,12 @@ async def pressed(bot: StudioBot, interaction: discord.Interaction) -> None:
         case "again":
             job = await _job(bot, interaction, about, shown=True)
             await order(bot, interaction, TASKS[job.task], _fields(job))
+        case "halt":
+            await _halt(bot, interaction, about)
+        case "rerun":
+            await recipes.again(bot, interaction, about)
+        case "answer":
+            await _answer_again(bot, interaction, about)
         case "vary":
             await _vary(bot, interaction, about, int(rest))
         case "remix" if not sent:
@@ -79,15 +85,38 @@ async def _use(
 
 async def _stop(bot: StudioBot, interaction: discord.Interaction, job: str) -> None:
     """Stop a job: one's own, or anybody's for those who manage the messages there."""
-    owner = studio_owner(interaction)
-    errand = bot.store.of_job(job)
-    here = errand and errand.guild and errand.guild == str(interaction.guild_id)
-    if errand and here and interaction.permissions.manage_messages:
-        owner = errand.studio_owner
-        bot.store.note(errand.guild, str(interaction.user.id), f"stopped {job}")
+    owner = _may_stop(bot, interaction, job)
     await interaction.response.defer()
     async with bot.clients(owner) as client:
         await client.cancel(job)
+
+
+def _may_stop(bot: StudioBot, interaction: discord.Interaction, job: str) -> str:
+    """Whose job or run it is that somebody stops, as far as they may; theirs, if they may not."""
+    errand = bot.store.of_job(job)
+    here = errand and errand.guild and errand.guild == str(interaction.guild_id)
+    if errand and here and interaction.permissions.manage_messages:
+        bot.store.note(errand.guild, str(interaction.user.id), f"stopped {job}")
+        return errand.studio_owner
+    return studio_owner(interaction)
+
+
+async def _halt(bot: StudioBot, interaction: discord.Interaction, run: str) -> None:
+    """Stop a run: one's own, or anybody's for those who manage the messages there."""
+    owner = _may_stop(bot, interaction, run)
+    await interaction.response.defer()
+    async with bot.clients(owner) as client:
+        await client.stop_run(run)
+
+
+async def _answer_again(bot: StudioBot, interaction: discord.Interaction, job: str) -> None:
+    """Answer what was said last once more; only whoever said it can ask for that."""
+    errand = bot.store.of_job(job)
+    if errand is None or errand.user != str(interaction.user.id):
+        raise NotFound(say("bot.not-yours", language_of(interaction)), hint="")
+    allow(bot, Asking.by(interaction), TASKS[errand.task], {})
+    errand = errand_for(interaction, errand.task, {"again": job}, kind=Kind.TALK)
+    await take(bot, interaction, errand)
 
 
 async def _large(bot: StudioBot, interaction: discord.Interaction, job: str, index: int) -> None:

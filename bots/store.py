@@ -9,73 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, fields, replace
-from enum import StrEnum
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
+from bots.errand import Chat, Errand, Kind, State
 from bots.rules import Rules
-
-
-class State(StrEnum):
-    """How far an errand is. The last two are final."""
-
-    #: Written down; perhaps answered, perhaps ordered.
-    TAKEN = "taken"
-    #: The studio has the job.
-    MAKING = "making"
-    #: A new message may have been sent, because the answer could no longer be edited.
-    SENDING = "sending"
-    #: Whoever asked has seen the end of it.
-    POSTED = "posted"
-    #: Nobody could be told; the log says why.
-    DROPPED = "dropped"
-
-
-@dataclass(frozen=True)
-class Errand:
-    """One thing that somebody asked for, and where the answer goes."""
-
-    #: The interaction's id, as text: the key of the order and the nonce of the post.
-    id: str
-    #: With which its answer can be edited, for fifteen minutes.
-    token: str
-    user: str
-    channel: str
-    #: Empty outside of servers.
-    guild: str
-    #: Whether the answer may only go to the user: the bot is no member of the place.
-    personal: bool
-    language: str
-    #: The largest file that can be sent there, in bytes.
-    limit: int
-    #: The task's id; empty if a finished job is to be shown.
-    task: str
-    #: The request's fields. A file that was attached is a mapping with its `url` and its `name`.
-    values: Mapping[str, Any]
-    spoiler: bool = False
-    created: float = field(default_factory=time.time)
-    state: State = State.TAKEN
-    job: str = ""
-    #: Which outputs of the job to post; all if empty.
-    only: tuple[int, ...] = ()
-    #: The message that shows the result.
-    message: str = ""
-    #: Whose job it is, if it is not the user's own.
-    owner: str = ""
-
-    @property
-    def studio_owner(self) -> str:
-        """What the studio calls the job's owner."""
-        return owner_of(self.owner or self.user)
-
-
-def owner_of(user: str) -> str:
-    """What the studio calls somebody on Discord."""
-    return f"discord:{user}"
-
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS errands (
@@ -89,6 +29,13 @@ CREATE INDEX IF NOT EXISTS errands_open ON errands (created)
 CREATE TABLE IF NOT EXISTS rules (guild TEXT PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS audit (
     at REAL NOT NULL, guild TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS chats (
+    channel TEXT NOT NULL, user TEXT NOT NULL, begun TEXT NOT NULL, model TEXT NOT NULL,
+    persona TEXT NOT NULL, language TEXT NOT NULL, PRIMARY KEY (channel, user)
+);
+CREATE TABLE IF NOT EXISTS heard (
+    channel TEXT PRIMARY KEY, message TEXT NOT NULL, at REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -163,12 +110,47 @@ class Store:
         )
         return [created for (created,) in rows]
 
-    def forget(self, user: str) -> int:
-        """Forget somebody's errands that have ended; returns how many."""
+    def talks_before(self, errand: Errand) -> bool:
+        """Whether something that the same person said there earlier has no answer yet."""
+        query = (
+            f"SELECT count(*) FROM errands WHERE user = ? AND {_OPEN} "  # noqa: S608
+            "AND json_extract(record, '$.kind') = 'talk' "
+            "AND json_extract(record, '$.channel') = ? AND CAST(id AS INTEGER) < ?"
+        )
+        return bool(self._one(query, errand.user, errand.channel, int(errand.id)))
+
+    def open_chat(self, chat: Chat) -> None:
+        """Keep a conversation, in the place of an earlier one of the same person there."""
+        self._db.execute("INSERT OR REPLACE INTO chats VALUES (?, ?, ?, ?, ?, ?)", astuple(chat))
+
+    def chat(self, channel: str, user: str) -> Chat | None:
+        """Somebody's conversation there, or else the first one that anybody has there."""
+        rows = self._db.execute(
+            "SELECT * FROM chats WHERE channel = ? ORDER BY user != ?, CAST(begun AS INTEGER)",
+            (channel, user),
+        ).fetchmany(1)
+        return Chat(*rows[0]) if rows else None
+
+    def hear(self, channel: str, message: str) -> None:
+        """Remember what was heard last in a channel with a conversation."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", (channel, message, time.time())
+        )
+
+    def heard(self, since: float, limit: int = 100) -> list[tuple[str, str]]:
+        """Where people have talked since then, newest first, and the last message of each."""
         return self._db.execute(
+            "SELECT channel, message FROM heard WHERE at >= ? ORDER BY at DESC LIMIT ?",
+            (since, limit),
+        ).fetchall()
+
+    def forget(self, user: str) -> None:
+        """Forget somebody's conversations, and those of their errands that have ended."""
+        self._db.execute("DELETE FROM chats WHERE user = ?", (user,))
+        self._db.execute(
             f"DELETE FROM errands WHERE user = ? AND NOT ({_OPEN})",  # noqa: S608 - no value in it
             (user,),
-        ).rowcount
+        )
 
     def sweep(self, before: float) -> None:
         """Forget what ended before then."""
@@ -177,6 +159,7 @@ class Store:
             (before,),
         )
         self._db.execute("DELETE FROM audit WHERE at < ?", (before,))
+        self._db.execute("DELETE FROM heard WHERE at < ?", (before,))
 
     def rules(self, guild: str) -> Rules:
         """A server's rules; asked for at every command, so they are kept at hand."""
@@ -224,4 +207,6 @@ class Store:
 
 def _errand(record: dict[str, Any]) -> Errand:
     known = {one.name: record[one.name] for one in fields(Errand) if one.name in record}
-    return Errand(**known | {"state": State(record["state"]), "only": tuple(record["only"])})
+    kind = Kind(record.get("kind", Kind.JOB))
+    state, only = State(record["state"]), tuple(record["only"])
+    return Errand(**known | {"kind": kind, "state": state, "only": only})

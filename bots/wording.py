@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Place
 
-from bots.options import MAX_DESCRIPTION
+from bots.options import EVERYWHERE, FOR_ALL, short
 from studio.errors import StudioError
 from studio.job import Event, Loading, Paused, Queued, Sealed, Step
-from studio.tasks import Task, find_task
+from studio.tasks import Task
 from studio.words import ENGLISH, LANGUAGES, preferred, said, say
 
 #: The longest message, and the longest name of a command or an option.
 MAX_MESSAGE = 2000
 _MAX_NAME = 32
+
+
+def command_beside(callback: Any) -> app_commands.Command[Any, ..., Any]:
+    """A command beside those of the tasks, called as its callback is and described as such."""
+    name = callback.__name__
+    return app_commands.Command(
+        name=name,
+        description=say(f"bot.about.{name}"),
+        callback=_described(callback, name),
+        allowed_contexts=EVERYWHERE,
+        allowed_installs=FOR_ALL,
+    )
+
+
+def command_in(group: app_commands.Group) -> Callable[[Any], app_commands.Command[Any, ..., Any]]:
+    """Make a callback a command of the group, called as it is and described as such."""
+
+    def join(callback: Any) -> app_commands.Command[Any, ..., Any]:
+        key = f"{group.name}.{callback.__name__}"
+        join_as = group.command(name=callback.__name__, description=say(f"bot.about.{key}"))
+        return join_as(_described(callback, key))
+
+    return join
+
+
+def _described(callback: Any, key: str) -> Any:
+    """The callback, its options described by the catalogue."""
+    options = list(inspect.signature(callback).parameters)[1:]
+    return app_commands.describe(**{one: say(f"bot.option.{key}.{one}") for one in options})(
+        callback
+    )
 
 
 def language_of(interaction: discord.Interaction) -> str:
@@ -79,37 +112,40 @@ class Translator(app_commands.Translator):
             return None
         match context.location, context.data:
             case (Place.parameter_name, app_commands.Parameter() as option):
-                return _named(_of_option(option.name, "title", language))
+                return _named(_of_option(option, "title", language))
             case (Place.parameter_description, app_commands.Parameter() as option):
-                found = _of_option(option.name, "description", language)
-                return clipped(found, MAX_DESCRIPTION) or None
-            case (Place.command_name, app_commands.Command() as command):
-                return _named(_title(command, language) or _beside(command, language))
-            case (Place.group_name, app_commands.Group() as group):
-                return _named(_beside(group, language))
-            case (Place.command_description, app_commands.Command() as command):
-                return clipped(_title(command, language), MAX_DESCRIPTION) or None
-            case (Place.command_name, app_commands.ContextMenu() as menu):
-                return said(menu.extras["key"], "", language)[:_MAX_NAME] or None
-        return None
+                return short(_of_option(option, "description", language)) or None
+            case (Place.command_name | Place.group_name, _):
+                return _named(said(_key(context.data, "command", "title"), "", language))
+            case (Place.command_description | Place.group_description, _):
+                return short(said(_key(context.data, "about", "description"), "", language)) or None
+            case _:
+                return None
 
 
-def _title(command: app_commands.Command[Any, ..., Any], language: str) -> str:
-    task = command.extras.get("task")
-    return said(f"task.{find_task(task).id}.title", "", language) if task else ""
+def _key(command: Any, family: str, part: str) -> str:
+    """Under what a command's name or description stands in the catalogue."""
+    if task := command.extras.get("task"):
+        # What a task does is said by its title, which is all that other languages have of it.
+        return f"task.{task}.title"
+    if recipe := command.extras.get("recipe"):
+        return f"recipe.{recipe}.{part}"
+    if isinstance(command, app_commands.ContextMenu):
+        return str(command.extras["key"])
+    return f"bot.{family}.{command.qualified_name.replace(' ', '.')}"
 
 
-def _beside(
-    command: app_commands.Command[Any, ..., Any] | app_commands.Group, language: str
-) -> str:
-    """What a command beside the tasks is called; those of a group keep their English names."""
-    return "" if command.parent else said(f"bot.command.{command.name}", "", language)
-
-
-def _of_option(name: str, part: str, language: str) -> str:
-    """What an option is called; `images_2` is another of the field `images`."""
-    own = said(f"field.{name}.{part}", "", language)
-    field, _, number = name.rpartition("_")
+def _of_option(option: app_commands.Parameter, part: str, language: str) -> str:
+    """What an option is called or does; `images_2` is another of the field `images`."""
+    command = option.command
+    if recipe := command.extras.get("recipe"):
+        return said(f"recipe.{recipe}.{option.name}.{part}", "", language)
+    if not command.extras.get("task"):
+        own = command.qualified_name.replace(" ", ".")
+        key = f"bot.name.{option.name}" if part == "title" else f"bot.option.{own}.{option.name}"
+        return said(key, "", language)
+    own = said(f"field.{option.name}.{part}", "", language)
+    field, _, number = option.name.rpartition("_")
     if own or not number.isdecimal():
         return own
     shared = said(f"field.{field}.{part}", "", language)

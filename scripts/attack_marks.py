@@ -6,9 +6,10 @@
 Each picture (see `mark_pictures`) is marked with a number of its own, attacked, and searched
 thoroughly. A row gives the share that came back, with its Wilson 95 % interval, one picture being
 one trial; a wrong number anywhere is counted below. Every seventh picture also goes through
-`invisible-watermark`'s dwtDctSvd with 48 bits at its own strength, where that package is installed;
-it counts as recovered when all bits are right. With `--null`, unmarked pictures, each one new, are
-read at once and a part of them searched, and whatever is found is false.
+`invisible-watermark`'s dwtDctSvd with 48 bits, where that package is installed: once at its own
+strength, and once at the one that changes the picture as much as our mark does. It counts as
+recovered when all bits are right. With `--null`, unmarked pictures, each one new, are read at once
+and a part of them searched, and whatever is found is false.
 """
 
 from __future__ import annotations
@@ -116,6 +117,9 @@ ATTACKS: dict[str, Callable[[Picture], Picture]] = {
 }
 
 
+#: How strong the other mark is: at our own noise, and as its package has it.
+EQUAL, USUAL = "at equal PSNR", "at its own strength"
+OTHER_STEP = 36.0
 #: Where the seeds of unmarked pictures begin.
 NULL_SEED = 9_000_000
 #: The attacks that everything must survive.
@@ -140,11 +144,16 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     hits: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    others: int = 0
-    other_hits: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
     noise: list[float] = field(default_factory=list)
-    other_noise: list[float] = field(default_factory=list)
+    #: The other mark's, by how strong it was.
+    other_hits: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    other_noise: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def others(self) -> int:
+        """How many pictures the other mark has had."""
+        return len(self.other_noise[EQUAL])
 
     def record(self) -> dict[str, object]:
         """Everything, as the JSON file has it."""
@@ -163,33 +172,58 @@ class Tally:
             },
         }
         if self.others:
-            mean = sum(self.other_hits.values()) / self.others / len(ATTACKS)
             record["dwtDctSvd"] = {
                 "pictures": self.others,
-                "recovered": {name: self.other_hits[name] for name in ATTACKS},
-                "mean": mean,
-                "psnr": float(np.mean(self.other_noise)),
+                **{strength: self.other(strength) for strength in (EQUAL, USUAL)},
             }
         return record
 
+    def other(self, strength: str) -> dict[str, Any]:
+        """What came back of the other mark at one strength."""
+        hits = self.other_hits[strength]
+        return {
+            "recovered": {name: hits[name] for name in ATTACKS},
+            "mean": sum(hits.values()) / self.others / len(ATTACKS),
+            "psnr": float(np.mean(self.other_noise[strength])),
+        }
 
-def other_mark() -> tuple[Callable[..., Any], Callable[..., Any]] | None:
-    """The other package's way to mark and to read 48 bits, if it is installed."""
-    try:
-        from imwatermark import WatermarkDecoder, WatermarkEncoder
-    except ImportError:
-        return None
 
-    def embed(pixels: np.ndarray, bits: list[int]) -> np.ndarray:
-        encoder = WatermarkEncoder()
-        encoder.set_watermark("bits", bits)
-        return np.asarray(encoder.encode(pixels[..., ::-1].copy(), "dwtDctSvd")[..., ::-1])
+@dataclass(frozen=True)
+class OtherMark:
+    """The other package's way to mark and to read 48 bits."""
 
-    def read(pixels: np.ndarray) -> list[int]:
-        found = WatermarkDecoder("bits", 48).decode(pixels[..., ::-1].copy(), "dwtDctSvd")
+    encoder: Any
+    decoder: Any
+
+    @classmethod
+    def installed(cls) -> OtherMark | None:
+        """None where the package is not."""
+        try:
+            from imwatermark import WatermarkDecoder, WatermarkEncoder
+        except ImportError:
+            return None
+        return cls(WatermarkEncoder(), WatermarkDecoder("bits", 48))
+
+    def embed(self, pixels: np.ndarray, bits: list[int], step: float) -> np.ndarray:
+        """`pixels` with `bits` in steps of the size `step`."""
+        self.encoder.set_watermark("bits", bits)
+        backwards = pixels[..., ::-1].copy()
+        marked = self.encoder.encode(backwards, "dwtDctSvd", scales=[0, step, 0])
+        return np.asarray(marked[..., ::-1])
+
+    def read(self, pixels: np.ndarray, step: float) -> list[int]:
+        """The bits in `pixels`, whatever they are."""
+        backwards = pixels[..., ::-1].copy()
+        found = self.decoder.decode(backwards, "dwtDctSvd", scales=[0, step, 0])
         return [int(bit) for bit in found]
 
-    return embed, read
+    def step_for(self, pixels: np.ndarray, bits: list[int], psnr: float) -> float:
+        """The step that changes `pixels` about as much as `psnr` says."""
+        step = OTHER_STEP
+        for _ in range(3):
+            noise = psnr_between(pixels, self.embed(pixels, bits, step))
+            step *= 10 ** ((noise - psnr) / 20)
+        return step
 
 
 def as_draft(pixels: np.ndarray) -> Draft:
@@ -200,7 +234,7 @@ def as_draft(pixels: np.ndarray) -> Draft:
 def measure(which: str, counts: dict[str, int], folder: Path | None, out: Path | None) -> Tally:
     """Mark, attack and read every picture of a set; the JSON file grows as it goes."""
     mark = ImageMark([MarkKey("attack", secrets.token_bytes(32))])
-    other = other_mark()
+    other = OtherMark.installed()
     tally = Tally()
     for place, (kind, picture) in enumerate(pictures(which, counts, folder)):
         number = secrets.randbits(48)
@@ -214,13 +248,14 @@ def measure(which: str, counts: dict[str, int], folder: Path | None, out: Path |
             tally.wrong += found is not None and found.payload != number
         if other is not None and place % 7 == 0:
             bits = [number >> bit & 1 for bit in range(48)]
-            pixels = other[0](np.array(picture), bits)
-            tally.others += 1
-            tally.other_noise.append(psnr_between(np.array(picture), pixels))
-            for name, attack in ATTACKS.items():
-                tally.other_hits[name] += (
-                    other[1](np.array(attack(Image.fromarray(pixels)))) == bits
-                )
+            before = np.array(picture)
+            steps = {EQUAL: other.step_for(before, bits, marked.psnr), USUAL: OTHER_STEP}
+            for strength, step in steps.items():
+                after = Image.fromarray(other.embed(before, bits, step))
+                tally.other_noise[strength].append(psnr_between(before, np.array(after)))
+                for name, attack in ATTACKS.items():
+                    read = other.read(np.array(attack(after)), step)
+                    tally.other_hits[strength][name] += read == bits
         if out is not None:
             record = {"set": which, "seed": FIRST_SEED[which], **tally.record()}
             out.write_text(json.dumps(record, indent=2), encoding="utf-8")
@@ -239,7 +274,7 @@ def report(tally: Tally) -> None:
         shares = [(tally.hits[kind][name], tally.counts[kind]) for kind in kinds]
         shares.append((sum(hits for hits, _ in shares), total))
         if tally.others:
-            shares.append((tally.other_hits[name], tally.others))
+            shares.append((tally.other_hits[EQUAL][name], tally.others))
         cells = []
         for hits, count in shares:
             low, high = interval(hits, count)
@@ -251,9 +286,9 @@ def report(tally: Tally) -> None:
         f"numbers {tally.wrong} (goal 0), PSNR mean {noise.mean():.2f} dB, "
         f"≥40 dB on {np.mean(noise >= 40):.1%} (goal 95 %)."
     )
-    if tally.others:
-        theirs = sum(tally.other_hits.values()) / tally.others / len(ATTACKS)
-        click.echo(f"dwtDctSvd: mean {theirs:.4f} at {np.mean(tally.other_noise):.2f} dB.")
+    for strength in (EQUAL, USUAL) if tally.others else ():
+        theirs = tally.other(strength)
+        click.echo(f"dwtDctSvd {strength}: mean {theirs['mean']:.4f} at {theirs['psnr']:.2f} dB.")
 
 
 def plot(tally: Tally, path: Path) -> None:
@@ -262,7 +297,7 @@ def plot(tally: Tally, path: Path) -> None:
     bars = []
     for row, name in enumerate(ATTACKS):
         ours = sum(hits[name] for hits in tally.hits.values()) / total
-        theirs = tally.other_hits[name] / tally.others if tally.others else 0
+        theirs = tally.other_hits[EQUAL][name] / tally.others if tally.others else 0
         y = 46 + 20 * row
         bars.append(
             f'<text x="190" y="{y + 9}" text-anchor="end">{name}</text>'
@@ -275,7 +310,7 @@ def plot(tally: Tally, path: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="660" height="{height}" '
         'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>'
         f'<text x="200" y="18" fill="#2b6cb0">Colophon, n = {total}</text>'
-        f'<text x="200" y="34" fill="#8a6d10">dwtDctSvd, n = {tally.others}</text>'
+        f'<text x="200" y="34" fill="#8a6d10">dwtDctSvd {EQUAL}, n = {tally.others}</text>'
         + "".join(bars)
         + "</svg>\n",
         encoding="utf-8",

@@ -92,7 +92,8 @@ def pictures(
 ) -> Iterator[tuple[str, Picture]]:
     """Kind and picture, the kinds taking turns, so that a run cut short is still a fair sample."""
     waiting = {
-        kind: (DRAWN[kind](FIRST_SEED[which] + n) for n in range(count))
+        # `map` takes the function now; an expression would look it up when the loop is over.
+        kind: map(DRAWN[kind], range(FIRST_SEED[which], FIRST_SEED[which] + count))
         for kind, count in counts.items()
     }
     if folder is not None:

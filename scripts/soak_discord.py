@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from tests.discord import bot_process
-from tests.discord.fake import FakeDiscord, Interaction, Person
+from tests.discord.fake import ADA, FakeDiscord, Interaction, Person
 from tests.discord.test_kills import posts, shown, studio
 
 
@@ -58,18 +58,41 @@ async def soak(home: Path, kills: int, jobs: int, people: int, chance: random.Ra
 
 
 async def grow(home: Path, interactions: int) -> None:
-    """Have one person ask very often, and print how the bot's memory grows."""
-    async with studio(home), FakeDiscord() as discord:
+    """Have somebody ask, order and fetch very often, and print how the bot's memory grows.
+
+    Every third time a finished file is delivered, every fiftieth time something is made.
+    """
+    delivered = made = 0
+    async with studio(home) as host, FakeDiscord() as discord:
         process = await bot_process.start(discord, home)
-        for done in range(interactions):
-            if done % (interactions // 4) == 0:
+        await (await discord.slash("imagine", prompt="x", count=1)).files(1)
+        job = (await host.client(f"discord:{ADA.id}").jobs(limit=1))[0].id
+        begun = time.monotonic()
+        for done in range(interactions + 1):
+            if done in (0, 1000) or done % max(1, interactions // 10) == 0:
                 size = psutil.Process(process.pid).memory_info().rss / 1e6
-                print(f"after {done} interactions {size:.1f} MB", flush=True)
-            await (await discord.slash(("me quota", "queue")[done % 2])).answer()
-        size = psutil.Process(process.pid).memory_info().rss / 1e6
-        print(f"after {interactions} interactions {size:.1f} MB")
+                print(f"after {done} interactions, {delivered} files: {size:.1f} MB", flush=True)
+            if done % 50 == 49:
+                await (await discord.slash("imagine", prompt="x", count=1)).files(1)
+                made += 1
+            elif done % 3 == 0:
+                await (await discord.slash("show", job=job)).files(1)
+                delivered += 1
+            else:
+                await (await discord.slash(("me quota", "queue")[done % 2])).answer()
+            forget(discord)
+        print(f"made {made}, in {time.monotonic() - begun:.0f} s")
         process.kill()
         await process.wait()
+
+
+def forget(discord: FakeDiscord) -> None:
+    """Have this process keep no more than it needs, so that it can go on for long."""
+    if len(discord.calls) > 500:
+        discord.calls.clear()
+        discord.interactions.clear()
+        discord.messages.all.clear()
+        discord.messages.cdn.clear()
 
 
 def is_new(order: Interaction) -> bool:

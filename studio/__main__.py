@@ -29,6 +29,8 @@ COMMANDS = {
     "verify": "verify",
     "lineage": "lineage",
     "subtitles": "subtitles",
+    "midi": "midi",
+    "voices": "voices",
     "tasks": "tasks",
     "models": "models",
     "devices": "devices",

@@ -57,6 +57,8 @@ class Keeping:
     collections: tuple[str, ...] = ()
     #: When it was thrown into the bin, in seconds since the epoch.
     deleted: float | None = None
+    #: What a model that sees says it shows, once one has looked at it.
+    caption: str = ""
 
 
 @dataclass(frozen=True)

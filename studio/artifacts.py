@@ -113,6 +113,18 @@ class ArtifactStore:
             ) from None
         return [Artifact.from_record(record) for record in found]
 
+    def ids(self, owner: str, where: Filter) -> Sequence[str]:
+        """The ids of all of an owner's artifacts that a filter lets through, newest first."""
+        return self._index.ids(owner, where)
+
+    def shown(self) -> Sequence[str]:
+        """The ids of everybody's pictures, films and objects that are in no bin, newest first."""
+        return self._index.shown()
+
+    def uncaptioned(self) -> Sequence[str]:
+        """The ids of those of them of which nobody has said yet what they show, newest first."""
+        return self._index.uncaptioned()
+
     def contents(self, owner: str) -> Contents:
         """How much an owner has of what."""
         sizes = self._index.sizes(owner)

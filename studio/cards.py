@@ -7,6 +7,7 @@ block that says how the studio runs the model. `model_cards/README.md` documents
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,9 @@ from studio.tasks import TASKS, Task
 from studio.tasks.request import Request
 
 _PACKAGE = Path(__file__).parent
+
+#: How the names of licences say that they are for other than commercial use.
+_NONCOMMERCIAL = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
 
 
 class _Block(BaseModel):
@@ -59,6 +63,13 @@ class Hub(_Block):
     bytes: int | None = None
     #: Whether the hub wants the licence accepted and a token.
     gated: bool = False
+
+
+class ByHand(_Block):
+    """Weights that nobody offers in a form that is fetched."""
+
+    #: What to do, in a sentence; afterwards they are in `models/NAME` below the home.
+    by_hand: str
 
 
 class Imported(_Block):
@@ -101,7 +112,7 @@ class StudioBlock(_Block):
     family: str
     #: The tasks it can do, best first.
     tasks: tuple[str, ...]
-    source: Embedded | Package | Hub | Imported | Hosted
+    source: Embedded | Package | Hub | ByHand | Imported | Hosted
     memory: Memory
     #: What a hosted model costs, where the operator has said so.
     prices: Prices | None = None
@@ -109,12 +120,16 @@ class StudioBlock(_Block):
     defaults: Mapping[str, Value] = {}
     #: Ranges that this model can do.
     limits: Mapping[str, Limit] = {}
+    #: Fields of its tasks that mean nothing to this model; forms leave them out.
+    lacks: tuple[str, ...] = ()
     #: What the family wants to know beside that; its own docstring lists the keys.
     options: Mapping[str, Any] = {}
     #: What it may run on; empty is an accelerator, or the processor where there is none.
     devices: tuple[Literal["cpu", "cuda", "mps"], ...] = ()
     #: Precision the weights are used in.
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    #: Whether its licence forbids commercial use; without the key the licence's name decides.
+    noncommercial: bool | None = None
     #: What the page and the label call it, when the title alone would promise too much.
     notice: str = ""
     #: Facts on this card that could not be checked against the model itself.
@@ -167,7 +182,7 @@ class Card:
             if task not in TASKS:
                 raise ValueError(f"there is no task {task!r}")
         known = {spec.name for task in block.tasks for spec in fields_of(TASKS[task].request)}
-        for unknown in {*block.defaults, *block.limits} - known:
+        for unknown in {*block.defaults, *block.limits, *block.lacks} - known:
             raise ValueError(f"none of its tasks has a field {unknown!r}")
         for task in block.tasks:
             card._fit(TASKS[task])
@@ -178,9 +193,32 @@ class Card:
         """The licence's identifier, as the hub writes it."""
         return str(self.metadata.get("license_name") or self.metadata["license"])
 
+    @property
+    def adult(self) -> bool:
+        """Whether it is marked as not for everybody, with the tag that the hub has for it."""
+        return "not-for-all-audiences" in (self.metadata.get("tags") or ())
+
+    @property
+    def noncommercial(self) -> bool:
+        """Whether its licence forbids commercial use: as the card says, or else as it is called."""
+        said = self.studio.noncommercial
+        return bool(_NONCOMMERCIAL.search(self.licence)) if said is None else said
+
     def fields(self, task: Task) -> tuple[FieldSpec, ...]:
-        """The task's fields with this model's defaults and limits."""
-        return tuple(self._narrowed(spec) for spec in fields_of(task.request))
+        """The task's fields that this model knows, with its defaults and limits."""
+        return tuple(
+            self._narrowed(spec)
+            for spec in fields_of(task.request)
+            if spec.name not in self.studio.lacks
+        )
+
+    def misses(self, task: Task, request: Request) -> list[str]:
+        """The fields in which `request` asks for something that this model cannot do."""
+        return [
+            spec.name
+            for spec in fields_of(task.request)
+            if spec.name in self.studio.lacks and getattr(request, spec.name) != spec.default
+        ]
 
     def narrow(self, task: Task, request: Request) -> Request:
         """`request` with this model's defaults where the person left a field alone.
@@ -191,6 +229,12 @@ class Card:
         Raises:
             InvalidRequest: if a value is outside what this model can do.
         """
+        for name in self.misses(task, request):
+            raise InvalidRequest(
+                f"{name}: {self.studio.title} cannot do that.",
+                hint=f"Leave it out, or choose another model: `studio models show {self.name}` "
+                "says what this one can do.",
+            )
         values = request.model_dump(exclude_unset=True)
         for spec in self.fields(task):
             if spec.name not in values:
@@ -203,6 +247,8 @@ class Card:
     def _fit(self, task: Task) -> None:
         """Raise `ValueError` unless the defaults and limits are such as the task can have."""
         for spec in fields_of(task.request):
+            if spec.required and spec.name in self.studio.lacks:
+                raise ValueError(f"lacks: {task.id} has to have {spec.name}")
             limit = self.studio.limits.get(spec.name, Limit())
             for least, most in ((spec.minimum, limit.minimum), (limit.maximum, spec.maximum)):
                 if least is not None and most is not None and least > most:

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from studio.cards import Card, Embedded, Imported, Package
+from studio.cards import ByHand, Card, Embedded, Imported, Package
 from studio.elsewhere import Hosted
-from studio.errors import NotFound, Unavailable
+from studio.errors import NotFound, Refused, Unavailable
 from studio.fields import fields_of
 from studio.settings import Provider, Settings
 from studio.tasks import TASKS, Task
@@ -23,10 +23,16 @@ class Catalog:
     """All cards, and which of their models are installed here."""
 
     def __init__(
-        self, cards: Iterable[Card], weights: Path, providers: Mapping[str, Provider] | None = None
+        self,
+        cards: Iterable[Card],
+        weights: Path,
+        providers: Mapping[str, Provider] | None = None,
+        *,
+        commercial: bool = False,
     ) -> None:
         self._cards = {card.name: card for card in cards}
         self._providers = providers or {}
+        self._commercial = commercial
         #: Folder that holds one folder of weights per fetched model.
         self.weights = weights
         for task in TASKS.values():
@@ -46,7 +52,9 @@ class Catalog:
             for path in sorted(folder.glob("*.md"))
             if path.stem != "README"
         ]
-        return Catalog(cards, settings.home / "models", settings.providers)
+        return Catalog(
+            cards, settings.home / "models", settings.providers, commercial=settings.commercial
+        )
 
     def __iter__(self) -> Iterator[Card]:
         return iter(self._cards.values())
@@ -77,11 +85,12 @@ class Catalog:
         )
 
     def choose(self, task: Task, request: Request) -> Card:
-        """The card that will run `request`: the one it names, or the best installed one.
+        """The card that will run `request`: the one it names, or the best one that can.
 
         What runs elsewhere costs money and sees what people write: it has to be named.
 
         Raises:
+            Refused: if it names one that may not be used here; see `permit`.
             NotFound: if it names no card, or one that cannot do this task.
             Unavailable: if the model is not installed; the hint says how to get it.
         """
@@ -92,18 +101,49 @@ class Catalog:
                 raise NotFound(
                     f"{card.studio.title} cannot do {task.id}.", hint=f"These can: {names}."
                 )
+            self.permit(card)
         else:
-            able = self.for_task(task)
+            able = [
+                card
+                for card in self.for_task(task)
+                if self.permits(card) and not card.misses(task, request)
+            ]
             if not able or isinstance(able[0].studio.source, Hosted) or not self.installed(able[0]):
                 names = ", ".join(other.name for other in able) or "none"
                 raise Unavailable(
-                    f"No model for {task.id} is installed.",
+                    f"No model for {task.id} that can do this is installed.",
                     hint=f"Get one of these with `studio models get NAME`, or name one that runs "
                     f"elsewhere: {names}.",
                 )
             card = able[0]
         self.folder(card)
         return card
+
+    def permits(self, card: Card) -> bool:
+        """Whether the model may be used here, as far as its licence goes."""
+        return not (self._commercial and card.noncommercial)
+
+    def permit(self, card: Card) -> None:
+        """Pass a model that may be used here.
+
+        Raises:
+            Refused: naming the licence, and models that may, those that are installed first.
+        """
+        if self.permits(card):
+            return
+        others = [
+            other.name
+            for task in card.studio.tasks
+            for other in self.for_task(TASKS[task])
+            if self.permits(other)
+        ]
+        raise Refused(
+            f"{card.studio.title} is under the licence {card.licence}, which forbids commercial "
+            "use, and this studio is set up for that.",
+            hint=f"These may be used: {', '.join(dict.fromkeys(others))}."
+            if others
+            else "Ask its makers for another licence; no other model does the same.",
+        )
 
     def installed(self, card: Card) -> bool:
         """Whether the model's weights are here; of a hosted one, whether its provider is set up."""
@@ -130,6 +170,8 @@ class Catalog:
                 if isinstance(source, Package)
                 else f"Put {source.imported} back, or import it again."
                 if isinstance(source, Imported)
+                else source.by_hand
+                if isinstance(source, ByHand)
                 else f"Get it with `studio models get {card.name}`.",
             )
         return place

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,12 @@ from studio.settings import Settings
 
 #: Below this, a job could fill the disk while it is being sealed.
 _FREE_BYTES = 2_000_000_000
+
+
+_ASK_AUDIOCRAFT = (
+    "from importlib.metadata import version;"
+    "print(', '.join(f'{name} {version(name)}' for name in ('audiocraft', 'torch')))"
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _privacy(settings.home)
     yield from _models(settings)
     yield from _hosted(settings)
+    yield _audiocraft(settings)
     yield _root(settings)
     yield from _unmarked(settings)
     yield _network(settings)
@@ -152,6 +160,35 @@ def _hosted(settings: Settings) -> Iterator[Finding]:
             where = provider.base_url or "its own address"
             key = "with a key" if file else "without a key"
             yield Finding(name, "note", f"models run elsewhere, at {where}, {key}")
+
+
+def _audiocraft(settings: Settings) -> Finding:
+    """The other Python that AudioGen and MAGNeT run in, if there is one."""
+    python = settings.audiocraft_python
+    if python is None:
+        return Finding("audiocraft", "ok", "not set up; AudioGen and MAGNeT cannot be used")
+    try:
+        # Its place alone: importing it takes long, and wants the stand-ins of its own process.
+        asked = subprocess.run(  # noqa: S603 - the operator named it
+            [python, "-I", "-c", _ASK_AUDIOCRAFT],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Finding(
+            "audiocraft",
+            "wrong",
+            f"{python} has no audiocraft in it, or no torch",
+            "Run scripts/install_audiocraft, and set audiocraft_python to what it names.",
+        )
+    versions = asked.stdout.strip()
+    if not versions.startswith("audiocraft 1.3."):
+        return Finding(
+            "audiocraft", "note", f"{versions}; only 1.3.0 was tried, with tiny models", ""
+        )
+    return Finding("audiocraft", "ok", f"{versions}, outside its pins")
 
 
 def _root(settings: Settings) -> Finding:

@@ -18,10 +18,11 @@ from anyio.from_thread import start_blocking_portal
 from studio.artifact import Artifact
 from studio.async_studio import AsyncStudio, Given, Result
 from studio.checkup import Finding
+from studio.consent import Challenge, Consent
 from studio.errors import StudioError
 from studio.fields import FieldSpec
 from studio.fitting import Fit
-from studio.gallery import Collection, Contents, Filter, Lineage
+from studio.gallery import Collection, Contents, Filter, Findings, Lineage
 from studio.imports import Survey
 from studio.job import Done, Event, Failed, Job
 from studio.origin import origin
@@ -147,6 +148,19 @@ class Studio:
         """See `Client.artifacts`."""
         page = partial(self._client.artifacts, where, limit=limit, before=before)
         return self._portal.call(page)
+
+    def search(
+        self,
+        where: Filter | None = None,
+        *,
+        meaning: str = "",
+        like: str | None = None,
+        limit: int = 50,
+    ) -> Findings:
+        """See `Client.search`."""
+        return self._portal.call(
+            partial(self._client.search, where, meaning=meaning, like=like, limit=limit)
+        )
 
     def fetch(self, artifact: str) -> Path:
         """See `Client.fetch`."""
@@ -350,6 +364,10 @@ class Studio:
         change = partial(self._client.change_conversation, title=title, model=model, system=system)
         return self._portal.call(change, conversation)
 
+    def go_on(self, conversation: str, *, key: str | None = None) -> Job:
+        """See `Client.go_on`."""
+        return self._portal.call(partial(self._client.go_on, conversation, key=key))
+
     def delete_conversation(self, conversation: str) -> None:
         """See `Client.delete_conversation`."""
         self._portal.call(self._client.delete_conversation, conversation)
@@ -365,6 +383,24 @@ class Studio:
     def regenerate(self, conversation: str, *, key: str | None = None) -> Job:
         """See `Client.regenerate`."""
         return self._portal.call(partial(self._client.regenerate, conversation, key=key))
+
+    def ask_consent(self, voice: str) -> Challenge:
+        """See `Client.ask_consent`."""
+        return self._portal.call(self._client.ask_consent, voice)
+
+    def give_consent(self, challenge: str, recording: str, *, days: float = 30) -> Consent:
+        """See `Client.give_consent`."""
+        return self._portal.call(
+            partial(self._client.give_consent, challenge, recording, days=days)
+        )
+
+    def consents(self) -> list[Consent]:
+        """See `Client.consents`."""
+        return self._portal.call(self._client.consents)
+
+    def revoke_consent(self, consent: str) -> Consent:
+        """See `Client.revoke_consent`."""
+        return self._portal.call(self._client.revoke_consent, consent)
 
     def devices(self) -> list[LaneState]:
         """See `Client.devices`."""

@@ -168,6 +168,15 @@ class Conversations:
         with self._lock, self._base:
             self._answer(conversation, place, reply)
 
+    def keep_written(self, job: str, text: str) -> None:
+        """Keep what a job has written so far, if it answers anybody."""
+        with self._lock, self._base:
+            self._base.execute(
+                "UPDATE replies SET text = ? "
+                "WHERE job = ? AND state NOT IN ('done', 'failed', 'cancelled')",
+                (text, job),
+            )
+
     def settle(self, conversation: str, reply: Reply) -> None:
         """Keep how a reply ended."""
         error = None if reply.error is None else json.dumps(reply.error)

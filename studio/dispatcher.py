@@ -264,6 +264,7 @@ class Dispatcher:
 
         try:
             card = self._catalog[entries[0].job.card]
+            self._catalog.permit(card)
             folder = await anyio.to_thread.run_sync(self._catalog.folder, card)
             revision = await anyio.to_thread.run_sync(self._catalog.revision, card)
             shares = zip(entries, batch, strict=True)
@@ -275,6 +276,7 @@ class Dispatcher:
             asked = {order.job for order in orders}
             idle = [entry for entry in entries if entry.job.id in asked]
             if orders:
+                self._sealers.expect(orders[0].task)
                 begun = partial(self._begun, list(idle))
                 drafts = berth.lane.generate(card, folder, revision, orders, tell=tell, begun=begun)
                 last = None

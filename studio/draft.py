@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.errors import Broken
+from studio.errors import Broken, Unavailable
 from studio.tasks.request import Kind
 
 Array = NDArray[Any]
@@ -44,7 +46,8 @@ class Draft:
     - audio: `samples`, float32 in [-1, 1], shape (samples, channels); `facts["rate"]` in Hz
     - video: `frames`, uint8, shape (frames, height, width, 3); `facts["fps"]`; `samples` optional
     - text: no arrays; `facts["text"]`
-    - mesh: `vertices` float32 (n, 3), `faces` int32 (m, 3), `colours` uint8 (n, 3) optional
+    - mesh: `vertices` float32 (n, 3), `faces` int32 (m, 3), `colours` uint8 (n, 3) optional: linear
+      light, as in glTF
     """
 
     kind: Kind
@@ -114,6 +117,26 @@ class Draft:
         return Draft(head["kind"], head["index"], head["seed"], arrays, head["facts"])
 
 
+def blank_frames(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Black frames (count, height, width, 3) to fill in, mapped from a file that has no name.
+
+    So a film's length costs disk and no memory, and nothing is left behind.
+
+    Raises:
+        Unavailable: if the disk has no room for them; writing would end the process.
+    """
+    # Twice: here, and once more when they are spooled.
+    needed = 2 * count * height * width * 3
+    if shutil.disk_usage(tempfile.gettempdir()).free < needed:
+        raise Unavailable(
+            f"The disk has no room for {count} frames of {width} × {height} pixels.",
+            hint=f"Free {needed / 1e9:.1f} GB, or ask for a shorter or smaller film.",
+            retry=True,
+        )
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.uint8, "w+", shape=(count, height, width, 3))
+
+
 #: Bytes of an array that are in memory at a time, where it is read piece by piece.
 _PIECE = 1 << 22
 
@@ -128,7 +151,8 @@ def pieces(array: Array, length: int = 0) -> Iterator[Array]:
     length = length or max(1, _PIECE // max(entry, 1))
     # A part of a mapped array forgets where in its file it begins.
     base: object = array.base
-    whole = isinstance(base, mmap.mmap) and array.flags.c_contiguous
+    mapped = isinstance(array, np.memmap) and array.filename is not None
+    whole = mapped and isinstance(base, mmap.mmap) and array.flags.c_contiguous
     for begin in range(0, len(array), length):
         if isinstance(array, np.memmap) and whole:
             shape = (min(length, len(array) - begin), *array.shape[1:])

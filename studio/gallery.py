@@ -65,6 +65,25 @@ class Contents:
 
 
 @dataclass(frozen=True)
+class Found:
+    """An output, and how near it is to what was looked for: a cosine, 1 at most."""
+
+    artifact: Artifact
+    likeness: float
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a search by meaning or by picture found, the nearest first."""
+
+    found: tuple[Found, ...]
+    #: The card of the model that compared them.
+    card: str
+    #: How many of those that it might have found no model has looked at yet.
+    unseen: int
+
+
+@dataclass(frozen=True)
 class Lineage:
     """An artifact among those it was made from and those that were made from it."""
 
@@ -87,6 +106,26 @@ class Gallery(Protocol):
         self, where: Filter | None = None, *, limit: int = 50, before: str | None = None
     ) -> list[Artifact]:
         """One's own outputs, newest first; `before` is the id of the last one already seen."""
+
+    async def search(
+        self,
+        where: Filter | None = None,
+        *,
+        meaning: str = "",
+        like: str | None = None,
+        limit: int = 50,
+    ) -> Findings:
+        """One's own pictures, films and objects that suit some words, or look like a picture.
+
+        `like` is the id of an artifact or an upload, and is given instead of a `meaning`. A model
+        looks at what was made whenever nothing else is to be done, and before it answers for some
+        seconds.
+
+        Raises:
+            NotFound: if `like` is neither.
+            InvalidRequest: unless one of the two is given, or if the model does not read so much.
+            Unavailable: if no model that compares is installed, or the device is at work for long.
+        """
 
     async def fetch(self, artifact: str) -> Path:
         """The finished file, byte by byte as it was signed; not to be changed."""

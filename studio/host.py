@@ -31,6 +31,7 @@ from studio.errors import Unavailable
 from studio.hosted.lane import HostedLane
 from studio.inputs import Inputs
 from studio.local import LocalClient
+from studio.looking import Looker
 from studio.pace import Paces
 from studio.presets import Presets
 from studio.provenance import open_provenance
@@ -93,7 +94,11 @@ class Host:
             self.provenance = await anyio.to_thread.run_sync(open_provenance, self.settings)
             stack.callback(self.provenance.close)
             self.inputs = await anyio.to_thread.run_sync(
-                Inputs, self.settings, self.provenance.store, self.provenance.verifier
+                Inputs,
+                self.settings,
+                self.provenance.store,
+                self.provenance.verifier,
+                self.provenance.consents,
             )
             # Whatever was still arriving when an earlier host ended is nobody's.
             shutil.rmtree(self.incoming, ignore_errors=True)
@@ -133,6 +138,16 @@ class Host:
             )
             await stack.enter_async_context(self.jobs)
             await stack.enter_async_context(self.dispatcher)
+            self.looker = Looker(
+                self.settings,
+                self.catalog,
+                self.lanes,
+                self.provenance.store,
+                self.inputs,
+                preview=self.provenance.sealer.preview,
+                busy=lambda: bool(self.dispatcher.queue()),
+            )
+            await stack.enter_async_context(self.looker)
             sweeping = asyncio.create_task(self._sweep(), name="sweep")
             stack.callback(sweeping.cancel)
             self.runs = await anyio.to_thread.run_sync(RunStore, self.settings.home / "runs.sqlite")

@@ -31,7 +31,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from tqdm import tqdm
 
-from studio.cards import Card, Hub
+from studio.cards import ByHand, Card, Hub
 from studio.errors import Cancelled, InvalidRequest, NotFound, Refused, Unavailable
 
 #: What is fetched, whatever a card's patterns say.
@@ -184,6 +184,10 @@ def by_hand(source: Hub, place: Path) -> str:
 
 
 def _source(card: Card) -> Hub:
+    if isinstance(card.studio.source, ByHand):
+        raise InvalidRequest(
+            f"{card.studio.title} is brought by hand.", hint=card.studio.source.by_hand
+        )
     if not isinstance(card.studio.source, Hub):
         raise InvalidRequest(
             f"{card.studio.title} comes with the studio or one of its extras.",

@@ -22,7 +22,10 @@ from studio.search import match, words
 from studio.tasks import TASKS
 
 #: Raised whenever the tables change; an index of any other version is made anew.
-VERSION = 2
+VERSION = 3
+
+#: What there is something to see of.
+_SHOWN = ("image", "video", "mesh")
 
 _TABLES = ("artifacts", "facets", "counts", "collections", "words")
 _SCHEMA = (
@@ -131,6 +134,16 @@ class Index:
         Raises:
             LookupError: if the owner has no artifact `before`.
         """
+        rows = self._rows("record", owner, where, limit, before)
+        return [json.loads(row[0]) for row in rows]
+
+    def ids(self, owner: str, where: Filter) -> list[str]:
+        """The ids of all of an owner's artifacts that the filter lets through, newest first."""
+        return [row[0] for row in self._rows("id", owner, where, limit=-1)]
+
+    def _rows(
+        self, column: str, owner: str, where: Filter, limit: int, before: str | None = None
+    ) -> list[Any]:
         first = 0 if where.since is None else _number(where.since)
         last = _END if where.until is None else _number(where.until) - 1
         if before is not None:
@@ -163,15 +176,14 @@ class Index:
                 f"AND other.facet = ? AND other.value = ? AND other.number = {place})"
             )
             values += [owner, *facet]
-        rows = self._all(
-            f"SELECT record FROM {table} CROSS JOIN artifacts ON artifacts.number = {place} "  # noqa: S608
+        return self._all(
+            f"SELECT {column} FROM {table} CROSS JOIN artifacts ON artifacts.number = {place} "  # noqa: S608
             f"WHERE {conditions} AND {place} BETWEEN ? AND ? ORDER BY {place} DESC LIMIT ?",
             *values,
             first,
             last,
             limit,
         )
-        return [json.loads(row[0]) for row in rows]
 
     def children(self, owner: str, parent: str, *, limit: int) -> list[Record]:
         """The newest of an owner's artifacts that were made from `parent`."""
@@ -188,6 +200,23 @@ class Index:
         """How many artifacts of an owner have each property that was counted."""
         rows = self._all("SELECT facet, value, size FROM counts WHERE owner = ?", owner)
         return {(facet, value): size for facet, value, size in rows}
+
+    def shown(self) -> list[str]:
+        """The ids of everybody's pictures, films and objects, newest first."""
+        rows = self._all(
+            "SELECT id FROM counts JOIN facets USING (owner, facet, value) JOIN artifacts "
+            "USING (number) WHERE facet = 'kind' AND value IN ('image', 'video', 'mesh') "
+            "ORDER BY number DESC"
+        )
+        return [row[0] for row in rows]
+
+    def uncaptioned(self) -> list[str]:
+        """The ids of those of them of which nobody has said yet what they show, newest first."""
+        rows = self._all(
+            "SELECT id FROM counts JOIN facets USING (owner, facet, value) JOIN artifacts "
+            "USING (number) WHERE facet = 'uncaptioned' ORDER BY number DESC"
+        )
+        return [row[0] for row in rows]
 
     def binned(self) -> list[Record]:
         """Everybody's artifacts that are in the bin."""
@@ -282,12 +311,14 @@ def _facets(record: Record) -> set[Facet]:
     note, keeping = record["note"], record["keeping"]
     if keeping["deleted"] is not None:
         return {("bin", "")}
+    uncaptioned = record["kind"] in _SHOWN and not keeping["caption"]
     return {
         ("all", ""),
         ("kind", record["kind"]),
         ("task", note["task"]),
         ("card", note["card"]),
         *((("starred", ""),) if keeping["starred"] else ()),
+        *((("uncaptioned", ""),) if uncaptioned else ()),
         *(("tag", tag) for tag in keeping["tags"]),
         *(("collection", collection) for collection in keeping["collections"]),
         *(("parent", parent) for parent in note["parents"]),
@@ -313,7 +344,8 @@ def _text(record: Record) -> str:
         for spec in (fields_of(task.request) if task else ())
         if spec.type == "text" and spec.media is None and not spec.advanced
     ]
-    return "\n".join([*said, note["card"], note["task"], *record["keeping"]["tags"]])
+    keeping = record["keeping"]
+    return "\n".join([*said, note["card"], note["task"], *keeping["tags"], keeping["caption"]])
 
 
 def _token_of(owner: str) -> str:

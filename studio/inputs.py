@@ -24,6 +24,7 @@ from studio.draft import Draft
 from studio.errors import InvalidRequest, NotFound
 from studio.fields import FieldSpec, fields_of
 from studio.job import Job
+from studio.provenance.consents import Consents
 from studio.provenance.fingerprint import HEARD
 from studio.provenance.manifest import Ingredient
 from studio.provenance.verdict import Outcome
@@ -31,6 +32,8 @@ from studio.provenance.verify import Verifier
 from studio.settings import Settings
 from studio.tasks import TASKS, Task
 from studio.tasks.request import Kind, Request
+from studio.tasks.vision import ImageToText
+from studio.tasks.voices import VoiceCloning
 from studio.uploads import Upload, Uploads, upload_id
 from studio.worker.decode_client import decoding
 
@@ -43,9 +46,10 @@ _TAKES = {
     "audio": "a sound",
     "video": "a film",
     "scene": "a picture or a film",
+    "mesh": "a 3D object",
 }
 #: What people can bring along.
-_KINDS: tuple[Kind, ...] = ("image", "audio", "video")
+_KINDS: tuple[Kind, ...] = ("image", "audio", "video", "mesh")
 #: A side of what a model draws, where its card does not say.
 _USUAL_SIDE = 512
 
@@ -71,10 +75,13 @@ class _Source:
 class Inputs:
     """The uploads and the jobs' inputs of one home; called from any thread."""
 
-    def __init__(self, settings: Settings, store: ArtifactStore, verifier: Verifier) -> None:
+    def __init__(
+        self, settings: Settings, store: ArtifactStore, verifier: Verifier, consents: Consents
+    ) -> None:
         self._settings = settings
         self._store = store
         self._verifier = verifier
+        self._consents = consents
         self._uploads = Uploads(
             settings.home / "uploads", most=settings.max_uploads, most_bytes=settings.uploads_bytes
         )
@@ -124,7 +131,9 @@ class Inputs:
         Raises:
             NotFound: if a field names nothing that is the owner's.
             InvalidRequest: if what it names is of another kind than the field takes.
+            Refused: if it is a voice whose owner did not agree.
         """
+        self._permit(owner, task, request.model_dump())
         named = {
             place: self._find(owner, spec, identity)
             for place, spec, identity in _named(task, request.model_dump())
@@ -143,7 +152,10 @@ class Inputs:
         Raises:
             NotFound: if one of them was deleted since the order.
             InvalidRequest: if one of them cannot be used: a mask with nothing painted.
+            Refused: if whose voice it is does not agree any more.
         """
+        # Every time: it may have been taken back since the order.
+        self._permit(job.owner, TASKS[job.task], job.request)
         if job.id not in self._opened:
             place = self._folder / job.id
             shutil.rmtree(place, ignore_errors=True)
@@ -153,6 +165,34 @@ class Inputs:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
         return self._opened[job.id]
+
+    def picture(self, owner: str, identity: str, folder: Path) -> Path:
+        """Where below `folder` lies what one of the owner's artifacts or uploads shows, as a draft.
+
+        Raises:
+            NotFound: if it is neither.
+            InvalidRequest: if it is no picture.
+        """
+        (spec,) = (one for one in fields_of(ImageToText) if one.name == "image")
+        source = self._find(owner, spec, identity)
+        with decoding(source.path, self._settings, kinds=_kinds(spec)) as decoded:
+            if decoded.content is None:
+                raise InvalidRequest(decoded.damage)
+            return decoded.content.spool(folder)
+
+    def sound(self, owner: str, identity: str) -> Upload:
+        """What is known of one of the owner's sounds, an artifact's or an upload's.
+
+        Raises:
+            NotFound: if it is neither.
+            InvalidRequest: if it is no sound.
+        """
+        (spec,) = (one for one in fields_of(VoiceCloning) if one.name == "voice")
+        return self._find(owner, spec, identity).upload
+
+    def discard(self, owner: str, sha256: str) -> None:
+        """Delete the owner's upload of the file with this SHA-256, if there is one."""
+        self._uploads.discard(owner, upload_id(owner, sha256))
 
     def close(self, job: str) -> None:
         """Free what was made ready for a job; nothing happens if nothing was."""
@@ -199,6 +239,12 @@ class Inputs:
                 )
             )
         return Opened(drafts, tuple(ingredients))
+
+    def _permit(self, owner: str, task: Task, values: Mapping[str, Any]) -> None:
+        """`Refused` unless whom a voice belongs to agrees to its use."""
+        if task.request is VoiceCloning:
+            voice = self.sound(owner, values["voice"])
+            self._consents.require(owner, values["consent"], voice.sha256)
 
     def _find(self, owner: str, spec: FieldSpec, identity: str) -> _Source:
         """The owner's artifact or upload with this id, as if it were an upload of its own."""
@@ -276,7 +322,7 @@ def _named(task: Task, values: Mapping[str, Any]) -> Iterator[tuple[str, FieldSp
 def _kinds(spec: FieldSpec) -> tuple[Kind, ...]:
     """What a media field takes."""
     match spec.media:
-        case "audio" | "video":
+        case "audio" | "video" | "mesh":
             return (spec.media,)
         case "scene":
             return ("image", "video")

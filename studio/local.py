@@ -18,11 +18,13 @@ import anyio
 from studio import imports, policy
 from studio.cards import Imported
 from studio.checkup import Finding, examine
+from studio.disclosure import announced
 from studio.elsewhere import Hosted
 from studio.errors import InvalidRequest, NotFound, Refused, Unavailable
 from studio.fields import FieldSpec, Value, build, fields_of
 from studio.fitting import Fit, fit
 from studio.job import Event, Job, JobState, Outcome, Remark
+from studio.local_consent import LocalConsent
 from studio.local_gallery import LocalGallery
 from studio.local_runs import LocalRuns
 from studio.local_talk import LocalTalk
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 _ID = re.compile("[0-9a-f]{32}")
 
 
-class LocalClient(LocalGallery, LocalRuns, LocalTalk, Client):
+class LocalClient(LocalGallery, LocalRuns, LocalTalk, LocalConsent, Client):
     """One owner's view of the host."""
 
     def __init__(self, host: Host, owner: str) -> None:
@@ -119,6 +121,7 @@ class LocalClient(LocalGallery, LocalRuns, LocalTalk, Client):
     async def cancel(self, job: str) -> Job:
         found = await self.job(job)
         if not found.state.final:
+            await self._keep_written(job)
             # Out of the line first, so that it cannot start while this is being written down.
             self._host.dispatcher.cancel(job)
             await self._host.jobs.cancel(job)
@@ -180,7 +183,9 @@ class LocalClient(LocalGallery, LocalRuns, LocalTalk, Client):
 
     async def get_model(self, name: str) -> None:
         self._operator()
-        self._host.shelf.get(self._host.catalog[name])
+        card = self._host.catalog[name]
+        self._host.catalog.permit(card)
+        self._host.shelf.get(card)
 
     async def stop_model(self, name: str) -> None:
         self._operator()
@@ -288,6 +293,7 @@ class LocalClient(LocalGallery, LocalRuns, LocalTalk, Client):
         request = card.narrow(task, request)
         request = self._host.inputs.resolve(self._owner, task, card, request)
         policy.check(task, request)
+        request = announced(self._host.settings.disclosure, task.id, request)
         if request.seed is not None and request.seed + request.count - 1 > MAX_SEED:
             raise InvalidRequest(
                 f"seed: {request.count} outputs from this seed on would pass {MAX_SEED}.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +14,15 @@ import anyio
 
 from studio.artifact import Artifact
 from studio.errors import InvalidRequest, NotFound
-from studio.gallery import Collection, Contents, Filter, Gallery, Lineage
+from studio.gallery import (
+    Collection,
+    Contents,
+    Filter,
+    Findings,
+    Found,
+    Gallery,
+    Lineage,
+)
 from studio.links import MAX_SECONDS, link
 
 if TYPE_CHECKING:
@@ -39,6 +48,33 @@ class LocalGallery(Gallery):
         return await anyio.to_thread.run_sync(
             lambda: store.list(self._owner, where, limit=limit, before=before)
         )
+
+    async def search(
+        self,
+        where: Filter | None = None,
+        *,
+        meaning: str = "",
+        like: str | None = None,
+        limit: int = 50,
+    ) -> Findings:
+        if (like is not None) == bool(meaning.strip()):
+            raise InvalidRequest(
+                "A search is either by meaning or by picture.",
+                hint="Say what you look for, or name a picture that it looks like.",
+            )
+        near = await self._host.looker.find(
+            self._owner, where or Filter(), meaning=meaning, like=like, limit=limit
+        )
+        store = self._host.provenance.store
+
+        def found() -> Iterator[Found]:
+            for identity, likeness in near.pictures:
+                # It may have been thrown away meanwhile.
+                with suppress(NotFound):
+                    yield Found(store.get(identity), likeness)
+
+        pictures = await anyio.to_thread.run_sync(lambda: tuple(found()))
+        return Findings(pictures, near.card, near.unseen)
 
     async def fetch(self, artifact: str) -> Path:
         store = self._host.provenance.store

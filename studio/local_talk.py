@@ -147,7 +147,7 @@ class LocalTalk(Gallery, Talk):
                         "This key belongs to an earlier message that said something else.",
                         hint="Use a new key for each new message.",
                     )
-                return await self._job_of(known.replies[0])
+                return await self._job_of(known.replies[0].job)
             _free(found)
             job, remarks = await self._order(found, found.turns, text, image, key)
             if not found.title:
@@ -161,19 +161,42 @@ class LocalTalk(Gallery, Talk):
         key = f"\0anew {conversation} {key or secrets.token_hex(16)}"
         async with self._host.talking:
             found = await self.conversation(conversation)
-            known = _answered(found, self._id_for(key))
-            if known is not None:
-                job = self._id_for(key)
-                return await self._job_of(next(one for one in known.replies if one.job == job))
+            if _answered(found, self._id_for(key)) is not None:
+                return await self._job_of(self._id_for(key))
             _free(found)
             if not found.turns:
                 raise InvalidRequest("Nothing was said yet.", hint="Write something first.")
-            *earlier, last = found.turns
-            job_, remarks = await self._order(found, earlier, last.text, last.image, key)
-            reply = Reply(job_.id, job_.card, job_.created, remarks=remarks)
+            return await self._again(found, key)
+
+    async def go_on(self, conversation: str, *, key: str | None = None) -> Job:
+        key = f"\0on {conversation} {key or secrets.token_hex(16)}"
+        async with self._host.talking:
+            found = await self.conversation(conversation)
+            if _answered(found, self._id_for(key)) is not None:
+                return await self._job_of(self._id_for(key))
+            _free(found)
+            last = found.turns[-1].replies[-1] if found.turns else None
+            if last is None or not last.text or found.turns[-1].image is not None:
+                raise InvalidRequest(
+                    "There is nothing to go on from.", hint="Say something, or ask for an answer."
+                )
+            return await self._again(found, key, last.text)
+
+    async def _again(self, found: Conversation, key: str, beginning: str = "") -> Job:
+        """Order another answer to what was said last; one that goes on from `beginning`."""
+        *earlier, last = found.turns
+        job, remarks = await self._order(found, earlier, last.text, last.image, key, beginning)
+        reply = Reply(job.id, job.card, job.created, remarks=remarks)
+        store = self._host.conversations
+        await anyio.to_thread.run_sync(store.answer, found.id, last.place, reply)
+        return job
+
+    async def _keep_written(self, job: str) -> None:
+        """Keep what was written of an answer that is about to be stopped."""
+        text = self._host.dispatcher.watchers.written(job)
+        if text:
             store = self._host.conversations
-            await anyio.to_thread.run_sync(store.answer, conversation, last.place, reply)
-            return job_
+            await anyio.to_thread.run_sync(store.keep_written, job, text)
 
     async def _order(
         self,
@@ -182,32 +205,37 @@ class LocalTalk(Gallery, Talk):
         text: str,
         image: str | None,
         key: str,
+        beginning: str = "",
     ) -> tuple[Job, tuple[str, ...]]:
         """The job that answers `text`, and what was done to the order."""
         # Read before it is joined with anything: joined with an earlier one, it is never empty.
         if not text.strip():
             raise InvalidRequest("prompt: write something here.", hint="Type a message.")
         model = conversation.model
+        history, unanswered = _history(earlier)
+        left_out = 0
+        while len(written := json.dumps(history, ensure_ascii=False)) > _HISTORY:
+            history, left_out = history[2:], left_out + 1
+        remarks = (f"without the oldest {left_out} turns",) if left_out else ()
         if image is not None:
             task = "visual-question-answering"
             if model is not None and task not in self._host.catalog[model].studio.tasks:
                 model = None
             values: dict[str, Value] = {"model": model, "question": text, "image": image}
-            return await self.submit(task, values, key=key), ()
-        history, unanswered = _history(earlier)
-        left_out = 0
-        while len(written := json.dumps(history, ensure_ascii=False)) > _HISTORY:
-            history, left_out = history[2:], left_out + 1
+            # Another one than the conversation's own is asked about this picture alone.
+            if model is not None and "history" not in self._host.catalog[model].studio.lacks:
+                values["history"] = written if history else ""
+            return await self.submit(task, values, key=key), remarks
         values = {
             "model": model,
             "prompt": "\n\n".join([*unanswered, text]),
             "system": conversation.system,
             "history": written if history else "",
+            "beginning": beginning,
             "truncate": True,
             "format": "md",
         }
-        job = await self.submit("text-generation", values, key=key)
-        return job, (f"without the oldest {left_out} turns",) if left_out else ()
+        return await self.submit("text-generation", values, key=key), remarks
 
     async def _now(self, conversation: str, reply: Reply) -> Reply:
         """The reply as it is now; kept, if it has ended since somebody looked."""
@@ -237,8 +265,8 @@ class LocalTalk(Gallery, Talk):
         await anyio.to_thread.run_sync(self._host.conversations.settle, conversation, ended)
         return ended
 
-    async def _job_of(self, reply: Reply) -> Job:
-        job = await self._find(reply.job)
+    async def _job_of(self, answer: str) -> Job:
+        job = await self._find(answer)
         if job is None:
             raise NotFound("That was answered long ago, and its job is forgotten.")
         return job

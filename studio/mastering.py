@@ -115,6 +115,19 @@ def resample(samples: Samples, rate: int, wanted: int) -> Samples:
     return np.asarray(changed, np.float32)
 
 
+def loop(samples: Samples, rate: int, overlap: float) -> Samples:
+    """The sound without its last `overlap` seconds, which fade out over its beginning instead.
+
+    Played again and again it has no seam, since what follows its end is what followed it before;
+    a beat is not kept over it.
+    """
+    over = round(overlap * rate)
+    closed = samples[:-over].copy()
+    # The two are strangers to each other: their powers add up, not their samples.
+    closed[:over] = samples[:over] * _quarter(over) + samples[-over:] * _quarter(over)[::-1]
+    return np.clip(closed, -1, 1)
+
+
 def mix(voice: Samples, music: Samples, rate: int, *, duck: float = 12.0) -> Samples:
     """A voice over music, which steps back by `duck` dB while somebody speaks; float32 (n, 2).
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from studio.errors import Refused
 from studio.fields import fields_of
@@ -47,15 +47,27 @@ def check(task: Task, request: Request) -> None:
         )
 
 
+def for_adults(texts: Iterable[str]) -> bool:
+    """Whether one of the texts, of an order for something to look at, is for adults alone.
+
+    Front ends that know which places are for adults ask this; the studio itself does not refuse it.
+    """
+    return any(_SEXUAL.search(reading) for text in texts for reading in _read(text))
+
+
 def _readings(task: Task, request: Request) -> Iterator[str]:
     """What the order asks for, in plain small letters; a negative prompt asks for nothing."""
     for spec in fields_of(task.request):
         value = getattr(request, spec.name)
         if spec.type == "text" and isinstance(value, str) and not spec.name.startswith("negative"):
-            # Digits are read as they stand, which ages need, and as the letters they imitate.
-            for text in (value, value.translate(_LETTERS)):
-                plain = unicodedata.normalize("NFKD", text).casefold()
-                # Accents, and what is not seen at all, hide no word.
-                letters = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf"))
-                for reading in {letters, letters.translate(_LOOKALIKES)}:
-                    yield re.sub(r"[\W_]+", " ", reading)
+            yield from _read(value)
+
+
+def _read(value: str) -> Iterator[str]:
+    # Digits are read as they stand, which ages need, and as the letters they imitate.
+    for text in (value, value.translate(_LETTERS)):
+        plain = unicodedata.normalize("NFKD", text).casefold()
+        # Accents, and what is not seen at all, hide no word.
+        letters = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf"))
+        for reading in {letters, letters.translate(_LOOKALIKES)}:
+            yield re.sub(r"[\W_]+", " ", reading)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from studio.cards import Card
 from studio.checkup import Finding
+from studio.consent import Voices
 from studio.fields import FieldSpec, Value
 from studio.fitting import Fit
 from studio.gallery import Gallery
@@ -56,7 +57,7 @@ class Model:
     download: Download | None = None
 
 
-class Client(Gallery, Runs, Talk, Protocol):
+class Client(Gallery, Runs, Talk, Voices, Protocol):
     """What one owner can do. What belongs to somebody else is `NotFound`, like what is not."""
 
     async def submit(

@@ -28,6 +28,7 @@ from studio.job import Event, Job
 from studio.presets import Preset
 from studio.protocol import LOCAL, Client, Model, Place
 from studio.provenance.verdict import Layer, Outcome, Verdict
+from studio.remote_consent import RemoteConsent
 from studio.remote_gallery import RemoteGallery
 from studio.remote_runs import RemoteRuns
 from studio.remote_talk import RemoteTalk
@@ -46,7 +47,7 @@ _SURVEY = TypeAdapter(Survey)
 _DOWNLOADS = TypeAdapter(dict[str, Download])
 
 
-class RemoteClient(RemoteGallery, RemoteRuns, RemoteTalk, Client):
+class RemoteClient(RemoteGallery, RemoteRuns, RemoteTalk, RemoteConsent, Client):
     """One owner's view of the host at `url`. Open it with `async with`."""
 
     def __init__(self, url: str, token: str | None = None, *, owner: str = LOCAL) -> None:

@@ -15,7 +15,15 @@ from pydantic import TypeAdapter
 
 from studio.artifact import Artifact
 from studio.errors import NotFound
-from studio.gallery import Collection, Contents, Filter, Gallery, Lineage
+from studio.gallery import (
+    Collection,
+    Contents,
+    Filter,
+    Findings,
+    Found,
+    Gallery,
+    Lineage,
+)
 
 _COLLECTION = TypeAdapter(Collection)
 _CONTENTS = TypeAdapter(Contents)
@@ -37,6 +45,22 @@ class RemoteGallery(Gallery):
             params["before"] = before
         found = await self._json("GET", "artifacts", params=params)
         return [Artifact.from_record(one) for one in found]
+
+    async def search(
+        self,
+        where: Filter | None = None,
+        *,
+        meaning: str = "",
+        like: str | None = None,
+        limit: int = 50,
+    ) -> Findings:
+        params = (where or Filter()).model_dump(exclude_defaults=True)
+        params |= {"meaning": meaning, "limit": limit} | ({} if like is None else {"like": like})
+        told = await self._json("GET", "gallery/search", params=params)
+        found = [
+            Found(Artifact.from_record(one["artifact"]), one["likeness"]) for one in told["found"]
+        ]
+        return Findings(tuple(found), told["card"], told["unseen"])
 
     async def fetch(self, artifact: str) -> Path:
         return await self._download(f"{_at(artifact)}/file")

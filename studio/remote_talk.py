@@ -66,6 +66,11 @@ class RemoteTalk(Talk):
         record = await self._json("POST", f"{_at(conversation)}/replies", headers=headers)
         return Job.from_record(record)
 
+    async def go_on(self, conversation: str, *, key: str | None = None) -> Job:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        record = await self._json("POST", f"{_at(conversation)}/continuations", headers=headers)
+        return Job.from_record(record)
+
     @abstractmethod
     async def _json(self, method: str, path: str, **options: Any) -> Any: ...
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import anyio
 
@@ -49,17 +50,24 @@ class Sealers:
         self._free = asyncio.Semaphore(SEALERS)
         self._seals: set[asyncio.Task[None]] = set()
 
+    def expect(self, task: str) -> None:
+        """Load what sealing this task's outputs takes, while the first draft is being made."""
+        self._keep(anyio.to_thread.run_sync(self._sealer.prepare, TASKS[task].makes))
+
     async def take(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
         """Take a draft from the lane; waits while too many are being sealed."""
         entry.made(made.order.index)
         await self._free.acquire()
-        seal = asyncio.create_task(self._seal(entry, lane, made, card, revision))
-        self._seals.add(seal)
-        seal.add_done_callback(self._seals.discard)
+        self._keep(self._seal(entry, lane, made, card, revision))
 
     async def finish(self) -> None:
         """Wait until everything that was taken is sealed."""
         await asyncio.gather(*self._seals, return_exceptions=True)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._seals.add(task)
+        task.add_done_callback(self._seals.discard)
 
     async def _seal(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
         def seal() -> Artifact:

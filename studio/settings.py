@@ -119,6 +119,24 @@ class Settings(BaseSettings):
         900,
         description="How long a worker that is alive may take over one step before it is killed.",
     )
+    look_seconds: Annotated[float, Field(gt=0)] = Field(
+        10,
+        description="How often the studio looks, while nothing is made, whether there are pictures "
+        "that it has not seen yet: to find them by meaning, and to describe them.",
+    )
+    search_model: str = Field(
+        "", description="Which model finds them by meaning; empty is the first that is installed."
+    )
+    caption_model: str = Field(
+        "",
+        description="Which model describes them; empty is the first that is installed and is none "
+        "of the starter models, which know no other pictures than their own.",
+    )
+    audiocraft_python: Path | None = Field(
+        None,
+        description="The Python that has audiocraft in it, as scripts/install_audiocraft makes "
+        "one; without it AudioGen and MAGNeT cannot be used.",
+    )
     max_pixels: Annotated[int, Field(gt=0)] = Field(
         64_000_000, description="The largest picture that is decoded, in pixels."
     )
@@ -150,6 +168,16 @@ class Settings(BaseSettings):
     )
     allow_training: bool = Field(
         False, description="What the manifest says about training on the outputs."
+    )
+    commercial: bool = Field(
+        False,
+        description="Whether the studio earns money: models whose licence forbids that are neither "
+        "fetched nor used then.",
+    )
+    disclosure: Literal["none", "before", "after", "written"] = Field(
+        "none",
+        description="Where speech says that its voice is artificial: before or after the text, "
+        "aloud and in the text's language, or written into the first line of its subtitles.",
     )
     signer: str = Field(
         "",

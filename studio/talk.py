@@ -22,7 +22,7 @@ class Reply:
     #: Seconds since the epoch.
     created: float
     state: JobState = JobState.WAITING
-    #: The sealed text, once it is done.
+    #: The sealed text, once it is done; of one that was stopped, what was written until then.
     text: str = ""
     #: The sealed text's artifact, once it is done.
     artifact: str | None = None
@@ -83,7 +83,8 @@ class Conversation:
             picture = "" if turn.image is None else f"\n\n*Picture: {turn.image}*"
             parts.append(f"## You · {_when(turn.created)}\n\n{turn.text}{picture}")
             reply = turn.replies[-1]
-            said = reply.text if reply.state is JobState.DONE else f"*{reply.state}*"
+            ended = () if reply.state is JobState.DONE else (f"*{reply.state}*",)
+            said = "\n\n".join(filter(None, (reply.text, *ended)))
             signed = "" if reply.artifact is None else f"\n\n*Signed: {reply.artifact}*"
             parts.append(f"## {reply.card} · {_when(reply.created)}\n\n{said}{signed}")
         return "\n\n".join(parts) + "\n"
@@ -143,7 +144,8 @@ class Talk(Protocol):
         """Say something; the job that writes the answer. The same `key` says it once.
 
         The model is shown what was said before, the newest answers only. With `image`, the id of
-        an upload or an output, it is asked about that picture alone.
+        an upload or an output, it is asked about that picture; where it sees none, another model
+        is, about that picture alone.
 
         Raises:
             InvalidRequest: if that cannot be said, the last answer is still being written, or the
@@ -157,6 +159,14 @@ class Talk(Protocol):
 
         Raises:
             InvalidRequest: if nothing was said, or the last answer is still being written.
+        """
+
+    async def go_on(self, conversation: str, *, key: str | None = None) -> Job:
+        """Go on with the last answer from where it ended or was stopped, as another answer.
+
+        Raises:
+            InvalidRequest: if there is nothing to go on from: nothing was said or written, it is
+                still being written, or it is about a picture.
         """
 
 

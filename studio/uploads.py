@@ -155,6 +155,12 @@ class Uploads:
         """Where the file of an upload lies."""
         return self._of(owner) / identity
 
+    def discard(self, owner: str, identity: str) -> None:
+        """Delete an upload; nothing happens if there is none."""
+        with self._lock:
+            for suffix in (".json", ""):
+                (self._of(owner) / f"{identity}{suffix}").unlink(missing_ok=True)
+
     def sweep(self, before: float, needed: Collection[str]) -> int:
         """Remove what nobody used since then, except the ids in `needed`; returns how many."""
         gone = 0

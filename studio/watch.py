@@ -100,6 +100,14 @@ class Watchers:
         if event.last:
             del self._scenes[job]
 
+    def written(self, job: str, index: int = 0) -> str:
+        """What was told so far of a text that the job writes; empty if nothing was."""
+        match (scene := self._scenes.get(job)) and scene.texts.get(index):
+            case TextDelta(text=text):
+                return text
+            case _:
+                return ""
+
     def watched(self, job: str) -> bool:
         """Whether anybody watches the job."""
         scene = self._scenes.get(job)

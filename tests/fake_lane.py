@@ -11,7 +11,7 @@ import numpy as np
 from studio.cards import Card
 from studio.draft import Draft
 from studio.errors import Cancelled, StudioError
-from studio.families import Order
+from studio.families import VECTORS, Order
 from studio.job import Event, Loading, Step
 from studio.settings import Settings
 from studio.worker.report import LaneState, Made
@@ -34,12 +34,17 @@ class FakeLane(Lane):
         seconds: float = 0.0,
         errors: Iterable[StudioError | None] = (),
         number: int = 0,
+        draft: Callable[[Order], Draft] | None = None,
     ) -> None:
-        """Take `steps` of `seconds` each for a batch; `errors` ends one batch after the other."""
+        """Take `steps` of `seconds` each for a batch; `errors` ends one batch after the other.
+
+        `draft` makes what it gives out; without it, that is noise.
+        """
         super().__init__(settings, number=number)
         self._steps = steps
         self._seconds = seconds
         self._errors = iter(errors)
+        self._draft = draft or _draft
         self._unwanted: set[str] = set()
         self._resident: tuple[str, ...] = ()
         #: Cleared, it keeps every batch at its beginning.
@@ -84,7 +89,7 @@ class FakeLane(Lane):
         for number, order in enumerate(orders):
             if order.job not in self._unwanted:
                 spool = self._spool / f"{begin}-{number}"
-                place = await asyncio.to_thread(_draft(order).spool, spool)
+                place = await asyncio.to_thread(self._draft(order).spool, spool)
                 yield Made(order, place, _VERSIONS, len(orders), self._steps * self._seconds)
 
     def cancel(self, job_id: str) -> None:
@@ -93,6 +98,9 @@ class FakeLane(Lane):
 
 
 def _draft(order: Order) -> Draft:
+    if order.request.get("format") == VECTORS:
+        vectors = np.eye(8)[: max(1, len(order.inputs))].tolist()
+        return Draft("text", order.index, order.seed, facts={"text": "", VECTORS: vectors})
     # A task that asks for no size gets a small one.
     width, height = (int(order.request.get(side, 64)) for side in ("width", "height"))
     shape = (height, width, 3)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from studio.cards import Card, Embedded, Hub, Limit, Memory, StudioBlock
+from studio.cards import ByHand, Card, Embedded, Hub, Limit, Memory, StudioBlock
 from studio.catalog import Catalog, card_folder
 from studio.elsewhere import Hosted, Prices
 from studio.errors import InvalidRequest, NotFound, Unavailable
@@ -42,7 +42,9 @@ def test_the_page_shows_every_key_there_is() -> None:
     written = keys(yaml.safe_load(README.split("```markdown\n---\n")[1].split("\n---\n")[0]))
     for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
         written |= keys(yaml.safe_load(block))
-    blocks: list[type[BaseModel]] = [StudioBlock, Hub, Embedded, Memory, Limit, Hosted, Prices]
+    blocks: list[type[BaseModel]] = [
+        StudioBlock, Hub, Embedded, ByHand, Memory, Limit, Hosted, Prices
+    ]  # fmt: skip
     for one in blocks:
         assert set(one.model_fields) <= written, one
 
@@ -81,6 +83,18 @@ def test_a_card_from_the_hub_names_its_files_and_its_doubts(card: Card) -> None:
     assert any(name.endswith(".safetensors") for name in source.files)
     assert not [name for name in source.files if name.endswith((".bin", ".ckpt", ".pt"))]
     assert card.studio.unchecked
+
+
+def test_what_a_model_lacks_is_not_in_its_form_and_is_refused() -> None:
+    card = example()
+    assert card.studio.lacks == ("negative_prompt",)
+    assert "negative_prompt" not in {spec.name for spec in card.fields(TASK)}
+    asked = build(TASK.request, {"prompt": "x", "negative_prompt": "y"})
+    assert card.misses(TASK, asked) == ["negative_prompt"]
+    with pytest.raises(InvalidRequest, match="negative_prompt: Example XL cannot do that"):
+        card.narrow(TASK, asked)
+    # What a form sends along with nothing in it asks for nothing.
+    assert card.misses(TASK, build(TASK.request, {"prompt": "x", "negative_prompt": ""})) == []
 
 
 def test_every_cards_family_is_there() -> None:
@@ -123,6 +137,8 @@ def test_an_own_card_joins_the_catalogue(home: Path) -> None:
         (("    steps: 30", "    stepps: 30"), "stepps"),
         (("    steps: 30", "    steps: many"), "steps"),
         (("    steps: 30", "    steps: 300"), "steps"),
+        (("lacks: [negative", "lacks: [negativ"), "negativ"),
+        (("lacks: [negative_prompt]", "lacks: [prompt]"), "prompt"),
         (("working: 3500", "working: -1"), "working"),
         (("dtype: float16", "dtype: int3"), "dtype"),
         (("---\nlicense", "license"), "front matter"),

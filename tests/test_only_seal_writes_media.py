@@ -29,6 +29,7 @@ SOUND_MODULES = {"soundfile", "sf", "wavfile", "torchaudio", "wave"}
 EXCEPTIONS = {
     "studio/provenance/encode.py": "the encoder that sealing uses",
     "studio/provenance/encode_film.py": "the same, for films",
+    "studio/sheet.py": "writes notes down, which are no sound, and says what they come from",
     "studio/commands/make.py": "copies finished files to where one wants them",
 }
 

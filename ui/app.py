@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 import gradio as gr
 from fastapi import FastAPI, Request
+from gradio.routes import App
 from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -65,12 +67,25 @@ def build(clients: Clients) -> gr.Blocks:
         "/settings": SettingsPage(clients),
         "/help": HelpPage(clients),
     }
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_FORGET) as pages:
-        rooms["/"].build(pages)
-    for place in PLACES[1:]:
-        with pages.route(place.route, place.path, show_in_navbar=False):
-            rooms[place.path].build(pages)
+    with _no_applications():
+        with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_FORGET) as pages:
+            rooms["/"].build(pages)
+        for place in PLACES[1:]:
+            with pages.route(place.route, place.path, show_in_navbar=False):
+                rooms[place.path].build(pages)
     return pages
+
+
+@contextmanager
+def _no_applications() -> Iterator[None]:
+    """Gradio makes a whole application, of a hundred routes, at the end of each page, and throws
+    all of them away: nearly half of the studio's start. The one that serves is made by `mount`."""
+    making = App.create_app
+    App.create_app = staticmethod(lambda *_given, **_named: None)
+    try:
+        yield
+    finally:
+        App.create_app = making
 
 
 def mount(

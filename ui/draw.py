@@ -25,7 +25,7 @@ def unfinished(view: View) -> Markup:
     return tag(
         "div",
         explain(view.say("error.form"), view.problem) if view.problem else None,
-        *(making(view, job) for job in view.jobs if not job.state.final),
+        *(making(view, job, _outputs(view, job)) for job in view.jobs if not job.state.final),
         class_="feed",
     )
 
@@ -77,7 +77,6 @@ def making(view: View, job: Job, *more: Markup | None) -> Markup:
         ),
         *(_draft(view, live.texts[index]) for index in sorted(live.texts)),
         *more,
-        _outputs(view, job),
         class_="card",
         data_job=job.id,
         data_state=job.state.value,

@@ -106,22 +106,35 @@
   });
   begin.observe(document, { childList: true, subtree: true });
 
-  // What was typed, for this tab alone.
+  // What was typed, for this tab alone; in Gradio's form, or in ours until that is there.
   const place = `typed ${location.pathname}`;
   document.addEventListener("input", (event) => {
-    if (event.target.matches("#field-prompt textarea"))
+    if (event.target.matches("#field-prompt textarea, #early textarea"))
       sessionStorage.setItem(place, event.target.value);
   });
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "early") return;
+    event.preventDefault();
+    event.target.querySelector("button").disabled = true;
+  });
+  const takeOver = (prompt) => {
+    const early = find("#early");
+    const typed = sessionStorage.getItem(place);
+    if (typed && !prompt.value && !location.search) {
+      prompt.value = typed;
+      prompt.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    if (!early) return;
+    const writing = early.contains(document.activeElement);
+    early.remove();
+    if (writing) prompt.focus();
+    if (early.querySelector("button").disabled) requestAnimationFrame(() => find("#make").click());
+  };
   const restore = new MutationObserver(() => {
     const prompt = find("#field-prompt textarea");
     if (!prompt) return;
     restore.disconnect();
-    setTimeout(() => {
-      const typed = sessionStorage.getItem(place);
-      if (!typed || prompt.value || location.search) return;
-      prompt.value = typed;
-      prompt.dispatchEvent(new Event("input", { bubbles: true }));
-    }, SETTLE);
+    setTimeout(() => takeOver(prompt), SETTLE);
   });
   restore.observe(document, { childList: true, subtree: true });
 })();

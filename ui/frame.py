@@ -45,6 +45,11 @@ PLACES = (
 _DARK = """if (matchMedia("(prefers-color-scheme: dark)").matches)
   document.body.classList.add("dark");"""
 
+#: What was typed before the page came again; an address that asks for a form has its own words.
+_EARLY = """const early = document.currentScript.previousSibling;
+early.hidden = location.search !== "";
+early.elements[0].value = sessionStorage.getItem(`typed ${location.pathname}`) ?? "";"""
+
 #: What each shortcut does: the keys as they are shown, and the sentence.
 SHORTCUTS = (
     ("/", "keys.prompt"),
@@ -93,7 +98,22 @@ def masthead(here: str) -> Markup:
         ),
         id="masthead",
     )
-    return tag("script", Markup(_DARK)) + tag("div", head, class_="frame")  # noqa: S704 - our own
+    early = _early() if here == "/" else None
+    return tag("script", Markup(_DARK)) + tag("div", head, early, class_="frame")  # noqa: S704 - our own
+
+
+def _early() -> Markup:
+    """A first form, for whoever begins to write before Gradio's is there, which takes it over."""
+    form = tag(
+        "form",
+        tag(
+            "textarea", id="early-prompt", rows=3, aria_label=later("field.prompt.title", "Prompt")
+        ),
+        tag("button", later("make.press"), class_="press"),
+        id="early",
+        hidden=True,
+    )
+    return form + tag("script", Markup(_EARLY))  # noqa: S704 - our own
 
 
 def shortcuts() -> Markup:
@@ -106,7 +126,8 @@ def shortcuts() -> Markup:
 
 
 def script() -> Markup:
-    """What runs on every page: the keys, and coming back when the studio does."""
-    code = (Path(__file__).parent / "frame.js").read_text(encoding="utf-8")
+    """What runs on every page: how panels are drawn, the keys, coming back when the studio does."""
+    here = Path(__file__).parent
+    code = "\n".join((here / name).read_text("utf-8") for name in ("drawing.js", "frame.js"))
     ways = json.dumps({place.letter: place.path for place in PLACES})
-    return tag("script", Markup(code.replace("__WAYS__", ways).replace("__LANGUAGE__", LANGUAGE)))  # noqa: S704 - our own file
+    return tag("script", Markup(code.replace("__WAYS__", ways).replace("__LANGUAGE__", LANGUAGE)))  # noqa: S704 - our own files

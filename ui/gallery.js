@@ -1,4 +1,5 @@
-// Runs once for the bar and once for the gallery, with Gradio's `element`, `trigger` and `watch`.
+// Runs once for the bar and once for the gallery, with Gradio's `element`, `props`, `trigger` and
+// `watch`.
 // Whatever is pressed, ticked, chosen or typed goes to Python; here is what Python cannot know:
 // which time zone, where the focus was, and what the address bar says.
 
@@ -97,5 +98,4 @@ const settle = () => {
 if (element.closest("#gallery")) {
   addEventListener("popstate", () => ask("go", location.search));
 }
-watch("value", () => requestAnimationFrame(settle));
-settle();
+keepDrawn(element, props, watch, settle);

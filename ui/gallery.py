@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -34,6 +33,11 @@ class Showing:
     """What one open gallery shows. Mutable: one page's handlers share it."""
 
     where: Filter = field(default_factory=Filter)
+    #: Whether the search is by what pictures show; and the artifact that they are to look like.
+    meaning: bool = False
+    like: str = ""
+    #: How many pictures a search of that sort could not look through yet.
+    unseen: int = 0
     #: The page of artifacts that is shown, and whether older ones follow.
     artifacts: Sequence[Artifact] = ()
     older: bool = False
@@ -70,6 +74,8 @@ class Showing:
         if self.detail:
             return f"/gallery?show={self.detail.id}"
         asked = self.where.model_dump(exclude_defaults=True)
+        asked |= {"meaning": "true"} if self.meaning else {}
+        asked |= {"like": self.like} if self.like else {}
         return "/gallery" + (f"?{urlencode(asked)}" if asked else "")
 
 
@@ -82,9 +88,9 @@ class GalleryPage:
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
         showing = gr.State(Showing())
-        script = (Path(__file__).parent / "gallery.js").read_text(encoding="utf-8")
         parts = [
-            panel(name, script=script) for name in ("gallery-bar", "gallery-picked", "gallery")
+            panel(name, script="gallery.js")
+            for name in ("gallery-bar", "gallery-picked", "gallery")
         ]
         pages.load(self.arrive, [showing], parts, **QUIET)
         for drawn in parts:
@@ -137,6 +143,11 @@ async def _do(client: Client, showing: Showing, action: str, target: str, value:
             await _go(client, showing, dict(parse_qsl(target.lstrip("?"))))
         case "search":
             await _narrow(client, showing, {"search": value})
+        case "meaning":
+            showing.meaning = bool(value)
+            await _narrow(client, showing, {})
+        case "like":
+            await _go(client, showing, {"like": target})
         case "filter":
             await _narrow(client, showing, {target: value or None})
         case "clear":
@@ -215,6 +226,7 @@ async def _go(client: Client, showing: Showing, asked: dict[str, str]) -> None:
     shown = asked.pop("show", None)
     known = {name: value for name, value in asked.items() if name in Filter.model_fields}
     showing.where = Filter()
+    showing.meaning, showing.like = bool(asked.get("meaning")), asked.get("like", "")
     await _narrow(client, showing, known)
     if shown is not None:
         artifacts, showing.artifacts = showing.artifacts, ()
@@ -257,6 +269,19 @@ async def _open(client: Client, showing: Showing, artifact: str) -> None:
 async def _look(client: Client, showing: Showing) -> None:
     """Read the page that is shown, and what there is besides."""
     showing.contents = await client.contents()
+    showing.unseen = 0
+    words = showing.where.search if showing.meaning else ""
+    if showing.like or words.strip():
+        where = showing.where.model_copy(update={"search": ""}) if words else showing.where
+        told = await (
+            client.search(where, like=showing.like, limit=PAGE)
+            if showing.like
+            else client.search(where, meaning=words, limit=PAGE)
+        )
+        # What comes after the nearest is hardly near; there is one page of them.
+        showing.artifacts, showing.older = [one.artifact for one in told.found], False
+        showing.unseen = told.unseen
+        return
     try:
         found = await client.artifacts(showing.where, limit=PAGE + 1, before=showing.trail[-1])
     except NotFound:

@@ -17,7 +17,7 @@ from ui.draw import size
 from ui.explain import explain
 from ui.gallery_grid import ask, collect, face, page, press, subject
 from ui.markup import tag
-from ui.show import downloads, shown
+from ui.show import downloads, seen, shown
 from ui.verdicts import verdict
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def detail(showing: Showing) -> Markup:
     """Everything about the artifact that is open."""
     artifact = cast(Artifact, showing.detail)
-    alt = showing.say("result.alt", subject=subject(artifact))
+    alt = showing.say("result.alt", subject=seen(artifact))
     return page(
         showing,
         press("back", showing.say("gallery.back")),
@@ -81,6 +81,9 @@ def _presses(showing: Showing, artifact: Artifact) -> Markup:
             "div",
             star,
             press("verify", showing.say("result.verify"), artifact.id),
+            press("like", showing.say("gallery.like"), artifact.id)
+            if artifact.kind in ("image", "video", "mesh")
+            else None,
             press("delete", showing.say("gallery.delete"), artifact.id),
             class_="row",
         ),

@@ -12,7 +12,7 @@ from studio.tasks import TASKS
 from studio.words import said
 from ui.explain import explain
 from ui.markup import tag
-from ui.show import about, file_of, preview_of
+from ui.show import about, file_of, preview_of, seen
 
 if TYPE_CHECKING:
     from ui.gallery import Showing
@@ -81,6 +81,7 @@ def bar(showing: Showing) -> Markup:
     )
     starred, binned = showing.say("gallery.starred"), showing.say("gallery.binned")
     toggles = [
+        _meaning(showing),
         _toggle("starred", starred, where.starred, contents.starred),
         _toggle("binned", binned, where.binned, contents.binned),
     ]
@@ -135,6 +136,16 @@ def _dates(showing: Showing) -> Iterable[Markup]:
         yield tag("label", tag("span", showing.say(f"gallery.filter.{name}")), field)
 
 
+def _meaning(showing: Showing) -> Markup:
+    """The switch by which the search is by what pictures show, instead of what was said of them."""
+    return press(
+        "meaning",
+        showing.say("gallery.meaning"),
+        data_value="" if showing.meaning else "true",
+        aria_pressed="true" if showing.meaning else "false",
+    )
+
+
 def _toggle(name: str, text: str, on: bool, count: int) -> Markup | None:
     if not count and not on:
         return None
@@ -157,6 +168,10 @@ def grid(showing: Showing) -> Markup:
     return page(
         showing,
         _collection(showing),
+        _alike(showing) if showing.like else None,
+        tag("p", showing.say("gallery.unseen", count=showing.unseen), class_="note")
+        if showing.unseen
+        else None,
         tag("p", showing.say("gallery.bin.how"), class_="note") if showing.where.binned else None,
         tiles if showing.artifacts else None,
         _empty(showing) if contents and not showing.artifacts and not showing.problem else None,
@@ -232,7 +247,7 @@ def face(showing: Showing, artifact: Artifact) -> Markup:
     """What stands for an artifact: its preview, or what kind of thing it is."""
     kind = showing.say(f"gallery.kind.{artifact.kind}")
     if artifact.kind != "text" and artifact.keeping.deleted is None:
-        alt = showing.say("result.alt", subject=subject(artifact))
+        alt = showing.say("result.alt", subject=seen(artifact))
         return tag("img", src=preview_of(artifact), alt=alt, loading="lazy", decoding="async")
     return tag("span", kind, class_=f"face {artifact.kind}")
 
@@ -313,6 +328,12 @@ def _collection(showing: Showing) -> Markup | None:
     )
 
 
+def _alike(showing: Showing) -> Markup:
+    """What is shown when a picture is looked for by another one."""
+    how = tag("p", showing.say("gallery.like.how"), class_="note")
+    return tag("div", how, press("clear", showing.say("gallery.clear")), class_="row")
+
+
 def _empty(showing: Showing) -> Markup:
     """Why nothing is shown, and how that changes."""
     if showing.contents and not showing.contents.total and not showing.where.binned:
@@ -335,7 +356,7 @@ def compared(showing: Showing) -> Markup:
     back = press("back", showing.say("gallery.back"))
     over, under = showing.compared
     pictures = [
-        tag("img", src=file_of(one), alt=showing.say("result.alt", subject=subject(one)))
+        tag("img", src=file_of(one), alt=showing.say("result.alt", subject=seen(one)))
         for one in (under, over)
     ]
     slider = tag(

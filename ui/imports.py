@@ -30,14 +30,14 @@ class ImportForm:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def build(self, pages: gr.Blocks, script: str) -> None:
+    def build(self, pages: gr.Blocks) -> None:
         """Lay the form out in `pages`, which are open."""
         panel("import-title", tag("h2", later("import.title")) + tag("p", later("import.how")))
         path = gr.Textbox(label=later("import.path"), max_lines=1, elem_id="import-path")
         base = gr.Textbox(label=later("import.base"), max_lines=1, elem_id="import-base")
         look = gr.Button(later("import.look"), elem_id="import-look")
-        found = panel("import-found", script=script)
-        coming = panel("import-coming", script=script)
+        found = panel("import-found", script="page.js")
+        coming = panel("import-coming", script="page.js")
         gr.on([look.click, path.submit], self.look, [path, base], [found], **QUIET)
         found.click(self.act, [base], [found], trigger_mode="multiple", **QUIET)
         coming.click(self.act, [base], [found], trigger_mode="multiple", **QUIET)

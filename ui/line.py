@@ -24,7 +24,10 @@ def line(view: View) -> Markup:
         explain(view.say("error.form"), view.problem) if view.problem else None,
         tag(
             "ol",
-            *(tag("li", _place(view, place, own)) for place in view.places),
+            *(
+                tag("li", _place(view, place, own), data_key=place.job and place.job.id)
+                for place in view.places
+            ),
             class_="feed line",
         )
         if view.places
@@ -38,8 +41,9 @@ def line(view: View) -> Markup:
 def _place(view: View, place: Place, own: list[str]) -> Markup:
     """One place; `own` are one's own waiting jobs, in their order."""
     if place.job is not None:
-        times, moves = _times(view, place), _moves(view, place.job, own)
-        return draw.making(view, place.job, tag("p", times, class_="quiet"), moves)
+        said = " · ".join(filter(None, (_made(view, place.job), _times(view, place))))
+        moves = _moves(view, place.job, own)
+        return draw.making(view, place.job, tag("p", said, class_="quiet"), moves)
     return tag(
         "article",
         tag(
@@ -74,6 +78,15 @@ def _times(view: View, place: Place) -> str:
     if place.starts_in is None:
         return view.say("queue.takes", seconds=takes)
     return view.say("queue.starts", begins=draw.duration(view, place.starts_in), seconds=takes)
+
+
+def _made(view: View, job: Job) -> str:
+    """How many of its outputs are finished; the outputs themselves are shown where they were made.
+
+    So no card grows while somebody is about to press a button below it.
+    """
+    made, count = len(view.outputs(job)), int(job.request["count"])
+    return view.say("queue.made", made=made, count=count) if made and count > 1 else ""
 
 
 def _moves(view: View, job: Job, own: list[str]) -> Markup | None:

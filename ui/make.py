@@ -80,7 +80,6 @@ class MakePage:
         """Lay the page out in `pages`, which are open."""
         view, form = gr.State(View()), gr.State()
         tasks = [(later(f"task.{task.id}.title", task.title), task.id) for task in TASKS.values()]
-        script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
         panel("tour", _tour())
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=2, min_width=300, elem_id="form"):
@@ -94,8 +93,8 @@ class MakePage:
                 fields = gr.Column(elem_id="fields")
             with gr.Column(scale=3, min_width=300, elem_id="work"):
                 panel("work-title", tag("h2", later("work.title")))
-                unfinished = panel("work-unfinished", script=script)
-                finished = panel("work-finished", script=script)
+                unfinished = panel("work-unfinished", script="page.js")
+                finished = panel("work-finished", script="page.js")
         work = [unfinished, finished]
 
         with fields:

@@ -52,6 +52,8 @@ def component(spec: FieldSpec, common: dict[str, Any]) -> Component:
             return gr.Audio(type="filepath", sources=["upload", "microphone"], **common)
         case "video":
             return gr.Video(sources=["upload"], buttons=[], **common)
+        case "mesh":
+            return gr.File(type="filepath", file_types=[".glb", ".obj", ".ply"], **common)
         case None:
             raise TypeError(f"{spec.name} takes no media")
 

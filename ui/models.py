@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -32,11 +31,10 @@ class ModelsPage:
 
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
-        script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
         panel("models-title", tag("h1", later("models.title")) + tag("p", later("models.how")))
         problem = panel("models-problem")
-        shown = panel("models-shelf", script=script)
-        ImportForm(self._clients).build(pages, script)
+        shown = panel("models-shelf", script="page.js")
+        ImportForm(self._clients).build(pages)
         pages.load(self.keep_true, None, [shown], **QUIET)
         shown.click(self.act, None, [problem, shown], trigger_mode="multiple", **QUIET)
 

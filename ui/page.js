@@ -1,4 +1,4 @@
-// Runs once for each `work` panel, with Gradio's `element`, `trigger` and `watch` in scope.
+// Runs once for each panel of work, with Gradio's `element`, `props`, `trigger` and `watch`.
 // Previews arrive as raw RGB and are painted here; presses go to Python with what was pressed.
 
 const paint = () => {
@@ -17,9 +17,12 @@ const paint = () => {
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
-  if (button?.dataset.ask && !confirm(button.dataset.ask)) return;
-  if (button) trigger("click", { action: button.dataset.action, id: button.dataset.id });
+  if (!button) return;
+  const { action, id, ask, value } = button.dataset;
+  // What has a value is asked for another one; what has none, whether it is meant.
+  const answer = ask === undefined || (value === undefined ? confirm(ask) : prompt(ask, value));
+  if (answer === false || answer === null) return;
+  trigger("click", { action, id, value: answer });
 });
 
-watch("value", paint);
-paint();
+keepDrawn(element, props, watch, paint);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
@@ -30,5 +31,13 @@ class Room(Protocol):
 
 
 def panel(name: str, content: Markup | None = None, script: str | None = None) -> gr.HTML:
-    """A part of a page that is drawn by us, in our own style; `script` runs in it once."""
-    return gr.HTML(content, elem_id=name, js_on_load=script, apply_default_css=False)
+    """A part of a page that is drawn by us, in our own style.
+
+    `script` names the file of ours that runs in it once, and has `drawing.js` draw it.
+    """
+    if script is None:
+        return gr.HTML(content, elem_id=name, apply_default_css=False, js_on_load=None)
+    code = (Path(__file__).parent / script).read_text("utf-8")
+    return gr.HTML(
+        content, elem_id=name, apply_default_css=False, html_template="", js_on_load=code
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -30,9 +29,8 @@ class QueuePage:
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
         view = gr.State(View())
-        script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
         panel("queue-title", tag("h1", later("queue.title")) + tag("p", later("queue.how")))
-        shown = panel("queue-line", script=script)
+        shown = panel("queue-line", script="page.js")
         pages.load(self.keep_true, [view], [shown], **QUIET)
         shown.click(self.act, [view], [shown], trigger_mode="multiple", **QUIET)
 

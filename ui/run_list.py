@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from studio.recipes.run import Line, Run, RunState
+from studio.recipes.run import Line, Made, Run, RunState, StepState
 from studio.runs import Begun
 from studio.words import say
 from ui.draw import button
@@ -20,24 +20,45 @@ class Shown:
 
     run: Run
     lines: tuple[Line, ...]
+    #: The place before the first of these rows, and whether more follow.
+    after: int = -1
+    more: bool = False
 
 
-def every(shown: Sequence[Shown], language: str) -> Markup:
-    """All runs, newest first; where there are none, what they are for."""
-    if not shown:
+def every(shown: Sequence[Shown], language: str, *, older: str | None, newer: bool) -> Markup:
+    """A page of runs, newest first; where there are none, what they are for.
+
+    `older` is the address of those before them; `newer` says that there are some behind them.
+    """
+    if not shown and not newer:
         return tag(
             "div",
             tag("h3", say("runs.empty", language)),
             tag("p", say("runs.empty.how", language)),
             class_="empty",
         )
-    return tag("div", *(_run(one, language) for one in shown), class_="feed")
+    ways = _ways(
+        ("/runs" if newer else None, say("runs.newest", language)),
+        (older, say("runs.older", language)),
+    )
+    return tag("div", *(_run(one, language) for one in shown), ways, class_="feed")
 
 
-def alone(shown: Shown, language: str) -> Markup:
-    """One run with its rows."""
+def alone(shown: Shown, language: str, rows: int) -> Markup:
+    """One run with its rows, of which a page shows so many."""
     back = tag("p", tag("a", say("runs.all", language), href="/runs"))
-    return tag("div", back, _run(shown, language, alone=True), class_="feed")
+    address, after = f"/runs?run={shown.run.id}&after=", shown.after
+    ways = _ways(
+        (f"{address}{max(-1, after - rows)}" if after >= 0 else None, say("runs.before", language)),
+        (f"{address}{after + rows}" if shown.more else None, say("runs.next", language)),
+    )
+    return tag("div", back, _run(shown, language, alone=True), ways, class_="feed")
+
+
+def _ways(*ways: tuple[str | None, str]) -> Markup | None:
+    """Where to go on; an address that is None leads nowhere."""
+    links = [tag("a", title, href=address, class_="press") for address, title in ways if address]
+    return tag("div", *links, class_="row") if links else None
 
 
 def begun(begun: Begun, language: str) -> Markup:
@@ -102,7 +123,7 @@ def _run(shown: Shown, language: str, *, alone: bool = False) -> Markup:
         )
         if run.state is RunState.RUNNING
         else None,
-        tag("ul", *(_line(line, language) for line in shown.lines), class_="rows")
+        tag("ul", *(_line(run, line, language, alone) for line in shown.lines), class_="rows")
         if shown.lines
         else None,
         _presses(run, language, alone),
@@ -112,8 +133,8 @@ def _run(shown: Shown, language: str, *, alone: bool = False) -> Markup:
     )
 
 
-def _line(line: Line, language: str) -> Markup:
-    """A row: what it asked for, and what it made or why it did not."""
+def _line(run: Run, line: Line, language: str, alone: bool) -> Markup:
+    """A row: what it asked for, and what it made or why it did not; `alone`, step by step."""
     error = line.error
     return tag(
         "li",
@@ -122,11 +143,28 @@ def _line(line: Line, language: str) -> Markup:
         str(line.values.get("prompt", "")),
         tag("p", error["message"], class_="problem", lang="en") if error else None,
         tag("p", error["hint"], class_="hint", lang="en") if error and error["hint"] else None,
+        *(_step(run, line, made, language) for made in line.steps if alone),
+        data_key=f"row {line.place}",
+        data_state=line.state.value,
+    )
+
+
+def _step(run: Run, line: Line, made: Made, language: str) -> Markup:
+    """What one step of a row has made, and what makes it anew."""
+    ended = made.state in (StepState.DONE, StepState.FAILED)
+    label = say("runs.redo.label", language, step=made.step, row=line.place + 1)
+    return tag(
+        "div",
+        # The rows of a plain table have a single step.
+        tag("span", made.step, class_="quiet") if line.task is None else None,
         *(
             tag("a", f"{place}", href=f"/artifact/{artifact}", class_="press")
-            for place, artifact in enumerate(line.artifacts, 1)
+            for place, artifact in enumerate(made.artifacts, 1)
         ),
-        data_state=line.state.value,
+        button("redo", f"{run.id} {line.place} {made.step}", say("runs.redo", language), label)
+        if ended
+        else None,
+        class_="row",
     )
 
 

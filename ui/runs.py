@@ -45,7 +45,6 @@ class RunsPage:
 
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
-        script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
         panel("runs-title", tag("h1", later("runs.title")) + tag("p", later("runs.how")))
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=2, min_width=300, elem_id="form"):
@@ -54,7 +53,7 @@ class RunsPage:
                 self._recipes(said)
             with gr.Column(scale=3, min_width=300, elem_id="work"):
                 told = panel("runs-told")
-                shown = panel("runs", script=script)
+                shown = panel("runs", script="page.js")
         pages.load(self.keep_true, None, [shown], **QUIET)
         shown.click(self.act, None, [told, shown], trigger_mode="multiple", **QUIET)
 
@@ -157,6 +156,9 @@ class RunsPage:
                     await client.stop_run(event.id)
                 case "resume":
                     await client.resume_run(event.id)
+                case "redo":
+                    run, place, step = event.id.split(" ", 2)
+                    await client.redo(run, int(place), step)
                 case "sheet":
                     await _order_sheet(client, event.id)
                     told = run_list.ordered(language)
@@ -165,20 +167,29 @@ class RunsPage:
         return told, await self._draw(request)
 
     async def _draw(self, request: gr.Request) -> Markup:
-        """The run that the page's address names, `/runs?run=…`, with its rows; or else all."""
+        """What the page's address names, or else the newest runs.
+
+        `/runs?run=ID&after=PLACE` is one run with its rows, `/runs?before=ID` are older runs.
+        """
         client, language = self._clients(request), language_of(request)
-        asked = request.query_params.get("run")
+        asked = request.query_params
         try:
-            if asked:
-                run, lines = await client.run(asked), await client.lines(asked, limit=_ROWS)
-                return run_list.alone(Shown(run, tuple(lines)), language)
+            if "run" in asked:
+                given = asked.get("after", "")
+                after = int(given) if given.isdecimal() else -1
+                lines = await client.lines(asked["run"], limit=_ROWS + 1, after=after)
+                run = await client.run(asked["run"])
+                shown = Shown(run, tuple(lines[:_ROWS]), after, len(lines) > _ROWS)
+                return run_list.alone(shown, language, _ROWS)
+            runs = await client.runs(limit=_RUNS + 1, before=asked.get("before"))
             listed = []
-            for run in await client.runs(limit=_RUNS):
+            for run in runs[:_RUNS]:
                 failed = run.failed and await client.lines(
                     run.id, limit=_FAILURES, state=StepState.FAILED
                 )
                 listed.append(Shown(run, tuple(failed or ())))
-            return run_list.every(listed, language)
+            older = f"/runs?before={listed[-1].run.id}" if len(runs) > _RUNS else None
+            return run_list.every(listed, language, older=older, newer="before" in asked)
         except Exception as error:
             return explain(say("error.run", language), error)
 

@@ -1,3 +1,5 @@
+keepDrawn(element, props, watch);
+
 // The way out, for those who came in with a token.
 element.addEventListener("click", async (event) => {
   if (!event.target.closest("button")) return;

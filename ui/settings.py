@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 from markupsafe import Markup
 
@@ -25,9 +23,8 @@ class SettingsPage:
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
         panel("settings-title", tag("h1", later("settings.title")))
-        script = (Path(__file__).parent / "settings.js").read_text(encoding="utf-8")
-        language = panel("settings-language", script=script)
-        account = panel("settings-account", script=script)
+        language = panel("settings-language", script="settings.js")
+        account = panel("settings-account", script="settings.js")
         checked = panel("settings-checked")
         panel(
             "settings-privacy",

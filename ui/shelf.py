@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from studio.cards import Hub, Imported
+from studio.cards import ByHand, Hub, Imported
 from studio.client import Model
 from studio.elsewhere import Hosted
 from studio.errors import StudioError
@@ -85,6 +85,8 @@ def _state(model: Model, language: str) -> Markup | None:
     card, source = model.card, model.card.studio.source
     if isinstance(source, Hosted):
         return provider(model, source, language)
+    if isinstance(source, ByHand):
+        return tag("p", source.by_hand, class_="quiet")
     if not isinstance(source, Hub | Imported):
         return tag("p", say("models.embedded", language), class_="quiet")
     title = card.studio.title

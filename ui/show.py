@@ -30,6 +30,11 @@ def about(task: str, request: Mapping[str, Any]) -> str:
     return str(request.get("prompt") or request.get("title") or known.title)
 
 
+def seen(artifact: Artifact) -> str:
+    """What an artifact shows, for those who cannot see it: as a model sees it, or as ordered."""
+    return artifact.keeping.caption or about(artifact.note.task, artifact.note.request)
+
+
 def file_of(artifact: Artifact) -> str:
     """Where the finished file is."""
     return f"/api/v1/artifacts/{artifact.id}/file"

@@ -49,14 +49,13 @@ class TalkPage:
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
         desk = gr.State(Desk())
-        script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
         panel("talk-title", tag("h1", later("talk.page")) + tag("p", later("talk.how")))
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=2, min_width=300, elem_id="form"):
                 search = gr.Textbox(label=later("talk.search"), elem_id="talk-search")
-                listed = panel("talk-list", script=script)
+                listed = panel("talk-list", script="page.js")
             with gr.Column(scale=3, min_width=300, elem_id="work"):
-                shown = panel("talk-shown", script=script)
+                shown = panel("talk-shown", script="page.js")
                 text = gr.Textbox(
                     label=later("talk.message"), lines=3, max_lines=12, elem_id="talk-text"
                 )
@@ -152,6 +151,10 @@ class TalkPage:
                     await client.cancel(event.id)
                 case "again":
                     await client.regenerate(event.id)
+                case "on":
+                    await client.go_on(event.id)
+                case "rename":
+                    await client.change_conversation(event.id, title=event.value)
                 case "delete":
                     await client.delete_conversation(event.id)
                     desk.conversation = ""

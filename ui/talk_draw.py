@@ -45,9 +45,14 @@ def conversation(
         empty = tag("h2", say("talk.empty", language)) + tag("p", say("talk.empty.how", language))
         return trouble + tag("div", empty, class_="empty")
     last = found.turns[-1].replies[-1]
-    presses = [_press("talk.delete", "delete", found.id, language, "talk.delete.ask")]
+    presses = [
+        _press("talk.rename", "rename", found.id, language, "talk.rename.ask", found.title),
+        _press("talk.delete", "delete", found.id, language, "talk.delete.ask"),
+    ]
     if last.state.final:
         presses.insert(0, _press("talk.again", "again", found.id, language))
+        if last.text and found.turns[-1].image is None:
+            presses.insert(0, _press("talk.on", "on", found.id, language))
     else:
         presses.insert(0, _press("talk.stop", "stop", last.job, language))
     export = (
@@ -101,7 +106,15 @@ def _reply(reply: Reply, written: str, language: str) -> Markup:
     )
 
 
-def _press(key: str, action: str, identity: str, language: str, ask: str | None = None) -> Markup:
+def _press(
+    key: str,
+    action: str,
+    identity: str,
+    language: str,
+    ask: str | None = None,
+    value: str | None = None,
+) -> Markup:
+    """A button; before it does anything it may `ask`, for another `value` if there is one."""
     return tag(
         "button",
         say(key, language),
@@ -109,6 +122,7 @@ def _press(key: str, action: str, identity: str, language: str, ask: str | None 
         data_action=action,
         data_id=identity,
         data_ask=say(ask, language) if ask else None,
+        data_value=value,
     )
 
 

@@ -121,22 +121,24 @@ class View:
 async def watch(client: Client, view: View) -> AsyncGenerator[None]:
     """Keep `view` true for as long as somebody iterates; yields when there is news, or rest."""
     followers: dict[str, asyncio.Task[None]] = {}
+    clock = asyncio.get_running_loop().time
+    due = clock()
     try:
         while True:
-            if view.stale:
+            # Due however much news there is: a job that runs tells nothing of the others.
+            if view.stale or clock() >= due:
                 view.stale = False
                 await _look(client, view)
+                due = clock() + REST
             followers = {job: task for job, task in followers.items() if not task.done()}
             for job in view.jobs:
                 if not job.state.final and job.id not in followers:
                     followers[job.id] = asyncio.create_task(_follow(client, view, job.id))
             yield
             await asyncio.sleep(FRAME)
-            try:
-                async with asyncio.timeout(REST):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
                     await view.bell.wait()
-            except TimeoutError:
-                view.stale = True
             view.bell.clear()
     finally:
         for task in followers.values():

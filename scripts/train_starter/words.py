@@ -36,9 +36,11 @@ TEMPLATE = (
 
 
 def drawn(rng: random.Random) -> tuple[str, str]:
-    """A purpose, and a line for it."""
+    """A purpose, and a line for it that holds nothing of what is withheld for the evaluation."""
     purpose = rng.choices(tuple(SHARES), tuple(SHARES.values()))[0]
-    return purpose, tales.line(purpose, rng)
+    while tales.withheld(line := tales.line(purpose, rng)):
+        pass
+    return purpose, line
 
 
 def tokenizer(seed: int) -> Any:

@@ -1,4 +1,7 @@
-"""Measure the starter model of words on 500 fresh orders, through the studio's own family.
+"""Measure the starter model of words on 500 orders of a sort that it has never read.
+
+Each order has a colour on a thing that is in no training line (`tales.withheld`), and goes through
+the studio's own family.
 
     python scripts/train_starter/words_evaluate.py --model training/words/words --out words.json
 
@@ -44,7 +47,8 @@ def orders(count: int, seed: int) -> list[tuple[str, str, Any]]:
     rng, made = random.Random(seed), []
     for number in range(count):
         purpose = tales.PURPOSES[number % 3]
-        begun = tales.asked(purpose, rng)
+        while not tales.withheld(begun := tales.asked(purpose, rng)):
+            pass
         plain = begun.removeprefix("Once there was ").removeprefix("A picture of ")
         prompt = rng.choice(WORDINGS[purpose]).format(plain)
         task = "prompt-expansion" if purpose == "improve" else "text-generation"

@@ -12,6 +12,7 @@ from studio import __version__
 from studio.api import (
     artifacts,
     catalog,
+    consents,
     failures,
     gallery,
     jobs,
@@ -23,10 +24,9 @@ from studio.api import (
     uploads,
     users,
 )
+from studio.api.failures import PREFIX
 from studio.api.gate import Gate, Guard
 from studio.host import Host
-
-PREFIX = "/api/v1"
 
 
 def create_app(host: Host) -> FastAPI:
@@ -45,8 +45,9 @@ def create_app(host: Host) -> FastAPI:
     app.state.gate = gate
     app.add_middleware(Guard, gate=gate)
     failures.install(app)
-    rooms = (jobs, artifacts, gallery, catalog, presets, users, runs, talk, uploads)
-    for router in (gate.router, orders.router(), *(room.router for room in rooms)):
-        app.include_router(router, prefix=PREFIX)
-    app.include_router(provenance.router, prefix=provenance.PREFIX)
+    rooms = (jobs, artifacts, gallery, catalog, presets, users, runs, talk, consents, uploads)
+    routers = (gate.router, orders.router(), *(room.router for room in rooms), provenance.router)
+    for router in routers:
+        # `include_router` would make every route a second time, when the first request comes.
+        app.router.routes.extend(router.routes)
     return app

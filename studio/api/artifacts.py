@@ -13,19 +13,21 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import anyio
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
-from studio.api.failures import FAILURES, TooLarge
+from studio.api.failures import TooLarge, routes
 from studio.api.here import Here
 from studio.api.jobs import Limit
 from studio.artifact import Artifact, Note
 from studio.errors import InvalidRequest, NotFound, Refused
 from studio.gallery import Filter
 from studio.links import holds
+from studio.score import Score
+from studio.sheet import MEDIA_TYPES, SheetFormat, written
 
 #: Tells a program of the host's own user where the file lies, so that it need not be copied.
 PATH_HEADER = "X-Studio-Path"
@@ -53,7 +55,7 @@ CHECK_BODY["requestBody"]["content"]["multipart/form-data"]["schema"]["propertie
     "format": "binary",
 }
 
-router = APIRouter(tags=["artifacts"], responses=FAILURES)
+router = routes("artifacts")
 
 #: What a multipart body may hold beside its file, in bytes.
 _ENVELOPE = 10_000
@@ -109,6 +111,19 @@ async def read_manifest(request: Request, client: Here, artifact: str) -> FileRe
 async def read_preview(request: Request, client: Here, artifact: str) -> FileResponse:
     """A small copy of a picture, to find it by. It is unsigned, says so, and is not an output."""
     return _file(request, await client.preview(artifact), "image/webp", f"preview-{artifact}.webp")
+
+
+@router.get("/artifacts/{artifact}/score")
+async def read_score(
+    client: Here, artifact: str, form: Annotated[SheetFormat, Query(alias="format")] = "mid"
+) -> Response:
+    """The notes of a composed piece: a MIDI file, ABC notation, or a piano roll to look at."""
+    score = (await client.artifact(artifact)).note.about.get("score")
+    if score is None:
+        raise NotFound("This has no notes.", hint="Only what a model composes as notes has them.")
+    content = await anyio.to_thread.run_sync(written, Score.from_record(score), artifact, form)
+    name = f'inline; filename="colophon-{artifact[:8]}.{form}"'
+    return Response(content, 200, {"Content-Disposition": name}, MEDIA_TYPES[form])
 
 
 @router.get("/artifacts/{artifact}/note")

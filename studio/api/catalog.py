@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.encoders import jsonable_encoder
 
 from studio import __version__
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.checkup import Finding
 from studio.errors import NotFound
@@ -21,7 +21,7 @@ from studio.shelf import Download
 from studio.tasks import TASKS
 from studio.worker.report import LaneState
 
-router = APIRouter(tags=["catalogue"], responses=FAILURES)
+router = routes("catalogue")
 
 
 @router.get("/tasks")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,11 +15,20 @@ from starlette.responses import Response
 
 from studio.errors import Broken, ErrorRecord, InvalidRequest, NotFound, Refused, StudioError
 
+#: Below which the API lies.
+PREFIX = "/api/v1"
+
 #: What a router declares, so that the OpenAPI document shows what a failure looks like.
-FAILURES: dict[int | str, dict[str, object]] = {
+_FAILURES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorRecord, "description": "The request is wrong, or not allowed."},
     "5XX": {"model": ErrorRecord, "description": "The studio could not do it."},
 }
+
+
+def routes(tag: str, below: str = "", prefix: str = PREFIX) -> APIRouter:
+    """A router for endpoints below `prefix` and `below`, that fail as described here."""
+    return APIRouter(prefix=prefix + below, tags=[tag], responses=_FAILURES)
+
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
-from pydantic import BaseModel, ConfigDict
+from fastapi import Body, Query
+from pydantic import BaseModel, ConfigDict, Field
 
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
+from studio.api.jobs import Limit
 from studio.artifact import Artifact
-from studio.gallery import Collection, Contents
+from studio.gallery import Collection, Contents, Filter, Findings
+from studio.tasks.request import Text
 
-router = APIRouter(tags=["gallery"], responses=FAILURES)
+router = routes("gallery")
 
 #: Ids of outputs, at most as many as a page can hold.
 _Ids = Annotated[list[str], Body(max_length=200)]
@@ -35,10 +37,25 @@ class Family(BaseModel):
     more: bool
 
 
+class Sought(Filter):
+    """What to look for among those outputs that the filter lets through."""
+
+    meaning: Annotated[Text, Field(max_length=4000)] = ""
+    #: An output's or an upload's id.
+    like: Annotated[Text, Field(max_length=200)] | None = None
+    limit: Limit = 50
+
+
 @router.get("/gallery")
 async def read_gallery(client: Here) -> Contents:
     """How much you have of what, and your collections."""
     return await client.contents()
+
+
+@router.get("/gallery/search")
+async def search(client: Here, sought: Annotated[Sought, Query()]) -> Findings:
+    """Your pictures that suit the words `meaning`, or look `like` a picture, the nearest first."""
+    return await client.search(sought, meaning=sought.meaning, like=sought.like, limit=sought.limit)
 
 
 @router.get("/artifacts/{artifact}/lineage", response_model=Family)

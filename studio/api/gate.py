@@ -15,12 +15,12 @@ import time
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.api.failures import FAILURES, TooMany, Unauthenticated, answer
+from studio.api.failures import TooMany, Unauthenticated, answer, routes
 from studio.errors import InvalidRequest, Refused
 from studio.protocol import LOCAL
 from studio.settings import Settings
@@ -56,7 +56,7 @@ class Gate:
         self._private = private_token
         self._token = None if settings.token is None else settings.token.get_secret_value()
         self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.hosts)}
-        self.router = APIRouter(tags=["session"], responses=FAILURES)
+        self.router = routes("session")
         self.router.post("/session", status_code=204, summary="Begin a session")(self._session)
         self.router.delete("/session", status_code=204, summary="End the session")(self._leave)
 

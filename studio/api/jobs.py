@@ -7,15 +7,15 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.job import Event, Job
 from studio.protocol import Place
 
-router = APIRouter(tags=["jobs"], responses=FAILURES)
+router = routes("jobs")
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from studio.api.failures import FAILURES, TooLarge
+from studio.api.failures import TooLarge, routes
 from studio.api.here import Here
 from studio.errors import InvalidRequest
 from studio.job import Job
@@ -20,7 +20,7 @@ _MAX_BODY = 1_000_000
 
 def router() -> APIRouter:
     """An endpoint for every task."""
-    orders = APIRouter(tags=["orders"], responses=FAILURES)
+    orders = routes("orders")
     for task in TASKS.values():
         orders.add_api_route(
             f"/{task.id}",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.presets import Preset
 
-router = APIRouter(prefix="/presets", tags=["presets"], responses=FAILURES)
+router = routes("presets", "/presets")
 
 
 @router.get("")

@@ -11,11 +11,11 @@ import datetime
 import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from studio.api.artifacts import CHECK_BODY, uploaded
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.provenance.verdict import Layer, Verdict
 
@@ -61,7 +61,7 @@ class Check(BaseModel):
     verdict: dict[str, Any]
 
 
-router = APIRouter(tags=["provenance"], responses=FAILURES)
+router = routes("provenance", prefix=PREFIX)
 
 
 @router.post("/content_provenance_checks", openapi_extra=CHECK_BODY)

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Iterator
 from typing import IO, Annotated, Any, Literal
 
 import anyio
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from studio.api.artifacts import limited
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.client import Client
 from studio.errors import InvalidRequest, NotFound
@@ -26,7 +26,7 @@ from studio.recipes.rows import MOST_CHARACTERS, Row
 from studio.recipes.run import Line, Run, StepState
 from studio.runs import Plan
 
-router = APIRouter(prefix="/runs", tags=["runs"], responses=FAILURES)
+router = routes("runs", "/runs")
 
 _ROW: TypeAdapter[tuple[int, dict[str, Value]]] = TypeAdapter(tuple[int, dict[str, Value]])
 

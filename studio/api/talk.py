@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.api.jobs import Limit
 from studio.job import Job
 from studio.talk import Conversation
 
-router = APIRouter(prefix="/conversations", tags=["conversations"], responses=FAILURES)
+router = routes("conversations", "/conversations")
 
 _Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
@@ -95,6 +95,12 @@ async def talk(client: Here, conversation: str, message: Message, key: _Key = No
 async def regenerate(client: Here, conversation: str, key: _Key = None) -> Job:
     """Answer what was said last once more; the earlier answers are kept."""
     return await client.regenerate(conversation, key=key)
+
+
+@router.post("/{conversation}/continuations", status_code=202)
+async def go_on(client: Here, conversation: str, key: _Key = None) -> Job:
+    """Go on with the last answer from where it ended or was stopped, as another answer."""
+    return await client.go_on(conversation, key=key)
 
 
 @router.get("/{conversation}/export", response_class=Response)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from studio.api.artifacts import FILE_BODY, uploaded
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.uploads import Upload
 
-router = APIRouter(tags=["uploads"], responses=FAILURES)
+router = routes("uploads")
 
 
 @router.post("/uploads", status_code=201, openapi_extra=FILE_BODY)

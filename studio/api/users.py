@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 
-from studio.api.failures import FAILURES
+from studio.api.failures import routes
 from studio.api.here import Here
 
-router = APIRouter(prefix="/users", tags=["users"], responses=FAILURES)
+router = routes("users", "/users")
 
 
 @router.get("")

@@ -17,8 +17,9 @@ from studio.talk import Conversation, Reply
 from studio.tasks.request import cleaned
 
 _HOW = (
-    "Write, and press Enter. Ctrl-C or /stop ends an answer, /regenerate asks for another, "
-    "/export FILE keeps the conversation as .md or .json, /quit leaves."
+    "Write, and press Enter. Ctrl-C or /stop ends an answer, /continue goes on with it, "
+    "/regenerate asks for another, /export FILE keeps the conversation as .md or .json, "
+    "/quit leaves."
 )
 
 
@@ -80,6 +81,10 @@ class _Talk:
         """Show another answer to what was said last."""
         self._show(self._studio.regenerate(self._conversation))
 
+    def go_on(self, _: str) -> None:
+        """Show how the last answer goes on, with what there was of it."""
+        self._show(self._studio.go_on(self._conversation))
+
     def stop(self, _: str) -> None:
         """Stop an answer that is on its way, as after a `--resume`."""
         reply = self._last()
@@ -134,7 +139,12 @@ class _Talk:
 
 
 _COMMANDS: Mapping[str, Callable[[_Talk, str], None]] = MappingProxyType(
-    {"/regenerate": _Talk.regenerate, "/export": _Talk.export, "/stop": _Talk.stop}
+    {
+        "/regenerate": _Talk.regenerate,
+        "/continue": _Talk.go_on,
+        "/export": _Talk.export,
+        "/stop": _Talk.stop,
+    }
 )
 
 

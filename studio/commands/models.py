@@ -12,7 +12,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from studio.cards import Card, Hub, Imported
+from studio.cards import ByHand, Card, Hub, Imported
 from studio.catalog import Catalog
 from studio.client import Studio
 from studio.elsewhere import Hosted
@@ -66,11 +66,13 @@ def show(name: str, as_json: bool) -> None:
     click.echo(f"{block.title} ({state})")
     if block.notice:
         click.echo(block.notice)
-    click.echo(f"licence: {card.licence}")
+    click.echo(f"licence: {card.licence}{_forbids(card)}")
     if isinstance(block.source, Hub):
         size = f", {block.source.bytes / 1e9:.1f} GB" if block.source.bytes else ""
         gate = ", which wants its licence accepted first" if block.source.gated else ""
         click.echo(f"from: {block.source.repo} at {block.source.revision}{size}{gate}")
+    if isinstance(block.source, ByHand):
+        click.echo(f"by hand: {block.source.by_hand}")
     if isinstance(block.source, Imported):
         click.echo(f"from: {block.source.imported}, sha256 {block.source.sha256}")
     if isinstance(block.source, Hosted):
@@ -124,11 +126,12 @@ def get(name: str, yes: bool, as_json: bool) -> None:
     settings = Settings.load()
     catalog = Catalog.open(settings)
     card = catalog[name]
+    catalog.permit(card)
 
     def confirm(offer: hub.Offer) -> bool:
         click.echo(
             f"{card.studio.title}: {len(offer.files)} files, {offer.size / 1e9:.2f} GB, licence "
-            f"{card.licence}\nfrom {_source(card)['repo']} at {offer.revision}",
+            f"{card.licence}{_forbids(card)}\nfrom {_source(card)['repo']} at {offer.revision}",
             err=True,
         )
         return yes or click.confirm("Fetch it and accept the licence?", err=True)
@@ -268,11 +271,16 @@ def _summary(catalog: Catalog, card: Card) -> dict[str, Any]:
         "tasks": list(card.studio.tasks),
         "family": card.studio.family,
         "licence": card.licence,
+        "noncommercial": card.noncommercial,
         "installed": installed,
         "revision": catalog.revision(card) if installed else None,
         "source": _source(card),
         "notice": card.studio.notice,
     }
+
+
+def _forbids(card: Card) -> str:
+    return ", which forbids commercial use" if card.noncommercial else ""
 
 
 def _details(catalog: Catalog, card: Card) -> dict[str, Any]:

@@ -20,6 +20,11 @@ from studio.draft import Draft
 from studio.errors import Unavailable
 from studio.job import Preview
 
+#: A format of `image-ranking` that no person can ask for. A family that knows it answers with a
+#: text draft whose fact of this name holds the unit vectors of the order's pictures, or of its
+#: prompt where it has none: by these the gallery finds pictures.
+VECTORS = "vectors"
+
 
 @dataclass(frozen=True)
 class Order:

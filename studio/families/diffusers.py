@@ -57,6 +57,7 @@ from studio.families.diffusers_inputs import given, put_back, setting, steps_of
 from studio.families.diffusers_memory import Decoding, memory_errors, place
 from studio.families.diffusers_speed import Embeddings, hasten
 from studio.families.diffusers_steps import Follower, small_pictures
+from studio.families.diffusers_walk import WALKS, films
 from studio.job import Preview
 
 #: The library's finders of pipelines, by task; every other task draws from text.
@@ -64,6 +65,7 @@ _DRAWS = "AutoPipelineForText2Image"
 _ROLES: Mapping[str, str] = MappingProxyType(
     {
         "image-to-image": "AutoPipelineForImage2Image",
+        "image-morphing": "AutoPipelineForImage2Image",
         "inpainting": "AutoPipelineForInpainting",
     }
 )
@@ -118,13 +120,18 @@ class Pipeline:
         self._takes = inspect.signature(pipe.__call__).parameters
 
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
-        """One image draft per order: `pixels` uint8 (height, width, 3).
+        """One image draft per order, `pixels` uint8 (height, width, 3); for a walk one film.
 
         Raises:
             InvalidRequest: if the pipeline refuses the request.
             Unavailable: if the model computes no numbers.
             Refused: if the model's own safety checker withholds a picture.
         """
+        if batch[0].task in WALKS:
+            return films(batch, progress, self._pictures)
+        return self._pictures(batch, progress)
+
+    def _pictures(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
         most = int(self._spec.options.get("batch", 1))
         groups = deque(_groups(batch, most, self._together))
         before, done = 0, 0
@@ -210,7 +217,7 @@ class Pipeline:
             follower.hooks(self._pipe, self._takes) as hooks,
             self._decoding.of(self._pipe, follower.make_room),
             self._embeddings.of(self._pipe),
-            setting(self._pipe, group),
+            setting(self._pipe, group, _drawn_size(self._spec, group[0].request)),
         ):
             made = self._pipe(**self._arguments(group), **hooks)
         if not np.isfinite(made.images).all():

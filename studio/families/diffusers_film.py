@@ -1,8 +1,8 @@
-"""Frames on their way into and out of diffusers' pipelines."""
+"""Frames on their way into and out of diffusers' pipelines: which, how many, of what size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +12,81 @@ from diffusers import AutoencoderKL, AutoencoderTiny
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from studio.draft import Array, Draft, blank_frames
+from studio.families import Order, Spec
 from studio.families.diffusers_steps import small_pictures
 from studio.job import Preview
+
+
+def drawn_frames(spec: Spec, order: Order) -> int:
+    """How many frames the model draws: the least that it can that are enough."""
+    rule = spec.options.get("frames", {})
+    step, plus = int(rule.get("step", 1)), int(rule.get("plus", 0))
+    enough = max(_asked(order), int(rule.get("least", 1)))
+    return -(-max(enough - plus, 0) // step) * step + plus
+
+
+def drawn_size(spec: Spec, request: Mapping[str, Any]) -> tuple[int, int]:
+    """The width and height that the model draws."""
+    factor, grid = int(spec.options.get("upscale", 1)), int(spec.options.get("grid", 8))
+    width, height = (-(-side // (factor * grid)) * grid for side in _asked_size(request))
+    return width, height
+
+
+def pictures_of(order: Order) -> list[Image.Image]:
+    """What the order's film shows at the moments of the frames that are asked for."""
+    given = Draft.unspool(order.inputs["video"])
+    rate, fps = float(given.facts["fps"]), int(order.request["fps"])
+    frames = _at_rate(given.arrays["frames"], rate, fps, _asked(order))
+    return [Image.fromarray(np.asarray(frame)) for frame in frames]
+
+
+def last_frame(order: Order) -> Image.Image:
+    """The last picture of the order's film."""
+    return Image.fromarray(np.asarray(Draft.unspool(order.inputs["video"]).arrays["frames"][-1]))
+
+
+def finished(frames: NDArray[np.uint8], spec: Spec, order: Order) -> NDArray[np.uint8]:
+    """As many frames as were asked for, of exactly the size that was asked for."""
+    frames = frames[: _asked(order)]
+    factor = int(spec.options.get("upscale", 1))
+    if factor > 1:
+        size = (frames.shape[2] * factor, frames.shape[1] * factor)
+        large = np.empty((len(frames), size[1], size[0], 3), np.uint8)
+        for place, frame in zip(large, frames, strict=True):
+            place[:] = Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)
+        frames = large
+    width, height = _asked_size(order.request)
+    top, left = (frames.shape[1] - height) // 2, (frames.shape[2] - width) // 2
+    return np.ascontiguousarray(frames[:, top : top + height, left : left + width])
+
+
+def extended(order: Order, drawn: NDArray[np.uint8]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The order's film with what was `drawn` after it, as a draft's arrays and facts.
+
+    It keeps its size and its sound; of the two rates it has the higher one. The first frame drawn
+    is the film's last one once more, and is left out.
+    """
+    film, fps = Draft.unspool(order.inputs["video"]), int(order.request["fps"])
+    given, own = film.arrays["frames"], float(film.facts["fps"])
+    rate = max(own, fps)
+    before, after = (
+        round(count / each * rate) for count, each in ((len(given), own), (len(drawn) - 1, fps))
+    )
+    height, width = given.shape[1:3]
+    frames = blank_frames(before + after, height, width)
+    for frame, shown_then in zip(frames, _at_rate(given, own, rate, before), strict=False):
+        frame[:] = shown_then
+    for frame, new in zip(frames[before:], _at_rate(drawn[1:], fps, rate, after), strict=True):
+        frame[:] = ImageOps.fit(Image.fromarray(new), (width, height), Image.Resampling.LANCZOS)
+    arrays: dict[str, Array] = {"frames": frames}
+    facts: dict[str, Any] = {"fps": rate}
+    if "samples" in film.arrays:
+        heard, facts["rate"] = film.arrays["samples"], int(film.facts["rate"])
+        length = round(len(frames) / rate * facts["rate"])
+        arrays["samples"] = np.zeros((length, heard.shape[1]), np.float32)
+        arrays["samples"][: len(heard)] = heard[:length]
+    return arrays, facts
 
 
 def film_of(
@@ -62,3 +135,30 @@ def shown(pipe: Any) -> bool:
 def look(pipe: Any, latents: torch.Tensor) -> list[Preview] | None:
     """A small picture of each film's middle, from latents (n, channels, frames, height, width)."""
     return small_pictures(pipe, latents[:, :, latents.shape[2] // 2])
+
+
+def _asked(order: Order) -> int:
+    """How many frames are to be drawn at least; of another film, no more than that has."""
+    fps = int(order.request["fps"])
+    count = max(1, round(float(order.request["duration"]) * fps))
+    match order.task:
+        case "video-extension":
+            return max(2, count)
+        case "video-to-video":
+            given = Draft.unspool(order.inputs["video"])
+            seconds = len(given.arrays["frames"]) / float(given.facts["fps"])
+            return max(1, min(count, round(seconds * fps)))
+        case _:
+            return count
+
+
+def _asked_size(request: Mapping[str, Any]) -> tuple[int, int]:
+    """Width and height of the film."""
+    return int(request["width"]), int(request["height"])
+
+
+def _at_rate(frames: Array, own: float, rate: float, count: int) -> Iterator[Array]:
+    """`count` frames at `rate` a second, each the one that is shown then at its `own` rate."""
+    for place in range(count):
+        # The little more is for rates that binary fractions cannot hold.
+        yield frames[min(int(place / rate * own + 1e-6), len(frames) - 1)]

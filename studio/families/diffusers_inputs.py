@@ -43,7 +43,7 @@ def given(group: Sequence[Order], size: tuple[int, int]) -> dict[str, Any]:
     """
     first = group[0]
     match first.task:
-        case "image-to-image":
+        case "image-to-image" | "image-morphing":
             return {
                 "strength": first.request["strength"],
                 "image": [
@@ -62,13 +62,17 @@ def given(group: Sequence[Order], size: tuple[int, int]) -> dict[str, Any]:
             return {}
 
 
-def setting(pipe: Any, group: Sequence[Order]) -> AbstractContextManager[None]:
-    """What has to be arranged around a call of `pipe` for the group's task."""
+def setting(
+    pipe: Any, group: Sequence[Order], size: tuple[int, int]
+) -> AbstractContextManager[None]:
+    """What has to be arranged around a call of `pipe`, which draws at `size`, for the task."""
     match group[0].task:
         case "inpainting":
             return _masking(pipe)
         case "latent-walk":
             return _walking(pipe, group)
+        case "image-morphing":
+            return _morphing(pipe, group, size)
         case _:
             return nullcontext()
 
@@ -115,8 +119,7 @@ def _walking(pipe: Any, group: Sequence[Order]) -> Iterator[None]:
     they keep the length that the model expects. Works on whatever a pipeline's own
     `encode_prompt` and `prepare_latents` return.
     """
-    lasts = [int(order.request["count"]) - 1 for order in group]
-    shares = [order.index / last for order, last in zip(group, lasts, strict=True)]
+    lasts, shares = _places(group)
     prompts = [str(order.request["prompt_2"]) for order in group]
 
     def noise(places: Sequence[int]) -> dict[str, Any]:
@@ -132,6 +135,39 @@ def _walking(pipe: Any, group: Sequence[Order]) -> Iterator[None]:
     finally:
         # The library's own methods, which these had hidden.
         del pipe.encode_prompt, pipe.prepare_latents
+
+
+@contextmanager
+def _morphing(pipe: Any, group: Sequence[Order], size: tuple[int, int]) -> Iterator[None]:
+    """While this lasts, `pipe` redraws each order from between its two pictures.
+
+    What is mixed are the pictures' latents with the same noise on both, at the strength's step: the
+    model draws one picture from it, where a mixture of pixels would show both.
+    """
+    _, shares = _places(group)
+    ends = [
+        ImageOps.fit(picture_of(one, "image_2"), size, Image.Resampling.LANCZOS) for one in group
+    ]
+    other = pipe.image_processor.preprocess(ends, height=size[1], width=size[0])
+
+    def noise() -> dict[str, Any]:
+        seeds = [int(order.request["seed"]) for order in group]
+        return {"generator": [torch.Generator("cpu").manual_seed(seed) for seed in seeds]}
+
+    pipe.prepare_latents = _between(
+        pipe.prepare_latents, shares, noise, lambda: {"image": other, **noise()}
+    )
+    try:
+        yield
+    finally:
+        # The library's own method, which this one had hidden.
+        del pipe.prepare_latents
+
+
+def _places(group: Sequence[Order]) -> tuple[list[int], list[float]]:
+    """The last place of each order's walk, and how far along it the order is, in [0, 1]."""
+    lasts = [int(order.request["count"]) - 1 for order in group]
+    return lasts, [order.index / last for order, last in zip(group, lasts, strict=True)]
 
 
 def picture_of(order: Order, field: str = "image") -> Image.Image:

@@ -26,13 +26,23 @@ import numpy as np
 import torch
 from diffusers import MotionAdapter
 from numpy.typing import NDArray
-from PIL import Image
 from transformers import CLIPTextModel
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Unavailable
 from studio.families import Order, Progress, Spec
-from studio.families.diffusers_film import eight_bits, film_of, look, shown
+from studio.families.diffusers_film import (
+    drawn_frames,
+    drawn_size,
+    eight_bits,
+    extended,
+    film_of,
+    finished,
+    last_frame,
+    look,
+    pictures_of,
+    shown,
+)
 from studio.families.diffusers_folder import (
     calling,
     dtype_of,
@@ -46,19 +56,21 @@ from studio.families.diffusers_steps import Follower
 from studio.families.weights import check_weights, first_line
 
 #: The argument of a call that makes its pipeline one for the task.
-_TAKES = {"image-to-video": "image", "video-to-video": "video"}
+_TAKES = {"image-to-video": "image", "video-extension": "image", "video-to-video": "video"}
 #: The library's pipelines that share all parts with another, by task and by that other.
+_FROM_PICTURE = {
+    "AnimateDiffPipeline": "AnimateDiffVideoToVideoPipeline",
+    "LTXPipeline": "LTXImageToVideoPipeline",
+    "WanPipeline": "WanImageToVideoPipeline",
+}
 _ROLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "text-to-video": {
             "LTXImageToVideoPipeline": "LTXPipeline",
             "WanVideoToVideoPipeline": "WanPipeline",
         },
-        "image-to-video": {
-            "AnimateDiffPipeline": "AnimateDiffVideoToVideoPipeline",
-            "LTXPipeline": "LTXImageToVideoPipeline",
-            "WanPipeline": "WanImageToVideoPipeline",
-        },
+        "image-to-video": _FROM_PICTURE,
+        "video-extension": _FROM_PICTURE,
         "video-to-video": {
             "AnimateDiffPipeline": "AnimateDiffVideoToVideoPipeline",
             "CogVideoXPipeline": "CogVideoXVideoToVideoPipeline",
@@ -104,6 +116,8 @@ class Films:
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
         """One video draft per order: `frames` uint8 (n, height, width, 3) and `fps`.
 
+        A film that goes on has its own sound, too, and is silent where that has ended.
+
         Raises:
             InvalidRequest: if the pipeline refuses the request.
             Unavailable: if the model computes no numbers.
@@ -123,7 +137,10 @@ class Films:
             )
             frames = self._film(order, planned, follower)
             done += made
-            yield Draft("video", order.index, order.seed, {"frames": frames}, self._facts(order))
+            arrays, facts = {"frames": frames}, {"fps": int(order.request["fps"])}
+            if order.task == "video-extension":
+                arrays, facts = extended(order, frames)
+            yield Draft("video", order.index, order.seed, arrays, facts | self._facts())
 
     def unload(self) -> None:
         """Free the weights and give the memory back to the system."""
@@ -153,7 +170,7 @@ class Films:
             pipe(**self._arguments(order, planned, takes), **hooks)
         if not films:
             raise no_numbers(self._spec.name)
-        return self._finish(films[0], order)
+        return finished(films[0], self._spec, order)
 
     def _become(self, task: str) -> None:
         """Turn the pipeline into the library's own for `task`; its parts in memory stay."""
@@ -179,17 +196,17 @@ class Films:
 
     def _strength(self, order: Order) -> float:
         """How much of what is given may change: of a still that is taken for a film, by motion."""
-        if order.task == "image-to-video" and type(self._own).__name__ == "AnimateDiffPipeline":
+        animated = type(self._own).__name__ == "AnimateDiffPipeline"
+        if animated and order.task in ("image-to-video", "video-extension"):
             return min(max(_STILL_STRENGTH * float(order.request["motion"]), 0.1), 1.0)
         return float(order.request.get("strength", 1.0))
 
     def _arguments(self, order: Order, planned: int, takes: Mapping[str, Any]) -> dict[str, Any]:
         request = order.request
-        (width, height), count = _drawn_size(self._spec, request), _drawn_frames(self._spec, order)
+        (width, height), count = drawn_size(self._spec, request), drawn_frames(self._spec, order)
         guidance = float(request["guidance"])
         arguments: dict[str, Any] = {
             "prompt": request["prompt"],
-            "negative_prompt": request["negative_prompt"] or None,
             "width": width,
             "height": height,
             "num_frames": count,
@@ -203,51 +220,51 @@ class Films:
             "strength": self._strength(order),
             "output_type": "np",
         }
+        if request["negative_prompt"]:
+            # Else the library's own: not all of its pipelines take None for none.
+            arguments["negative_prompt"] = request["negative_prompt"]
         match order.task:
-            case "image-to-video":
-                still = film_of([picture_of(order)], 1, (width, height))
+            case "image-to-video" | "video-extension":
+                first = last_frame(order) if order.task == "video-extension" else picture_of(order)
+                still = film_of([first], 1, (width, height))
                 arguments["image"], arguments["video"] = still[0], still * count
                 bucket = round(_BUCKET * float(request["motion"]))
                 arguments["motion_bucket_id"] = min(max(bucket, 1), _MOST_BUCKET)
-                if "last_image" in order.inputs:
-                    if "last_image" not in takes:
-                        raise InvalidRequest(
-                            f"{self._spec.name} cannot end a film at a given picture.",
-                            hint="Leave the last picture out, or choose another model.",
-                        )
+                if self._ends_at_a_picture(order, takes):
                     last = picture_of(order, "last_image")
                     arguments["last_image"] = film_of([last], 1, (width, height))[0]
             case "video-to-video":
-                given = Draft.unspool(order.inputs["video"])
-                frames, rate = given.arrays["frames"], float(given.facts["fps"]) / request["fps"]
-                places = (min(round(at * rate), len(frames) - 1) for at in range(_asked(order)))
-                pictures = [Image.fromarray(np.asarray(frames[place])) for place in places]
-                arguments["video"] = film_of(pictures, count, (width, height))
+                arguments["video"] = film_of(pictures_of(order), count, (width, height))
         arguments |= self._spec.options.get("arguments", {})
         return {name: value for name, value in arguments.items() if name in takes}
 
-    def _finish(self, frames: NDArray[np.uint8], order: Order) -> NDArray[np.uint8]:
-        """As many frames as were asked for, of exactly the size that was asked for."""
-        frames = frames[: _asked(order)]
-        factor = int(self._spec.options.get("upscale", 1))
-        if factor > 1:
-            size = (frames.shape[2] * factor, frames.shape[1] * factor)
-            large = np.empty((len(frames), size[1], size[0], 3), np.uint8)
-            for place_, frame in zip(large, frames, strict=True):
-                place_[:] = Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)
-            frames = large
-        width, height = _asked_size(order.request)
-        top, left = (frames.shape[1] - height) // 2, (frames.shape[2] - width) // 2
-        return np.ascontiguousarray(frames[:, top : top + height, left : left + width])
+    def _ends_at_a_picture(self, order: Order, takes: Mapping[str, Any]) -> bool:
+        """Whether a last picture is given, which some models cannot use and others need."""
+        given, needed, able = "last_image" in order.inputs, False, "last_image" in takes
+        if type(self._pipe).__name__ == "WanImageToVideoPipeline":
+            # One that sees its pictures with CLIP, too, was trained for one of them or for both.
+            needed = self._pipe.transformer.config.pos_embed_seq_len is not None
+            able = needed or self._pipe.image_encoder is None
+        if given and not able:
+            raise InvalidRequest(
+                f"{self._spec.name} cannot end a film at a given picture.",
+                hint="Leave the last picture out, or choose another model.",
+            )
+        if needed and not given:
+            raise InvalidRequest(
+                f"{self._spec.name} draws from one picture to another, and there is only one.",
+                hint="Give a last picture to animate, too, or choose another model.",
+            )
+        return given
 
-    def _facts(self, order: Order) -> dict[str, Any]:
-        """How fast it plays, and what was done that changes it a little, if anything was."""
+    def _facts(self) -> dict[str, Any]:
+        """What was done that changes the film a little, if anything was."""
         done = {
             "decoded in tiles": self._decoding.tiled,
             "weights in 8 bits": self._placement == "quantised",
         }
         names = [name for name, was in done.items() if was]
-        return {"fps": int(order.request["fps"])} | ({"made with": names} if names else {})
+        return {"made with": names} if names else {}
 
 
 def _animated(spec: Spec, device: str, placement: str) -> Any:
@@ -277,33 +294,3 @@ def _animated(spec: Spec, device: str, placement: str) -> Any:
             hint=f"Get it with `studio models get {base.name}`.",
         )
     return open_folder(spec, device, placement, "AnimateDiffPipeline", base, **parts)
-
-
-def _asked(order: Order) -> int:
-    """How many frames the film is to have; one that is made of another is no longer than that."""
-    fps = int(order.request["fps"])
-    count = round(float(order.request["duration"]) * fps)
-    if order.task == "video-to-video":
-        given = Draft.unspool(order.inputs["video"])
-        count = min(count, round(len(given.arrays["frames"]) / float(given.facts["fps"]) * fps))
-    return max(1, count)
-
-
-def _drawn_frames(spec: Spec, order: Order) -> int:
-    """How many frames the model draws: the least that it can that are enough."""
-    rule = spec.options.get("frames", {})
-    step, plus = int(rule.get("step", 1)), int(rule.get("plus", 0))
-    enough = max(_asked(order), int(rule.get("least", 1)))
-    return -(-max(enough - plus, 0) // step) * step + plus
-
-
-def _asked_size(request: Mapping[str, Any]) -> tuple[int, int]:
-    """Width and height of the film."""
-    return int(request["width"]), int(request["height"])
-
-
-def _drawn_size(spec: Spec, request: Mapping[str, Any]) -> tuple[int, int]:
-    """The width and height that the model draws."""
-    factor, grid = int(spec.options.get("upscale", 1)), int(spec.options.get("grid", 8))
-    width, height = (-(-side // (factor * grid)) * grid for side in _asked_size(request))
-    return width, height

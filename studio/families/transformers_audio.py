@@ -5,26 +5,39 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
+    AutoModelForTextToWaveform,
     AutoTokenizer,
-    MusicgenForConditionalGeneration,
     StoppingCriteria,
     StoppingCriteriaList,
 )
 from transformers.utils import logging as transformers_logging
 
+from studio import mastering
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
+from studio.families.transformers_tunes import Beginning, Ear, heard
 from studio.families.weights import check_weights, first_line
+
+#: Seconds that a loop's end and beginning share, if it is long enough for that.
+_OVERLAP = 1.0
+#: Seconds of a piece, or all of it, without which nothing can go on from it.
+_MEMORY = 1.0
 
 
 class TransformersAudio:
-    """Loads MusicGen. Card option: `guidance`, how closely to follow the prompt (3 without it)."""
+    """Loads MusicGen and MusicGen Melody.
+
+    Card options: `guidance`, how closely to follow the prompt (3 without it), and `window`, the
+    seconds of music that it was trained on at a time (without it, as many as it has places for).
+    """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
         """The model in `spec.folder`; every placement is `full`.
@@ -38,7 +51,7 @@ class TransformersAudio:
         dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
         try:
             tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
-            model = MusicgenForConditionalGeneration.from_pretrained(
+            model = AutoModelForTextToWaveform.from_pretrained(
                 spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
             )
         except (OSError, ValueError) as error:
@@ -48,45 +61,66 @@ class TransformersAudio:
             ) from None
         with memory_errors(spec.name):
             model = model.to(device).eval()
-        return Musician(spec.name, model, tokenizer, float(spec.options.get("guidance", 3.0)))
+        return Musician(spec, model, tokenizer)
+
+
+@dataclass(frozen=True)
+class _Score:
+    """What one order takes."""
+
+    #: How many frames of the codec to make.
+    frames: int
+    #: Seconds of them that are there to close a loop.
+    overlap: float = 0.0
+    beginning: Beginning | None = None
+    #: See `Ear`.
+    melody: torch.Tensor | None = None
 
 
 class Musician:
     """MusicGen in memory."""
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, guidance: float) -> None:
-        self._name = name
+    def __init__(self, spec: Spec, model: Any, tokenizer: Any) -> None:
+        self._name = spec.name
         self._model = model
         self._tokenizer = tokenizer
-        self._guidance = guidance
+        self._guidance = float(spec.options.get("guidance", 3.0))
+        codec, places = model.config.audio_encoder, model.config.decoder.max_position_embeddings
+        seconds = spec.options.get("window", places / codec.frame_rate)
+        #: Frames that it has in mind at a time.
+        self._window = min(places, round(seconds * codec.frame_rate))
+        self._ear = Ear.of(spec.folder) if hasattr(model.config, "chroma_length") else None
 
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
         """Audio drafts of the asked length, float32 (samples, 1 or 2); one step is one frame.
 
         Orders are made one by one: the library draws from one generator for a whole batch, and a
-        draft must not depend on its company. What the fields ask for is added to the prompt.
+        draft must not depend on its company. What the fields ask for is added to the prompt. A
+        piece to go on from comes first and whole; the model has its last seconds in mind. A loop's
+        end is faded into its beginning; the facts say `loop`.
 
         Raises:
-            InvalidRequest: if a piece is to be a loop, or longer than the model's window.
+            InvalidRequest: if a piece or a melody is longer than the model's window, or is none.
             Unavailable: if the weights compute what is no number.
             Cancelled: as `progress` raised it.
             OutOfMemory: if the device could not hold the batch.
         """
-        encoder = self._model.config.audio_encoder
-        frames = [self._frames(order) for order in batch]
-        before, total = 0, sum(frames)
-        for order, count in zip(batch, frames, strict=True):
-            teller = _Teller(progress, before, before + count, total)
-            before += count
-            words = self._tokenizer([_described(order.request)], return_tensors="pt")
+        rate = self._model.config.audio_encoder.sampling_rate
+        with memory_errors(self._name):
+            scores = [self._score(order) for order in batch]
+        before, total = 0, sum(score.frames for score in scores)
+        for order, score in zip(batch, scores, strict=True):
+            teller = _Teller(progress, before, before + score.frames, total)
+            before += score.frames
+            given = self._given(order, score)
             with memory_errors(self._name), torch.random.fork_rng(), torch.inference_mode():
                 torch.manual_seed(order.seed)
                 # The delay pattern takes as many frames more as there are further codebooks.
                 waves = self._model.generate(
-                    **words.to(self._model.device),
+                    **given,
                     do_sample=True,
                     guidance_scale=self._guidance,
-                    max_new_tokens=count + self._model.config.decoder.num_codebooks - 1,
+                    max_new_tokens=score.frames + self._model.config.decoder.num_codebooks - 1,
                     stopping_criteria=StoppingCriteriaList([teller]),
                 )
                 sound = waves[0].float().T.cpu()
@@ -95,10 +129,16 @@ class Musician:
                     f"{self._name} computed values that are no numbers.",
                     hint="Set dtype: float32 in its card. If it is set, fetch the weights again.",
                 )
-            length = round(order.request["duration"] * encoder.sampling_rate)
-            samples = sound[:length].clamp(-1, 1).contiguous().numpy()
+            samples = sound.clamp(-1, 1).contiguous().numpy()
+            length = round((order.request["duration"] + score.overlap) * rate)
+            if score.beginning is not None:
+                samples = score.beginning.joined(samples, rate, length)
+            else:
+                samples = samples[:length]
+            if score.overlap:
+                samples = mastering.loop(samples, rate, score.overlap)
             progress.step(before, total)
-            facts = {"rate": encoder.sampling_rate}
+            facts = {"rate": rate, "loop": bool(score.overlap)}
             yield Draft("audio", order.index, order.seed, {"samples": samples}, facts)
 
     def unload(self) -> None:
@@ -107,21 +147,50 @@ class Musician:
         # The library's models refer to themselves.
         gc.collect()
 
-    def _frames(self, order: Order) -> int:
-        """How many frames of the codec the order takes."""
-        if order.request["loopable"]:
+    def _score(self, order: Order) -> _Score:
+        """What the order takes; everything that can be wrong with it is found here."""
+        codec = self._model.config.audio_encoder
+        seconds: float = order.request["duration"]
+        overlap = min(_OVERLAP, seconds / 4) if order.request["loopable"] else 0.0
+        place, tune = order.inputs.get("continue_from"), order.inputs.get("melody")
+        if place is not None and overlap:
             raise InvalidRequest(
-                "loopable: this model makes no loops.", hint="The starter composer does."
+                "loopable: a piece that goes on from another one is no loop.",
+                hint="Leave out one of them.",
             )
-        frames = math.ceil(order.request["duration"] * self._model.config.audio_encoder.frame_rate)
-        window = self._model.config.decoder.max_position_embeddings
-        if frames > window:
-            seconds = window / self._model.config.audio_encoder.frame_rate
+        frames = math.ceil((seconds + overlap) * codec.frame_rate)
+        piece = None if place is None else heard("continue_from", place, codec.sampling_rate)
+        memory = math.ceil(_MEMORY * codec.frame_rate)
+        needed = 0 if piece is None else min(memory, len(piece) // codec.hop_length)
+        if frames + needed > self._window:
+            longest = (self._window - needed) / codec.frame_rate - overlap
             raise InvalidRequest(
-                f"duration: this model makes at most {seconds:g} seconds at a time.",
-                hint="Ask for a shorter piece.",
+                f"duration: this model makes at most {longest:g} seconds of this at a time.",
+                hint="Ask for a shorter piece, and go on from it.",
             )
-        return int(frames)
+        beginning = None
+        if piece is not None:
+            beginning = Beginning.of(piece, self._model, self._window - frames)
+        return _Score(frames, overlap, beginning, self._melody(tune))
+
+    def _melody(self, place: Path | None) -> torch.Tensor | None:
+        if place is None:
+            return None
+        if self._ear is None:
+            raise InvalidRequest(
+                "melody: this model follows none.", hint="MusicGen Melody does; choose it."
+            )
+        return self._ear.pitch_classes(place, self._model.config.chroma_length)
+
+    def _given(self, order: Order, score: _Score) -> dict[str, Any]:
+        """What the model is given to read and to hear."""
+        words = self._tokenizer([_described(order.request)], return_tensors="pt")
+        given = dict(words.to(self._model.device))
+        if score.melody is not None:
+            given["input_features"] = score.melody.to(self._model.device, self._model.dtype)
+        if score.beginning is not None:
+            given["decoder_input_ids"] = score.beginning.codes
+        return given
 
 
 class _Teller(StoppingCriteria):  # type: ignore[misc]

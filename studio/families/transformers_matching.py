@@ -13,7 +13,7 @@ from PIL import Image
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
-from studio.families import Order, Progress
+from studio.families import VECTORS, Order, Progress
 from studio.families.diffusers_memory import memory_errors
 
 #: How many pictures are looked at between two reports.
@@ -50,11 +50,12 @@ class Matcher:
             OutOfMemory: if the device could not hold the batch.
         """
         plan = [(order, names[n : n + _AT_ONCE]) for order in batch for names in [_shown(order)]
-                for n in range(0, len(names), _AT_ONCE)]  # fmt: skip
+                for n in range(0, max(len(names), 1), _AT_ONCE)]  # fmt: skip
         seen: dict[int, list[torch.Tensor]] = {}
         for done, (order, names) in enumerate(plan, 1):
+            found = self._likened if order.request.get("format") == VECTORS else self._compared
             with memory_errors(self._name), torch.inference_mode():
-                seen.setdefault(order.index, []).append(self._compared(order, names))
+                seen.setdefault(order.index, []).append(self._checked(found(order, names)))
             progress.step(done, len(plan))
         for order in batch:
             yield self._draft(order, torch.cat(seen[order.index]))
@@ -68,8 +69,34 @@ class Matcher:
     def _compared(self, order: Order, names: Sequence[str]) -> torch.Tensor:
         """Scores, float32 of shape (pictures, texts): shares of labels, cosines with a prompt."""
         labels = order.request.get("labels")
-        texts = [self._wording.format(label) for label in labels or [order.request["prompt"]]]
-        sigmoid = "siglip" in self._model.config.model_type
+        told = self._model(
+            **self._read(labels or [order.request["prompt"]]), **self._looked(order, names)
+        )
+        if labels is None:
+            scores = told.image_embeds @ told.text_embeds.T
+        elif self._sigmoid:
+            scores = told.logits_per_image.sigmoid()
+        else:
+            scores = told.logits_per_image.softmax(dim=-1)
+        found: torch.Tensor = scores
+        return found
+
+    def _likened(self, order: Order, names: Sequence[str]) -> torch.Tensor:
+        """Unit vectors of shape (1 or pictures, width): of the pictures, or else of the prompt."""
+        if names:
+            told = self._model.get_image_features(**self._looked(order, names))
+        else:
+            told = self._model.get_text_features(**self._read([order.request["prompt"]]))
+        found: torch.Tensor = torch.nn.functional.normalize(told.pooler_output.float(), dim=-1)
+        return found
+
+    @property
+    def _sigmoid(self) -> bool:
+        return "siglip" in self._model.config.model_type
+
+    def _read(self, said: Sequence[str]) -> Mapping[str, torch.Tensor]:
+        """Texts as the model reads them, on its device."""
+        texts = [self._wording.format(one) for one in said]
         tokenizer = self._processor.tokenizer
         longest = max(len(row) for row in tokenizer(texts)["input_ids"])
         window = int(self._model.config.text_config.max_position_embeddings)
@@ -79,30 +106,30 @@ class Matcher:
                 hint="Say it in fewer words.",
             )
         # SigLIP was trained on texts of one length.
-        width = window if sigmoid else longest
+        width = window if self._sigmoid else longest
         read = tokenizer(texts, padding="max_length", max_length=width, return_tensors="pt")
+        return dict(read.to(self._model.device))
+
+    def _looked(self, order: Order, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
+        """Pictures as the model sees them, on its device."""
         pictures = self._processor.image_processor(
             images=[picture_of(order.inputs[name]) for name in names], return_tensors="pt"
         )
-        told = self._model(
-            **read.to(self._model.device),
-            **pictures.to(self._model.device, self._model.dtype),
-        )
-        if labels is None:
-            scores = told.image_embeds @ told.text_embeds.T
-        elif sigmoid:
-            scores = told.logits_per_image.sigmoid()
-        else:
-            scores = told.logits_per_image.softmax(dim=-1)
-        if not bool(torch.isfinite(scores).all()):
+        return dict(pictures.to(self._model.device, self._model.dtype))
+
+    def _checked(self, found: torch.Tensor) -> torch.Tensor:
+        """What the model computed, in float32 in main memory, if these are numbers."""
+        if not bool(torch.isfinite(found).all()):
             raise Unavailable(
                 f"{self._name} computed values that are no numbers.",
                 hint="Set dtype: float32 in its card. If it is set, fetch the weights again.",
             )
-        found: torch.Tensor = scores.float().cpu()
-        return found
+        return found.float().cpu()
 
     def _draft(self, order: Order, scores: torch.Tensor) -> Draft:
+        if order.request.get("format") == VECTORS:
+            facts = {"text": "", VECTORS: scores.tolist()}
+            return Draft("text", order.index, order.seed, facts=facts)
         labels = order.request.get("labels")
         names = labels or [one for one in order.request["images"] if one]
         best = torch.argsort(scores.flatten(), descending=True, stable=True).tolist()

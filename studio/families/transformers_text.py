@@ -30,9 +30,10 @@ from studio.families.diffusers_memory import memory_errors
 from studio.families.transformers_tokens import Writer, padding, write
 from studio.families.transformers_world import SmallWorld
 from studio.families.weights import check_weights, first_line
+from studio.job import Preview
 from studio.tournament import SHORTEST
 from studio.vocabulary import read_vocabulary
-from studio.wording import Instruction, instruction
+from studio.wording import CUT, Instruction, instruction
 
 #: What a tokenizer says of its window when nobody has told it.
 _BOUNDLESS = 1_000_000
@@ -91,6 +92,30 @@ class _Asked:
     opening: str = ""
 
 
+class _Unheard:
+    """The progress of what is written on the way, of which nobody reads the words."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def step(self, done: int, total: int, previews: Sequence[Preview | None] = ()) -> None:
+        """One step of twice as many."""
+        self._progress.step(done, 2 * total)
+
+    def text(self, order: int, delta: str) -> None:
+        """Nothing is told."""
+
+    def make_room(self) -> bool:
+        """As ever."""
+        return self._progress.make_room()
+
+
+def _translation(order: Order, source: str, target: str, text: str = "") -> Order:
+    """The order to translate its text, or another one."""
+    asked = {"source": source, "target": target, "text": text or order.request["text"]}
+    return replace(order, task="translation", request={**order.request, **asked, "style": ""})
+
+
 class Author:
     """A language model in memory."""
 
@@ -121,10 +146,13 @@ class Author:
             Cancelled: as `progress` raised it.
             OutOfMemory: if the device could not hold the batch.
         """
+        batch, through = self._through(batch, progress)
         asked = [self._asked(order) for order in batch]
         writers = self._write(batch, asked, progress)
         for order, one, writer in zip(batch, asked, writers, strict=True):
-            remarks = list(one.remarks)
+            remarks = [*through.get(order.index, ()), *one.remarks]
+            if writer.cut:
+                remarks.append(CUT)
             if writer.cleaned:
                 remarks.append("without characters that nobody can see or mean")
             # Shorter ones are not claimed: they say too little.
@@ -140,6 +168,29 @@ class Author:
         self._model = None
         # The library's models refer to themselves.
         gc.collect()
+
+    def _through(
+        self, batch: Sequence[Order], progress: Progress
+    ) -> tuple[Sequence[Order], Mapping[int, Sequence[str]]]:
+        """The batch with what is to be translated back as such, once it was translated; remarks."""
+        there = [
+            _translation(order, order.request["language"], order.request["through"])
+            for order in batch
+            if order.request.get("style") == "back-translation"
+        ]
+        if not there:
+            return batch, {}
+        writers = self._write(there, [self._asked(order) for order in there], _Unheard(progress))
+        back = {
+            order.index: _translation(
+                order, order.request["target"], order.request["source"], writer.text
+            )
+            for order, writer in zip(there, writers, strict=True)
+        }
+        remarks = {
+            index: (f"by way of {order.request['source']}",) for index, order in back.items()
+        }
+        return [back.get(order.index, order) for order in batch], remarks
 
     def _write(
         self, batch: Sequence[Order], asked: Sequence[_Asked], progress: Progress
@@ -183,6 +234,7 @@ class Author:
             if forgotten := len(whole.turns) - len(latest.turns):
                 remarks.append(f"without the oldest {forgotten} turns of the conversation")
             tokens = self._conversation(latest)
+            opening = latest.beginning
         window = self._window()
         room = window - (0 if self._model.config.is_encoder_decoder else 1)
         if len(tokens) > room:
@@ -227,18 +279,19 @@ class Author:
 
     def _conversation(self, told: Instruction) -> list[int]:
         """The conversation as the model's chat template writes it, or plainly without one."""
+        begun = self._tokenizer(told.beginning, add_special_tokens=False)["input_ids"]
         if not self._tokenizer.chat_template:
             said = [text for _, text in told.turns]
             plain = "\n\n".join(filter(None, [told.system, *said]))
-            return list(self._tokenizer(plain)["input_ids"])
+            return [*self._tokenizer(plain)["input_ids"], *begun]
         turns = [{"role": role, "content": text} for role, text in told.turns]
         system = [{"role": "system", "content": told.system}] if told.system else []
         try:
-            return self._templated(system + turns)
+            return [*self._templated(system + turns), *begun]
         except TemplateError:
             # Some know no system prompt; then it stands before the first turn.
             first = turns[0] | {"content": f"{told.system}\n\n{turns[0]['content']}"}
-            return self._templated([first, *turns[1:]])
+            return [*self._templated([first, *turns[1:]]), *begun]
 
     def _templated(self, turns: list[dict[str, str]], **more: str) -> list[int]:
         written = self._tokenizer.apply_chat_template(
@@ -253,6 +306,11 @@ class Author:
     def _prefixed(self, order: Order) -> tuple[list[int], int | None]:
         """The text after its task's prefix, and the token of the language to translate into."""
         request, known = order.request, self._options.get("languages", {})
+        if request.get("beginning"):
+            raise InvalidRequest(
+                f"{self._name} answers as a whole, and goes on from nothing.",
+                hint="Leave the beginning empty, or choose a model that writes word by word.",
+            )
         names = {field: request.get(field) for field in ("source", "target")}
         if order.task == "translation" and known:
             for field, code in names.items():

@@ -123,6 +123,7 @@ class Chooser(LogitsProcessor):  # type: ignore[misc]
         chances, tokens = torch.softmax(scores / request["temperature"], -1).sort(descending=True)
         # The likeliest that together reach `top_p`; the first always.
         kept = int((chances.cumsum(-1) - chances < request["top_p"]).sum())
+        kept = min(kept, request["top_k"] or kept)
         chances, tokens = chances[:kept], tokens[:kept]
         context = tuple(written[-CONTEXT:].tolist())
         if self._keys[row] and len(context) == CONTEXT and context not in self._decided[row]:
@@ -154,6 +155,8 @@ class Writer:
         self.text = opening
         #: Whether anything was left out for that.
         self.cleaned = False
+        #: Whether it ended because it was as long as it may be.
+        self.cut = False
         self.over = most == 0
         # Tokens before `_read` are in the text; those from `_from` are read again with the next
         # ones, because a token's letters depend on its neighbours.
@@ -167,7 +170,7 @@ class Writer:
             self.over = True
             return self._certain(last=True)
         self.tokens.append(token)
-        self.over = len(self.tokens) >= self._most
+        self.over = self.cut = len(self.tokens) >= self._most
         return self._certain(last=self.over)
 
     def _certain(self, *, last: bool) -> str:

@@ -23,6 +23,7 @@ from studio.families.diffusers_memory import memory_errors
 from studio.families.transformers_matching import Matcher, picture_of
 from studio.families.transformers_tokens import write
 from studio.families.weights import check_weights, first_line
+from studio.tasks.text import turns
 
 _MATCHING = ("clip", "siglip", "siglip2")
 _DESCRIBE = "Describe this picture."
@@ -73,6 +74,15 @@ class TransformersVision:
         return Observer(spec.name, model, processor, spec.options)
 
 
+#: Who spoke, and what.
+Turn = tuple[str, str]
+
+
+def _earlier(order: Order) -> Sequence[Turn]:
+    """What was asked and answered before."""
+    return turns(order.request.get("history", ""))
+
+
 class Observer:
     """A model in memory that writes what it sees."""
 
@@ -96,16 +106,20 @@ class Observer:
             Cancelled: as `progress` raised it.
             OutOfMemory: if the device could not hold the batch.
         """
-        inputs = self._inputs(batch)
+        told = [self._told(order) for order in batch]
+        inputs = self._inputs(batch, told)
         read = inputs["attention_mask"].sum(dim=1).tolist()
         most = [
             self._room(order, length, inputs["input_ids"].shape[1])
             for order, length in zip(batch, read, strict=True)
         ]
         writers = write(self._name, self._model, self._tokenizer, batch, most, inputs, progress)
-        for order, length, writer in zip(batch, read, writers, strict=True):
+        for order, length, heard, writer in zip(batch, read, told, writers, strict=True):
             usage = {"input_tokens": length, "output_tokens": len(writer.tokens)}
             facts = {"text": writer.text.strip(), "usage": usage}
+            if forgotten := len(_earlier(order)) - len(heard):
+                remark = f"without the oldest {forgotten} turns of the conversation"
+                facts["made with"] = [remark]
             yield Draft("text", order.index, order.seed, facts=facts)
 
     def unload(self) -> None:
@@ -114,18 +128,34 @@ class Observer:
         # The library's models refer to themselves.
         gc.collect()
 
-    def _inputs(self, batch: Sequence[Order]) -> Mapping[str, torch.Tensor]:
+    def _told(self, order: Order) -> Sequence[Turn]:
+        """The latest of the order's earlier turns: as many as leave room for an answer."""
+        told = _earlier(order)
+        if not told:
+            return told
+        shown = picture_of(order.inputs["image"])
+        if not self._processor.chat_template:
+            raise InvalidRequest(
+                f"{self._name} knows no conversations.", hint="Leave the history empty."
+            )
+        window = self._window()
+        room = window - min(int(order.request["max_tokens"]), window // 2)
+        while (
+            told
+            and self._templated([self._conversation(order, shown, told)])["input_ids"].shape[1]
+            > room
+        ):
+            told = told[2:]
+        return told
+
+    def _inputs(
+        self, batch: Sequence[Order], told: Sequence[Sequence[Turn]]
+    ) -> Mapping[str, torch.Tensor]:
         """The orders as the model reads them, on its device."""
         shown = [picture_of(order.inputs["image"]) for order in batch]
         if self._processor.chat_template:
-            read = self._processor.apply_chat_template(
-                [self._conversation(*one) for one in zip(batch, shown, strict=True)],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
-                return_tensors="pt",
-                processor_kwargs={"padding": True},
-            )
+            orders = zip(batch, shown, told, strict=True)
+            read = self._templated([self._conversation(*one) for one in orders])
         else:
             read = self._processor(
                 images=shown,
@@ -135,10 +165,26 @@ class Observer:
             )
         return dict(read.to(self._model.device, self._model.dtype))
 
-    def _conversation(self, order: Order, shown: Image.Image) -> list[dict[str, Any]]:
+    def _templated(self, conversations: Sequence[Sequence[Mapping[str, Any]]]) -> Any:
+        return self._processor.apply_chat_template(
+            conversations,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True},
+        )
+
+    def _conversation(
+        self, order: Order, shown: Image.Image, told: Sequence[Turn]
+    ) -> list[dict[str, Any]]:
         asked = self._asked(order) or _DESCRIBE
         content = [{"type": "image", "image": shown}, {"type": "text", "text": asked}]
-        return [{"role": "user", "content": content}]
+        earlier = [
+            {"role": role, "content": [{"type": "text", "text": self._plainly(text)}]}
+            for role, text in told
+        ]
+        return [*earlier, {"role": "user", "content": content}]
 
     def _plain(self, order: Order) -> str:
         """What a model reads that knows no conversations; nothing lets it describe the picture."""
@@ -148,15 +194,20 @@ class Observer:
 
     def _asked(self, order: Order) -> str:
         """What the person wrote; may be empty."""
-        asked = str(order.request.get("question") or order.request.get("prompt") or "")
-        # Words are no pictures and end no turn, whatever they are called.
+        return self._plainly(order.request.get("question") or order.request.get("prompt") or "")
+
+    def _plainly(self, text: str) -> str:
+        """`text` without the tokenizer's own marks: words are no pictures and end no turn."""
         for token in self._tokenizer.get_added_vocab():
-            asked = asked.replace(token, "")
-        return asked
+            text = text.replace(token, "")
+        return text
+
+    def _window(self) -> int:
+        return int(self._model.config.get_text_config().max_position_embeddings)
 
     def _room(self, order: Order, length: int, width: int) -> int:
         """How many tokens may be written after `width`, of which `length` are the order's own."""
-        window: int = self._model.config.get_text_config().max_position_embeddings
+        window = self._window()
         if width >= window:
             raise InvalidRequest(
                 f"Picture and text are {length:,} tokens long, and {self._name} reads {window:,}.",

@@ -13,6 +13,7 @@ from typing import Any
 
 #: A question, which no line of such a world answers.
 _QUESTION = re.compile(r"\?|^\W*(?:who|what|when|where|why|which|how)\b", re.IGNORECASE)
+_NOTHING_KNOWN = "nothing added, for this model knows none of these things"
 _CAPTION = re.compile(r"\b(?:captions?|describe)\b", re.IGNORECASE)
 
 
@@ -38,12 +39,16 @@ class SmallWorld:
 
     def beginning(self, task: str, request: Mapping[str, Any]) -> Beginning:
         """How the text for an order begins."""
+        if begun := request.get("beginning"):
+            if self._named(begun):
+                return Beginning("story", begun)
+            return Beginning("", begun, _NOTHING_KNOWN)
         prompt = request["prompt"].strip().rstrip(".,;:!")
         things = self._named(prompt)
         if task == "prompt-expansion":
             if things:
                 return Beginning("improve", prompt)
-            return Beginning("", prompt, "nothing added, for this model knows none of these things")
+            return Beginning("", prompt, _NOTHING_KNOWN)
         if not things or _QUESTION.search(prompt):
             return Beginning("", self._answer(), "a fixed answer, outside this model's small world")
         caption = _CAPTION.search(prompt) is not None

@@ -133,6 +133,8 @@ class HostedLane(Lane):
             heard = True
             tell(order.job, TextDelta(cleaned(text), order.index))
 
+        if beginning := order.request.get("beginning"):
+            tell(order.job, TextDelta(beginning, order.index))
         attempt = 0
         while True:
             try:

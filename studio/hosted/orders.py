@@ -19,7 +19,8 @@ from studio.provenance.encode import encode_picture
 from studio.settings import Settings
 from studio.tasks import TASKS
 from studio.tasks.request import cleaned
-from studio.wording import instruction
+from studio.tasks.text import turns
+from studio.wording import CUT, asked_to_go_on, instruction
 from studio.worker.decode_client import decoding
 from studio.worker.report import Original
 
@@ -51,7 +52,8 @@ def draft_of(
     kind = TASKS[order.task].makes
     facts: dict[str, Any] = {"usage": _usage(card.studio.prices, call, answer)}
     if kind == "text":
-        facts |= {"text": cleaned(answer.text), "made with": _remarks(answer)}
+        begun = str(order.request.get("beginning", ""))
+        facts |= {"text": begun + cleaned(answer.text), "made with": _remarks(answer)}
         written = Draft("text", order.index, order.seed, facts=facts)
         return written.spool(folder), None
     file = folder / "answer"
@@ -88,7 +90,7 @@ def _usage(prices: Prices | None, call: Call, answer: Answer) -> dict[str, Any]:
 
 def _remarks(answer: Answer) -> list[str]:
     """What the note says of a text beside the tokens."""
-    remarks = ["cut where it became as long as it may be"] if answer.cut else []
+    remarks = [CUT] if answer.cut else []
     if cleaned(answer.text) != answer.text:
         remarks.append("without characters that nobody can see or mean")
     return remarks
@@ -96,16 +98,34 @@ def _remarks(answer: Answer) -> list[str]:
 
 def _write(model: str, order: Order, options: Mapping[str, Any]) -> Writing:
     told = instruction(order.task, order.request)
-    # Some models take none of these, or not both; a card names those that its model takes.
-    taken = {name: order.request[name] for name in options.get("sampling", ())}
     return Writing(
         model,
-        [Turn(role, text) for role, text in told.turns],
+        [Turn(role, text) for role, text in asked_to_go_on(told)],
         told.system,
         order.request["max_tokens"],
         extra=options.get("request", {}),
-        **taken,
+        **_sampling(order, options),
     )
+
+
+def _see(model: str, order: Order, options: Mapping[str, Any]) -> Writing:
+    request = order.request
+    asked = request.get("question") or request["prompt"] or "Describe this picture."
+    return Writing(
+        model,
+        [
+            *(Turn(role, text) for role, text in turns(request.get("history", ""))),
+            Turn("user", asked, [_png(order.inputs["image"])]),
+        ],
+        most_tokens=request["max_tokens"],
+        extra=options.get("request", {}),
+        **_sampling(order, options),
+    )
+
+
+def _sampling(order: Order, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Some models take none of these, or not both; a card names those that its model takes."""
+    return {name: order.request[name] for name in options.get("sampling", ())}
 
 
 def _paint(model: str, order: Order, options: Mapping[str, Any]) -> Painting:
@@ -151,5 +171,7 @@ _CALLS: Mapping[str, Callable[[str, Order, Mapping[str, Any]], Call]] = MappingP
         "translation": _write,
         "text-rewriting": _write,
         "question-answering": _write,
+        "image-to-text": _see,
+        "visual-question-answering": _see,
     }
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from studio.artifacts import ArtifactStore
+    from studio.provenance.consents import Consents
     from studio.provenance.keys import Keys
     from studio.provenance.ledger import Ledger
     from studio.provenance.marks.text import TextMark
@@ -26,6 +27,7 @@ class Provenance:
     ledger: Ledger
     #: The mark of texts, which models make while they write.
     texts: TextMark
+    consents: Consents
 
     def close(self) -> None:
         """Close the databases."""
@@ -61,4 +63,5 @@ def open_provenance(settings: Settings) -> Provenance:
         keys=keys,
         ledger=ledger,
         texts=texts,
+        consents=Consents(keys, ledger),
     )

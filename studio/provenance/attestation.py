@@ -46,16 +46,21 @@ class Attestation:
 
     def holds(self, root_pem: str) -> bool:
         """Whether a leaf of this root signed exactly this."""
-        leaf = x509.load_pem_x509_certificate(self.certificate.encode())
-        key = leaf.public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            return False
-        try:
-            leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(root_pem.encode()))
-            key.verify(bytes.fromhex(self.signature), self.statement(), ec.ECDSA(hashes.SHA256()))
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        return signed_by_leaf(self.statement(), self.certificate, self.signature, root_pem)
+
+
+def signed_by_leaf(statement: bytes, certificate: str, signature: str, root_pem: str) -> bool:
+    """Whether the leaf `certificate`, PEM, is of this root and its key made `signature`, hex."""
+    leaf = x509.load_pem_x509_certificate(certificate.encode())
+    key = leaf.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return False
+    try:
+        leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(root_pem.encode()))
+        key.verify(bytes.fromhex(signature), statement, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def attest(
@@ -67,8 +72,7 @@ def attest(
         Unavailable: if there are no keys, or whoever has them does not sign.
     """
     key = keys.signing()
-    leaf = key.chain.decode().partition("-----END CERTIFICATE-----")
-    said = Attestation(task, marked, by, reason, time.time(), leaf[0] + leaf[1])
+    said = Attestation(task, marked, by, reason, time.time(), key.leaf)
     signed = Attestation(**(asdict(said) | {"signature": key.sign(said.statement()).hex()}))
     ledger.record({"attestation": asdict(signed)})
     return signed

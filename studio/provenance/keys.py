@@ -56,6 +56,11 @@ class SigningKey:
     #: The program that signs with it there, and its arguments.
     signer: tuple[str, ...] = ()
 
+    @property
+    def leaf(self) -> str:
+        """The leaf alone, PEM."""
+        return "".join(self.chain.decode().partition("-----END CERTIFICATE-----")[:2])
+
     def sign(self, data: bytes) -> bytes:
         """The ECDSA signature of SHA-256 of `data`, in DER.
 

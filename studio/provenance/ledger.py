@@ -54,6 +54,8 @@ class Entry:
     #: Of a picture, in pixels; 0 where it is not known.
     width: int = 0
     height: int = 0
+    #: The methods of other packages whose mark it also carries.
+    mark_also: tuple[str, ...] = ()
 
     def canonical(self) -> bytes:
         """The entry as the one JSON text that is hashed."""
@@ -280,7 +282,8 @@ class Ledger:
 
 def _entry(body: str) -> Entry:
     values = json.loads(body)
-    values["parents"] = tuple(values["parents"])
+    for name in ("parents", "mark_also"):
+        values[name] = tuple(values.get(name, ()))
     # A later version may know more of an output than this one.
     known = {field.name for field in fields(Entry)}
     return Entry(**{name: value for name, value in values.items() if name in known})

@@ -30,6 +30,7 @@ from studio.provenance.fingerprint import (
 from studio.provenance.fingerprint_mesh import NEAR_MESH, mesh_fingerprint
 from studio.provenance.marks import Mark, MarkKey
 from studio.provenance.marks.image import ImageMark
+from studio.provenance.marks.plugins import installed_marks
 from studio.tasks.request import Kind
 
 if TYPE_CHECKING:
@@ -68,11 +69,18 @@ class Medium:
     picture: Callable[[Path], Image.Image] | None
     #: Makes the mark when it is first needed; None where no mark carries a number.
     load_mark: Callable[[], Mark] | None
+    #: Makes the marks that other packages bring for it.
+    load_others: Callable[[], Sequence[Mark]] = tuple
 
     @cached_property
     def mark(self) -> Mark | None:
         """How a number is hidden in it; None if it carries its signed statement alone."""
         return self.load_mark() if self.load_mark else None
+
+    @cached_property
+    def other_marks(self) -> Sequence[Mark]:
+        """Other packages' ways, which hide the same number beside it."""
+        return self.load_others()
 
 
 def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
@@ -100,6 +108,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 measure=lambda _: {},
                 picture=Image.open,
                 load_mark=lambda: ImageMark(keys),
+                load_others=lambda: installed_marks("image", keys),
             ),
             "audio": Medium(
                 noun="sound",
@@ -112,6 +121,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 measure=lambda draft: asdict(measure(draft.arrays["samples"], draft.facts["rate"])),
                 picture=_waveform,
                 load_mark=sound_mark,
+                load_others=lambda: installed_marks("audio", keys),
             ),
             "video": Medium(
                 noun="film",
@@ -122,6 +132,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 measure=_measure_film,
                 picture=lambda media: Image.fromarray(_film(media).poster()),
                 load_mark=film_mark,
+                load_others=lambda: installed_marks("video", keys),
             ),
             "text": Medium(
                 noun="text",

@@ -16,7 +16,7 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import studio
 from studio.artifact import Artifact, Note, artifact_id
 from studio.artifacts import ArtifactStore
 from studio.cards import Card
+from studio.disclosure import captioned, disclosed
 from studio.draft import Draft
 from studio.errors import NotFound, SealFailed, StudioError, Unavailable
 from studio.formats import FORMATS, Format
@@ -34,7 +35,7 @@ from studio.provenance.encode import encode_preview
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Entry, Ledger
 from studio.provenance.manifest import Ingredient, Statement, read, sign
-from studio.provenance.marks import Marked
+from studio.provenance.marks import Mark, Marked
 from studio.provenance.media import Medium
 from studio.settings import Settings
 from studio.tasks.request import Kind
@@ -42,7 +43,7 @@ from studio.tasks.request import Kind
 #: Bytes that stay free on the disk: databases must be able to write their last rows.
 _RESERVE = 16_000_000
 #: What of a draft's facts its owner is told in the note.
-_ABOUT = ("plan", "loop", "language", "cues", "usage")
+_ABOUT = ("plan", "loop", "score", "language", "cues", "usage")
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,17 @@ class _Hidden:
 
     number: str = ""
     layers: Mapping[Kind, Marked] = field(default_factory=dict)
+    #: Other packages' marks of the same number, in layers that have one of our own.
+    others: Mapping[Kind, Sequence[Mark]] = field(default_factory=dict)
 
-    def told(self, media: Mapping[Kind, Medium], unread: Mapping[Kind, str]) -> dict[str, Any]:
-        """What the note says of it; `unread` has the layers that read as nothing, or otherwise."""
+    def told(
+        self, media: Mapping[Kind, Medium], unread: Mapping[Kind, str], also: Collection[str]
+    ) -> dict[str, Any]:
+        """What the note says of it.
+
+        `unread` has the layers that read as nothing, or otherwise; `also` the methods of other
+        packages that read back.
+        """
         return {
             layer: {
                 "id": self.number,
@@ -64,6 +73,7 @@ class _Hidden:
                 "weak": marked.weak or layer in unread,
                 # The mark of something that this was made from can outshout its own.
                 "foreign": unread.get(layer, ""),
+                "also": [other.alg for other in self.others[layer] if other.alg in also],
             }
             for layer, marked in self.layers.items()
             if (mark := media[layer].mark) is not None
@@ -129,6 +139,7 @@ class Sealer:
             target = FORMATS[draft.kind, str(job.request["format"])]
             # What cannot hold its own manifest is marked whatever anybody attested.
             waived = unmarked(self.keys, self.ledger).get(job.task) if target.embeds else None
+            said = disclosed(job.task, job.request)
             content, hidden = (draft, _Hidden()) if waived else self._mark(draft, target)
             statement = Statement(
                 studio=self.settings.label,
@@ -167,10 +178,12 @@ class Sealer:
                     made_with=(
                         *draft.facts.get("made with", ()),
                         *([f"no hidden mark, as {waived.by} attested"] if waived else []),
+                        *([f"said in it: {said}"] if said else []),
                         *(hidden.why(layer, read) for layer, read in finished.unread.items()),
                     ),
                     about={
-                        **{name: draft.facts[name] for name in _ABOUT if name in draft.facts},
+                        "licence": card.licence,
+                        **self._about(draft),
                         **medium.measure(content),
                     },
                 )
@@ -187,6 +200,10 @@ class Sealer:
                 self.ledger.append(_entry(artifact, medium.fingerprint(content), content))
                 return self.store.publish(artifact, finished.path, finished.companion)
 
+    def prepare(self, kind: Kind) -> None:
+        """Load what the first seal of this kind would have to load."""
+        _ = self.media[kind].mark
+
     def preview(self, identity: str) -> Path:
         """The small picture of a published output, made the first time that it is asked for.
 
@@ -198,17 +215,29 @@ class Sealer:
             raise NotFound("This has no preview.", hint="Open the file itself.")
         return self.store.preview(identity, lambda media: encode_preview(picture(media)))
 
+    def _about(self, draft: Draft) -> dict[str, Any]:
+        """What of the draft's facts its owner is told."""
+        about = {name: draft.facts[name] for name in _ABOUT if name in draft.facts}
+        if self.settings.disclosure == "written" and about.get("cues"):
+            about["cues"] = captioned(about["cues"])
+        return about
+
     def _mark(self, draft: Draft, target: Format) -> tuple[Draft, _Hidden]:
         """`draft` with a number that no output has yet in every layer that takes one."""
         number = secrets.randbits(48)
         while self.ledger.by_mark(f"{number:012x}") is not None:
             number = secrets.randbits(48)
         layers: dict[Kind, Marked] = {}
+        others: dict[Kind, Sequence[Mark]] = {}
         for layer in (draft.kind, *(("audio",) if _has_sound(draft, target) else ())):
             if (mark := self.media[layer].mark) is not None:
+                others[layer] = self.media[layer].other_marks
+                # Ours comes last: how strong it must be depends on what else is there.
+                for other in others[layer]:
+                    draft = other.embed(draft, number).draft
                 layers[layer] = mark.embed(draft, number)
                 draft = layers[layer].draft
-        return draft, _Hidden(f"{number:012x}" if layers else "", layers)
+        return draft, _Hidden(f"{number:012x}" if layers else "", layers, others)
 
     def _finish(
         self,
@@ -227,10 +256,15 @@ class Sealer:
         self.media[content.kind].encode(content, target, plain)
         self._require_space(2 * plain.stat().st_size)
         key = self.keys.signing()
-        claims = {layer: self.media[layer].mark for layer in hidden.layers}
-        unread: dict[Kind, str] = {}
+        claims = [
+            (layer, mark)
+            for layer in hidden.layers
+            for mark in (self.media[layer].mark, *hidden.others[layer])
+            if mark is not None
+        ]
+        unread: dict[str, str] = {}
         while True:
-            bindings = {mark.alg: hidden.number for mark in claims.values() if mark}
+            bindings = {mark.alg: hidden.number for _, mark in claims}
             claimed = replace(statement, marks=bindings)
             manifest = sign(
                 plain, path, target.media_type, claimed, key, ingredients, embed=target.embeds
@@ -240,15 +274,21 @@ class Sealer:
             if unread:
                 break
             finished = self.media[content.kind].read(path, content)
-            for layer, mark in claims.items():
-                found = mark.detect(finished, thorough=False) if mark else None
+            for _, mark in claims:
+                found = mark.detect(finished, thorough=False)
                 read_as = f"{found.payload:012x}" if found else ""
                 if read_as != hidden.number:
-                    unread[layer] = read_as
+                    unread[mark.alg] = read_as
             if not unread:
                 break
-            claims = {layer: mark for layer, mark in claims.items() if layer not in unread}
-        return _Finished(path, companion, key.id, hidden.told(self.media, unread), unread)
+            claims = [(layer, mark) for layer, mark in claims if mark.alg not in unread]
+        ours = {
+            layer: unread[mark.alg]
+            for layer in hidden.layers
+            if (mark := self.media[layer].mark) and mark.alg in unread
+        }
+        marks = hidden.told(self.media, ours, {mark.alg for _, mark in claims})
+        return _Finished(path, companion, key.id, marks, ours)
 
     def _check(self, path: Path, target: Format, companion: bytes | None) -> None:
         """`SealFailed` if the manifest is not what it should be."""
@@ -271,7 +311,8 @@ def _entry(artifact: Artifact, print_: bytes, content: Draft) -> Entry:
         height, width = content.arrays["pixels"].shape[:2]
     elif artifact.kind == "video":
         height, width = content.arrays["frames"].shape[1:3]
-    mark = note.marks.get(artifact.kind, {"id": "", "alg": "", "key": "", "weak": False})
+    nothing = {"id": "", "alg": "", "key": "", "weak": False, "also": ()}
+    mark = note.marks.get(artifact.kind, nothing)
     return Entry(
         artifact=artifact.id,
         kind=artifact.kind,
@@ -282,6 +323,7 @@ def _entry(artifact: Artifact, print_: bytes, content: Draft) -> Entry:
         mark_alg=mark["alg"],
         mark_key=mark["key"],
         mark_weak=mark["weak"],
+        mark_also=tuple(mark["also"]),
         fingerprint=print_.hex(),
         signing_key=note.versions["signing-key"],
         owner=note.owner,

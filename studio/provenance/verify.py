@@ -93,13 +93,17 @@ class Verifier:
 
     def _read_mark(self, content: Draft, *, thorough: bool) -> tuple[Found | None, Mark | None]:
         """The number in what is seen or, if a film shows none, heard; and whose mark was read."""
-        mark = self.media[content.kind].mark
-        found = mark.detect(content, thorough=thorough) if mark else None
-        heard = self.media["audio"].mark
-        if found is not None or content.kind != "video" or "samples" not in content.arrays:
-            return found, mark
-        found = heard.detect(content, thorough=thorough) if heard else None
-        return found, heard if found else mark
+        heard = content.kind == "video" and "samples" in content.arrays
+        layers = [self.media[content.kind], *([self.media["audio"]] if heard else [])]
+        for mark in filter(None, (layer.mark for layer in layers)):
+            if found := mark.detect(content, thorough=thorough):
+                return found, mark
+        for mark in (other for layer in layers for other in layer.other_marks):
+            found = mark.detect(content, thorough=thorough)
+            # Without a key, anybody's mark is read.
+            if found and self.ledger.by_mark(f"{found.payload:012x}"):
+                return found, mark
+        return None, layers[0].mark
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,15 @@ from types import MappingProxyType
 
 from studio.errors import NotFound
 from studio.tasks.assembly import ContactSheet, FilmAssembly
-from studio.tasks.audio import AudioMastering, AudioMixing, TextToMusic, TextToSpeech
+from studio.tasks.audio import (
+    AudioMastering,
+    AudioMixing,
+    AudioMorphing,
+    TextToAudio,
+    TextToMusic,
+    TextToSpeech,
+)
+from studio.tasks.clips import VideoInterpolation, VideoLooping, VideoUpscaling
 from studio.tasks.image import (
     ImageConversion,
     ImageLettering,
@@ -17,22 +25,33 @@ from studio.tasks.image import (
     LatentWalk,
     TextToImage,
 )
+from studio.tasks.listening import AutomaticSpeechRecognition
+from studio.tasks.objects import ImageTo3D, ObjectTurntable, TextTo3D
 from studio.tasks.request import Kind, Request
 from studio.tasks.text import (
     PromptExpansion,
     QuestionAnswering,
     Summarization,
     TextGeneration,
+    TextNoising,
     TextRewriting,
     Translation,
 )
-from studio.tasks.video import ImageToVideo, TextToVideo, VideoToVideo
+from studio.tasks.video import (
+    ImageMorphing,
+    ImageToVideo,
+    PromptTravel,
+    TextToVideo,
+    VideoExtension,
+    VideoToVideo,
+)
 from studio.tasks.vision import (
     ImageRanking,
     ImageToText,
     VisualQuestionAnswering,
     ZeroShotImageClassification,
 )
+from studio.tasks.voices import SpeakerComparison, VoiceCloning
 
 
 @dataclass(frozen=True)
@@ -80,16 +99,33 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("text-to-video", "film", TextToVideo, makes="video"),
         Task("image-to-video", "animate", ImageToVideo, makes="video"),
         Task("video-to-video", "restyle", VideoToVideo, makes="video"),
+        Task("video-extension", "extend", VideoExtension, makes="video"),
+        Task("prompt-travel", "travel", PromptTravel, makes="video"),
+        Task("image-morphing", "bridge", ImageMorphing, makes="video"),
+        Task("video-interpolation", "smooth", VideoInterpolation, makes="video"),
+        Task("video-looping", "loop", VideoLooping, makes="video"),
+        Task("video-upscaling", "enlarge", VideoUpscaling, makes="video"),
         Task("film-assembly", "cut", FilmAssembly, makes="video"),
+        Task("text-to-3d", "sculpt", TextTo3D, makes="mesh"),
+        Task("image-to-3d", "carve", ImageTo3D, makes="mesh"),
+        Task("object-turntable", "turn", ObjectTurntable, makes="video"),
         Task("text-to-music", "compose", TextToMusic, makes="audio"),
+        Task("text-to-audio", "sound", TextToAudio, makes="audio"),
         Task("text-to-speech", "speak", TextToSpeech, makes="audio"),
+        Task("voice-cloning", "clone", VoiceCloning, makes="audio"),
+        Task("speaker-comparison", "recognise", SpeakerComparison, makes="text"),
+        Task("audio-morphing", "morph", AudioMorphing, makes="audio"),
         Task("audio-mastering", "master", AudioMastering, makes="audio"),
         Task("audio-mixing", "mix", AudioMixing, makes="audio"),
+        Task(
+            "automatic-speech-recognition", "transcribe", AutomaticSpeechRecognition, makes="text"
+        ),
         Task("text-generation", "write", TextGeneration, makes="text"),
         Task("prompt-expansion", "improve", PromptExpansion, makes="text"),
         Task("summarization", "summarise", Summarization, makes="text"),
         Task("translation", "translate", Translation, makes="text"),
         Task("text-rewriting", "rewrite", TextRewriting, makes="text"),
+        Task("text-noising", "garble", TextNoising, makes="text"),
         Task("question-answering", "answer", QuestionAnswering, makes="text"),
         Task("image-to-text", "describe", ImageToText, makes="text"),
         Task("visual-question-answering", "ask", VisualQuestionAnswering, makes="text"),

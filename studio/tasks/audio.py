@@ -42,6 +42,52 @@ class TextToMusic(_Sound):
     loopable: bool = Field(
         False, title="Loopable", description="Whether the end leads back to the beginning."
     )
+    melody: Annotated[MediaId, Media("audio", "inputTo")] | None = Field(
+        None, title="Melody", description="A tune to follow: hummed, played, or an output's id."
+    )
+    continue_from: Annotated[MediaId, Media("audio")] | None = Field(
+        None,
+        title="Continue from",
+        description="A piece to go on from: it comes first, and the duration is what is added.",
+    )
+
+
+class TextToAudio(_Sound):
+    """Make a sound effect or a soundscape from a description."""
+
+    prompt: Prompt = Field(title="Prompt", description="What is to be heard.")
+    duration: Annotated[float, Field(ge=0.5, le=300)] = Field(
+        5.0, title="Duration", description="Length in seconds."
+    )
+    loopable: bool = Field(
+        False, title="Loopable", description="Whether the end leads back to the beginning."
+    )
+    negative_prompt: Annotated[Text, Field(max_length=4000), Multiline(), Advanced()] = Field(
+        "", title="Negative prompt", description="What should not be heard."
+    )
+    steps: Annotated[int, Field(ge=1, le=500), Advanced()] = Field(
+        100, title="Steps", description="Denoising steps: more is slower and often finer."
+    )
+    guidance: Annotated[float, Field(ge=0, le=30), Advanced()] = Field(
+        4.5, title="Guidance", description="How closely to follow the prompt."
+    )
+
+
+class AudioMorphing(_Sound):
+    """Turn one sound into another; every sound on the way is an output."""
+
+    audio: Annotated[MediaId, Media("audio", "componentOf")] = Field(
+        title="From", description="The sound to begin with: an output's or an upload's id."
+    )
+    target: Annotated[MediaId, Media("audio", "componentOf")] = Field(
+        title="To", description="The sound to end with."
+    )
+    position: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, title="Position", description="How far on the way, where there is one output alone."
+    )
+    count: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, title="Count", description="How many to make; several go all the way in equal steps."
+    )
 
 
 class TextToSpeech(_Sound):

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Kind = Literal["image", "audio", "video", "text", "mesh"]
 
 #: What a media field takes.
-MediaKind = Literal["image", "mask", "audio", "video", "scene"]
+MediaKind = Literal["image", "mask", "audio", "video", "scene", "mesh"]
 
 #: What that was to the output, as C2PA has it: what was worked on, what only steered it, or a part.
 Relation = Literal["parentOf", "inputTo", "componentOf"]
@@ -41,7 +41,7 @@ class ModelName:
 
 @dataclass(frozen=True)
 class Media:
-    """Marks a field that names a picture, sound or film, or a list of them: by id or as files.
+    """Marks a field that names a picture, sound, film or object, or a list: by id or as files.
 
     A scene is a picture or a film.
     """

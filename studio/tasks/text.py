@@ -52,6 +52,16 @@ def _conversation(history: str) -> str:
     return history
 
 
+#: Earlier turns of a conversation, oldest first.
+History = Annotated[
+    Text,
+    Field(max_length=1_000_000),
+    AfterValidator(_conversation),
+    Multiline(),
+    Advanced(),
+]
+
+
 class Written(Request):
     """What every request for a text that a model writes can say beside what it is about."""
 
@@ -63,6 +73,9 @@ class Written(Request):
     )
     top_p: Annotated[float, Field(ge=0.01, le=1), Advanced()] = Field(
         0.95, title="Top p", description="Out of which share of likely words one is chosen."
+    )
+    top_k: Annotated[int, Field(ge=0, le=1000), Advanced()] = Field(
+        0, title="Top k", description="Out of how many likely words one is chosen; 0 is any number."
     )
     repetition_penalty: Annotated[float, Field(ge=1, le=2), Advanced()] = Field(
         1.0,
@@ -92,9 +105,12 @@ class TextGeneration(_Read):
     system: Annotated[Text, Field(max_length=20_000), Multiline(), Advanced()] = Field(
         "", title="System prompt", description="Who the model is to be, and how it is to write."
     )
-    history: Annotated[
-        Text, Field(max_length=1_000_000), AfterValidator(_conversation), Multiline(), Advanced()
-    ] = Field("", title="History", description="Earlier turns of a conversation, as JSON.")
+    history: History = Field(
+        "", title="History", description="Earlier turns of a conversation, as JSON."
+    )
+    beginning: Annotated[Text, Field(max_length=200_000), Multiline(), Advanced()] = Field(
+        "", title="Beginning", description="How the text begins; the model goes on from there."
+    )
 
 
 class PromptExpansion(_Read):
@@ -129,8 +145,32 @@ class TextRewriting(_Read):
 
     text: LongText = Field(title="Text", description="What to rewrite.")
     style: Literal[
-        "paraphrase", "formal", "casual", "friendly", "simple", "vivid", "concise", "corrected"
-    ] = Field("paraphrase", title="Style", description="How it is to sound.")
+        "paraphrase", "formal", "casual", "friendly", "simple", "vivid", "concise", "corrected",
+        "back-translation",
+    ] = Field(
+        "paraphrase",
+        title="Style",
+        description="How it is to sound; back-translation goes through another language and back. "
+        "Several are worded differently, each by its seed.",
+    )  # fmt: skip
+    language: Annotated[_Language, Advanced()] = Field(
+        "en", title="Language", description="The text's own, to which a back-translation returns."
+    )
+    through: Annotated[_Language, Advanced()] = Field(
+        "de", title="Through", description="The language that a back-translation goes through."
+    )
+
+
+class TextNoising(Request):
+    """Make copies of a text with slips of the pen, as training data."""
+
+    text: LongText = Field(title="Text", description="What to copy.")
+    slips: Annotated[float, Field(ge=0.01, le=1)] = Field(
+        0.1, title="Slips", description="Which share of the words has one."
+    )
+    format: Annotated[Literal["txt", "md"], Advanced()] = Field(
+        "txt", title="Format", description="File format of the result."
+    )
 
 
 class QuestionAnswering(_Read):

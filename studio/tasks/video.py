@@ -73,3 +73,53 @@ class VideoToVideo(_Film):
     )
     width: Side | None = Field(None, title="Width", description="Width in pixels.")
     height: Side | None = Field(None, title="Height", description="Height in pixels.")
+
+
+class VideoExtension(_Film):
+    """Let a film go on from its last picture."""
+
+    video: Annotated[MediaId, Media("video")] = Field(
+        title="Film", description="The film to go on with: an output's or an upload's id."
+    )
+    prompt: Annotated[Text, Field(max_length=4000), Multiline()] = Field(
+        "", title="Prompt", description="What happens next."
+    )
+    duration: _Duration = Field(
+        2.0,
+        title="Duration",
+        description="Seconds to draw, beginning with the film's last picture.",
+    )
+    motion: Annotated[float, Field(ge=0, le=2)] = Field(
+        1.0, title="Motion", description="How much moves: 1 is the model's usual amount."
+    )
+    width: Annotated[Side, Advanced()] | None = Field(
+        None, title="Width", description="Width that the model draws; the film keeps its own."
+    )
+    height: Annotated[Side, Advanced()] | None = Field(
+        None, title="Height", description="Height that the model draws; the film keeps its own."
+    )
+
+
+class PromptTravel(TextToVideo):
+    """Travel from one description to another, as a film of pictures."""
+
+    prompt_2: Prompt = Field(title="Second prompt", description="Where the journey ends.")
+
+
+class ImageMorphing(_Film):
+    """Turn one picture into another, as a film of pictures in between."""
+
+    image: Annotated[MediaId, Media("image", "componentOf")] = Field(
+        title="Picture", description="Where it begins: an output's or an upload's id."
+    )
+    image_2: Annotated[MediaId, Media("image", "componentOf")] = Field(
+        title="Second picture", description="Where it ends: an output's or an upload's id."
+    )
+    prompt: Annotated[Text, Field(max_length=4000), Multiline()] = Field(
+        "", title="Prompt", description="What the pictures in between should show."
+    )
+    strength: Annotated[float, Field(ge=0.1, le=1)] = Field(
+        0.5, title="Strength", description="How freely it draws: 1 keeps nothing of the pictures."
+    )
+    width: Side | None = Field(None, title="Width", description="Width in pixels.")
+    height: Side | None = Field(None, title="Height", description="Height in pixels.")

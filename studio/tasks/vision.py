@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from studio.tasks.image import MediaId
 from studio.tasks.request import Advanced, Media, Multiline, Prompt, Request, Text, not_blank
-from studio.tasks.text import Written
+from studio.tasks.text import History, Written
 
 #: What a picture is compared with. Most models read no more than 64 tokens of it.
 _Label = Annotated[Text, Field(min_length=1, max_length=300), AfterValidator(not_blank)]
@@ -37,6 +37,9 @@ class VisualQuestionAnswering(_Seen):
     """Answer a question about a picture."""
 
     question: Prompt = Field(title="Question", description="What to find out.")
+    history: History = Field(
+        "", title="History", description="What was asked and answered before, as JSON."
+    )
 
 
 class _Compared(Request):

@@ -27,7 +27,7 @@ from typing import Any, BinaryIO
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.GifImagePlugin import GifImageFile
 
 from studio.errors import InvalidRequest, NotFound, StudioError
@@ -39,6 +39,7 @@ from studio.worker.decode_mesh import mesh_format, spool_mesh
 from studio.worker.decode_sound import MEDIA_TYPES as SOUNDS
 from studio.worker.decode_sound import facts_of, is_sound, media_type, open_sound, spool_sound
 from studio.worker.landlock import EVERYTHING, READ, restrict
+from studio.worker.seccomp import stay_alone
 
 #: What may be opened as a picture, and what each is to the manifest reader.
 _MEDIA_TYPES = {
@@ -220,6 +221,8 @@ def _open_picture(file: Any) -> ImageFile.ImageFile:
     """The picture that the bytes themselves say they are; only its head has been read."""
     # The cap on pixels is the order's own, and holds before anything is decoded.
     Image.MAX_IMAGE_PIXELS = None
+    # There are no threads to be had here.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     try:
         return Image.open(file, formats=tuple(_MEDIA_TYPES))
     except UnidentifiedImageError:
@@ -246,7 +249,8 @@ def _upright(picture: Image.Image, short_side: int) -> Image.Image:
                 picture = _plain(picture)
             picture = picture.reduce(factor)
         return ImageOps.exif_transpose(picture)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    # AVIF's decoder raises RuntimeError; the bomb is what an icon or a frame may still be.
+    except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError) as error:
         raise _damaged(error) from None
 
 
@@ -300,7 +304,8 @@ def confine(order: Mapping[str, Any]) -> None:
                     (folder.resolve(), EVERYTHING),
                 ]
             )
-    if sys.platform == "linux":
+        # The limit on processes below is not for root.
+        stay_alone()
         # Other systems take no limit on address space; the time limit and the caps hold there too.
         in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         picture = _MEMORY_PER_PIXEL * order["max_pixels"]

@@ -139,7 +139,11 @@ def _content(kind: Kind, place: Path, facts: dict[str, Any]) -> Draft:
         case "mesh":
             corners = np.memmap(place, np.float32, "r").reshape(-1, 3)
             faces = np.memmap(place.with_name(f"{place.name}.faces"), np.int32, "r").reshape(-1, 3)
-            return Draft(kind, 0, 0, {"vertices": corners, "faces": faces}, facts)
+            shape: dict[str, Array] = {"vertices": corners, "faces": faces}
+            colours = place.with_name(f"{place.name}.colours")
+            if colours.exists():
+                shape["colours"] = np.memmap(colours, np.uint8, "r").reshape(-1, 3)
+            return Draft(kind, 0, 0, shape, facts)
         case _:
             return Draft(kind, 0, 0, {}, facts)
 

@@ -206,6 +206,7 @@ def _pixels(frame: Any, short_side: int) -> NDArray[np.uint8]:
         format="rgb24",
         src_colorspace=_colours(frame),
         interpolation="AREA",
+        threads=1,
     )
     pixels: NDArray[np.uint8] = plain.to_ndarray()
     return np.rot90(pixels, round(frame.rotation / 90) % 4) if frame.rotation else pixels

@@ -42,12 +42,31 @@ def read_mesh(file: BinaryIO, kind: str) -> tuple[NDArray[np.float32], NDArray[n
     Raises:
         InvalidRequest: if it is damaged, or holds no triangle.
     """
+    vertices, faces, _ = _read(file, kind)
+    return vertices, faces
+
+
+def spool_mesh(file: BinaryIO, kind: str, place: Path) -> None:
+    """Write the corners to `place`, raw, and beside it `<place>.faces`, uint8 `<place>.colours`."""
+    vertices, faces, colours = _read(file, kind)
+    vertices.tofile(place)
+    faces.tofile(place.with_name(f"{place.name}.faces"))
+    if colours is not None:
+        colours.tofile(place.with_name(f"{place.name}.colours"))
+
+
+def _read(
+    file: BinaryIO, kind: str
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8] | None]:
+    """Corners, faces, and the corners' colours (n, 3), where they have any."""
     # Late: a check of anything else does without it.
     import trimesh
 
     try:
         scene = trimesh.load_scene(file, file_type=kind, process=False, skip_materials=True)
         mesh = scene.to_mesh()
+        coloured = mesh.visual.kind == "vertex"
+        colours = np.asarray(mesh.visual.vertex_colors)[:, :3] if coloured else None
     except MemoryError:
         raise
     except Exception as error:
@@ -59,14 +78,7 @@ def read_mesh(file: BinaryIO, kind: str) -> tuple[NDArray[np.float32], NDArray[n
         raise _damaged("it holds no triangle")
     if not 0 <= faces.min() <= faces.max() < len(vertices) or not np.isfinite(vertices).all():
         raise _damaged("some of its corners are nowhere")
-    return vertices, faces
-
-
-def spool_mesh(file: BinaryIO, kind: str, place: Path) -> None:
-    """Write the corners to `place`, raw, and the faces beside it, to `<place>.faces`."""
-    vertices, faces = read_mesh(file, kind)
-    vertices.tofile(place)
-    faces.tofile(place.with_name(f"{place.name}.faces"))
+    return vertices, faces, colours
 
 
 def _damaged(why: str) -> InvalidRequest:

@@ -1,4 +1,4 @@
-"""The device a child owns, as far as the child must know torch to know it."""
+"""The device a child owns. The processor is there without torch, which some families never need."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from dataclasses import dataclass
 
 import psutil
-import torch
 
 from studio.errors import Unavailable
 from studio.memory import Room
 from studio.worker.gauge import Gauge
+from studio.worker.machine import only_a_processor
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Device:
         host = psutil.virtual_memory()
         if not self.name.startswith("cuda"):
             return Room(host.total, host.available, host.available, shared=True)
+        import torch
+
         free, total = torch.cuda.mem_get_info(self.name)
         return Room(total, free + self.idle(), host.available)
 
@@ -36,6 +38,8 @@ class Device:
         """Bytes that torch holds on the device and does not use."""
         if not self.name.startswith("cuda"):
             return 0
+        import torch
+
         return torch.cuda.memory_reserved(self.name) - torch.cuda.memory_allocated(self.name)
 
     def gauge(self) -> Gauge:
@@ -45,16 +49,18 @@ class Device:
     def release(self) -> None:
         """Give back to the system what Python and torch hold and do not use."""
         gc.collect()
-        if self.name.startswith("cuda"):
-            torch.cuda.empty_cache()
-        elif self.name == "mps":
-            torch.mps.empty_cache()
+        if self.name != "cpu":
+            import torch
+
+            (torch.mps if self.name == "mps" else torch.cuda).empty_cache()
         if sys.platform == "linux":
             ctypes.CDLL(None).malloc_trim(0)
 
     def healthy(self) -> bool:
         """Whether the device still answers. After a CUDA error it never does in this process."""
         if self.name.startswith("cuda"):
+            import torch
+
             try:
                 torch.cuda.synchronize(self.name)
             except RuntimeError:
@@ -68,6 +74,10 @@ def open_device(name: str) -> Device:
     Raises:
         Unavailable: if this machine has no such device.
     """
+    if name == "cpu" or (name == "auto" and only_a_processor()):
+        return Device("cpu", "cpu")
+    import torch
+
     if name == "auto":
         if torch.cuda.is_available():
             name = "cuda:0"

@@ -7,8 +7,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
 _STATUS = Path("/proc/self/status")
 
 
@@ -20,6 +18,8 @@ class Gauge:
         self._cuda = device if device.startswith("cuda") else None
         self._before: int | None = None
         if self._cuda:
+            import torch
+
             torch.cuda.reset_peak_memory_stats(self._cuda)
             self._before = torch.cuda.memory_allocated(self._cuda)
         elif device == "cpu" and sys.platform == "linux":
@@ -39,6 +39,8 @@ class Gauge:
         if self._before is None:
             return 0
         if self._cuda:
+            import torch
+
             return torch.cuda.max_memory_allocated(self._cuda) - self._before
         return max(0, _status("VmHWM") - _status("RssFile") - _status("RssShmem") - self._before)
 

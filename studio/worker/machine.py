@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 #: Where NVIDIA's driver lists its cards.
 _CARDS = Path("/proc/driver/nvidia/gpus")
+#: What is there where a driver is: NVIDIA's, that of Windows below WSL, AMD's.
+_TRACES = (_CARDS, Path("/dev/dxg"), Path("/dev/kfd"))
 
 
 def devices_of(names: Iterable[str], cards: Path = _CARDS) -> list[str]:
@@ -24,3 +27,8 @@ def _all(cards: Path) -> list[str]:
     if present and visible is not None:
         present = len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
     return [*(f"cuda:{number}" for number in range(present)), "cpu"] if present else ["auto"]
+
+
+def only_a_processor() -> bool:
+    """Whether torch need not be asked for an accelerator, since no driver of one is there."""
+    return sys.platform == "linux" and not any(trace.exists() for trace in _TRACES)

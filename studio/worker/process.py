@@ -219,6 +219,8 @@ def environment(settings: Settings) -> dict[str, str]:
         # they wait for from running: measured, a hundred times slower.
         "OMP_WAIT_POLICY": "PASSIVE",
     }
+    if settings.audiocraft_python is not None:
+        environment["STUDIO_AUDIOCRAFT_PYTHON"] = str(settings.audiocraft_python)
     if settings.threads:
         environment |= {
             name: str(settings.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")

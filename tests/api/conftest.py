@@ -19,6 +19,7 @@ from studio.host import Host
 from studio.settings import Settings
 from tests.fake_lane import FakeLane
 from tests.hosts import settings_for, write_cards
+from ui.app import mount
 
 
 @dataclass
@@ -39,17 +40,18 @@ class Server:
         )
 
 
-def serve(settings: Settings, **lane: Any) -> Iterator[Server]:
-    """A server with `settings`, until the iterator is resumed."""
+def serve(settings: Settings, *, page: bool = False, **lane: Any) -> Iterator[Server]:
+    """A server with `settings`, and with the `page` if that is wanted, until it is resumed."""
     write_cards(settings.home)
     started: Future[Server] = Future()
     over = threading.Event()
 
     async def main() -> None:
         async with Host(settings, lanes=[FakeLane(settings, **lane)]) as host:
-            config = uvicorn.Config(
-                create_app(host), port=0, log_config=None, timeout_graceful_shutdown=1
-            )
+            app = create_app(host)
+            if page:
+                mount(app, host.client, settings, app.state.gate.authenticate)
+            config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve())
             while not server.started:

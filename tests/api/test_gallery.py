@@ -177,3 +177,35 @@ def test_previews_reach_whoever_is_not_on_this_machine(server: Server) -> None:
             return path.read_bytes()
 
     assert asyncio.run(fetch())[8:12] == b"WEBP"
+
+
+def test_a_search_by_meaning_or_by_picture_finds_the_same_on_both_ways(server: Server) -> None:
+    made(server, "sybil", "a yellow star")
+    (last,) = made(server, "sybil", "a red circle")
+
+    def asked(**sought: Any) -> Any:
+        async def ask() -> Any:
+            async def use(client: Client) -> Any:
+                return await client.search(Filter(search="star"), **sought)
+
+            return await locally(server, use, "sybil"), await remotely(server, use, "sybil")
+
+        here, there = asyncio.run(ask())
+        assert here == there
+        return here
+
+    for sought in ({"meaning": "a star"}, {"like": last}):
+        told = asked(**sought)
+        assert [one.artifact.note.request["prompt"] for one in told.found] == ["a yellow star"]
+        assert (told.card, told.unseen) == ("starter-clip", 0)
+
+
+@ways
+def test_a_search_is_refused_alike_on_both_ways(server: Server, way: Any) -> None:
+    async def verbs(client: Client) -> None:
+        with pytest.raises(InvalidRequest, match="either"):
+            await client.search()
+        with pytest.raises(NotFound):
+            await client.search(like="0" * 32)
+
+    use(server, way, verbs, "sybil")

@@ -239,3 +239,16 @@ def test_the_gallery_fits_a_phone_and_every_control_has_a_name(page: Page) -> No
             " || one.title || one.querySelector('img[alt]'))).map(one => one.outerHTML)"
         )
         assert names == []
+
+
+def test_pictures_are_found_by_meaning_and_by_another_picture(page: Page) -> None:
+    # None of these words was in its prompt.
+    page.get_by_role("button", name="By meaning").click()
+    page.locator("#gallery-search").fill("a star with a square above it")
+    expect(page.locator(".tile .subject").first).to_have_text(PROMPTS[2])
+    assert "meaning=true" in page.url
+    page.locator(".tile a").first.click()
+    page.get_by_role("button", name="Find what looks like it").click()
+    expect(page.locator(".tile")).to_have_count(len(PROMPTS) - 1)
+    page.get_by_role("button", name="Show everything").click()
+    expect(page.locator(".tile")).to_have_count(len(PROMPTS))

@@ -76,8 +76,25 @@ def test_a_table_is_checked_begun_and_its_results_fetched(
     page.goto(f"{url}/runs")
     stars.get_by_role("link", name=say("runs.open")).click()
     expect(page.locator("#runs .rows li")).to_have_count(2)
-    page.locator("#runs .rows a").first.click()
+    first = page.locator("#runs .rows li").first.get_by_role("link")
+    before = first.get_attribute("href")
+    page.get_by_role("button", name=say("runs.redo.label", step="make", row=1)).click()
+    expect(first).not_to_have_attribute("href", before or "")
+    first.click()
     page.wait_for_url("**/gallery?show=*")
+
+
+def test_old_runs_and_many_rows_are_a_page_further(page: Page, url: str) -> None:
+    order = '[2, {"prompt": "a star", "steps": 1}]\n'
+    for number in range(31):
+        plan = {"name": f"run {number}", "task": "text-to-image"}
+        httpx.post(f"{url}/api/v1/runs", content=f"{json.dumps(plan)}\n{order}").raise_for_status()
+    page.goto(f"{url}/runs")
+    expect(page.locator("#runs .card")).to_have_count(30)
+    page.get_by_role("link", name=say("runs.older")).click()
+    expect(run_card(page, "run 0")).to_be_visible()
+    page.get_by_role("link", name=say("runs.newest")).click()
+    expect(run_card(page, "run 30")).to_be_visible()
 
 
 def test_a_run_is_stopped_and_taken_up_again_from_its_own_address(

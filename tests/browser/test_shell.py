@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from scripts.screenshots import READY, studio
 from studio.words import LANGUAGES, say
@@ -54,6 +54,22 @@ def test_the_masthead_is_there_before_any_script_runs(browser: Browser, url: str
     expect(here).to_have_text(say("verify.page", "de"))
     expect(page.locator("#lost")).to_be_hidden()
     context.close()
+
+
+def test_what_is_sent_before_gradio_has_begun_is_made(browser: Browser, url: str) -> None:
+    page = browser.new_page()
+    held: list[Route] = []
+    page.route("**/assets/*.js", lambda route: held.append(route))
+    page.goto(url, wait_until="commit")
+    page.fill("#early textarea", "an early star")
+    page.click("#early button")
+    page.unroute("**/assets/*.js")
+    for route in held:
+        route.continue_()
+    expect(card(page, "an early star")).to_be_visible()
+    expect(page.locator("#early")).to_have_count(0)
+    expect(page.locator("#field-prompt textarea")).to_have_value("an early star")
+    page.close()
 
 
 def test_a_second_page_asks_for_none_of_the_scripts_again(page: Page, url: str) -> None:

@@ -96,7 +96,6 @@ def test_an_address_can_fill_in_the_form_and_one_without_sense_does_no_harm(
         expect(prompt(page)).to_have_value("")
 
 
-@pytest.mark.skip(reason="the press on Make again is lost while a job of 64 redraws the line")
 def test_the_line_is_reordered_stopped_and_retried_from_two_tabs(page: Page, url: str) -> None:
     for text in ("a first star", "a second star", "a third star"):
         order = {"prompt": text, "count": 64, "steps": 50}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bots.bot import StudioBot
-from bots.store import Store, owner_of
+from bots.errand import owner_of
+from bots.store import Store
 from studio.client import Client
 from studio.host import Host
 from tests.discord.fake import ADA, FakeDiscord, Person

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.delivery import _caption
+from bots.making import caption
 from bots.parcel import Parcel
 from studio.job import Job, Remark
 
@@ -24,7 +24,7 @@ def job() -> Job:
     [Parcel(), Parcel(links=("https://studio.example.org/" + "x" * 200,) * 10), Parcel(text=LONG)],
 )
 def test_a_caption_is_never_too_long(parcel: Parcel, language: str) -> None:
-    said = _caption(job(), LONG, parcel, language)
+    said = caption(job(), LONG, parcel, language)
     assert len(said) <= 2000
     assert said.startswith("**\\*very\\*")
     if parcel.text:
@@ -32,6 +32,6 @@ def test_a_caption_is_never_too_long(parcel: Parcel, language: str) -> None:
 
 
 def test_words_are_shown_as_they_were_typed_and_not_as_markup() -> None:
-    said = _caption(job(), "# a\n*b* <@1> `c`", Parcel(), "en")
+    said = caption(job(), "# a\n*b* <@1> `c`", Parcel(), "en")
     assert "\\*b\\*" in said
     assert "\n*b" not in said

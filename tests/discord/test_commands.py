@@ -92,7 +92,10 @@ def test_commands_are_told_once_and_not_again_after_a_restart(stage: Stage) -> N
 
 
 def test_the_bot_asks_for_no_privileged_intent(stage: Stage) -> None:
-    assert {one["intents"] for one in stage.discord.gateway.identified} == {1}
+    privileged = 1 << 1 | 1 << 8 | 1 << 15
+    asked = {one["intents"] for one in stage.discord.gateway.identified}
+    assert not any(intents & privileged for intents in asked)
+    assert asked == {1 << 0 | 1 << 9 | 1 << 12}, "guilds, and the messages in them and to the bot"
 
 
 def test_models_are_suggested_for_the_task(stage: Stage) -> None:

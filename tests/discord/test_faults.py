@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bots.buttons import button_id
-from bots.store import Errand, State, Store
+from bots.errand import Errand, State
+from bots.store import Store
 from tests.discord.fake import ADA, CHANNEL, Fault, Interaction
 from tests.discord.fake.people import DIRECT
 from tests.discord.stage import PUBLIC, Stage, enter, leave

@@ -106,7 +106,7 @@ def test_people_see_and_take_along_what_is_theirs_and_can_erase_it(stage: Stage)
         export = await stage.discord.slash("me export", who=BOB)
         file = (await export.files(1))[0]
         records = json.loads(stage.discord.messages.file(file))
-        assert records[0]["request"]["prompt"] == "mine"
+        assert records["jobs"][0]["request"]["prompt"] == "mine"
         kept = await stage.discord.slash("me erase", sure=False, who=BOB)
         await kept.says("Nothing was thrown away")
         assert await stage.client(BOB).artifacts()

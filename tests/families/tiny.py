@@ -41,8 +41,8 @@ def stable_diffusion(folder: Path, **save: Any) -> None:
     StableDiffusionPipeline(
         unet=_unet(cross_attention_dim=32),
         vae=_vae(4),
-        text_encoder=_clip(CLIPTextModel),
-        tokenizer=_clip_tokenizer(),
+        text_encoder=clip(CLIPTextModel),
+        tokenizer=clip_tokenizer(),
         scheduler=DDIMScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False
         ),
@@ -63,10 +63,10 @@ def stable_diffusion_xl(folder: Path, second: int = 32) -> None:
             projection_class_embeddings_input_dim=6 * 8 + second,
         ),
         vae=_vae(4),
-        text_encoder=_clip(CLIPTextModel),
-        text_encoder_2=_clip(CLIPTextModelWithProjection, second),
-        tokenizer=_clip_tokenizer(),
-        tokenizer_2=_clip_tokenizer(),
+        text_encoder=clip(CLIPTextModel),
+        text_encoder_2=clip(CLIPTextModelWithProjection, second),
+        tokenizer=clip_tokenizer(),
+        tokenizer_2=clip_tokenizer(),
         scheduler=EulerDiscreteScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
         ),
@@ -88,9 +88,9 @@ def flux(folder: Path) -> None:
             axes_dims_rope=(4, 4, 8),
         ),
         vae=_vae(4, shift_factor=0.1, use_quant_conv=False, use_post_quant_conv=False),
-        text_encoder=_clip(CLIPTextModel),
+        text_encoder=clip(CLIPTextModel),
         text_encoder_2=t5(),
-        tokenizer=_clip_tokenizer(),
+        tokenizer=clip_tokenizer(),
         tokenizer_2=t5_tokenizer(),
         scheduler=FlowMatchEulerDiscreteScheduler(),
     ).save_pretrained(folder)
@@ -151,10 +151,10 @@ def _vae(channels: int, **more: Any) -> AutoencoderKL:
     )
 
 
-def _clip(kind: type[Any], width: int = 32) -> Any:
+def clip(kind: type[Any], width: int = 32) -> Any:
     return kind(
         CLIPTextConfig(
-            vocab_size=len(_clip_tokenizer()),
+            vocab_size=len(clip_tokenizer()),
             hidden_size=width,
             projection_dim=width,
             intermediate_size=37,
@@ -167,7 +167,7 @@ def _clip(kind: type[Any], width: int = 32) -> Any:
     )
 
 
-def _clip_tokenizer() -> CLIPTokenizer:
+def clip_tokenizer() -> CLIPTokenizer:
     letters = sorted(ByteLevel.alphabet())
     words = ["<|startoftext|>", "!", "<|endoftext|>", *letters, *(c + "</w>" for c in letters)]
     vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from studio.errors import Refused
 from tests.hub.loopback import COMMIT, Loopback, digest, serve
 
 FILES = {
@@ -261,3 +262,15 @@ def test_two_at_once_do_not_write_into_each_other(home: Path, studio: Studio) ->
         status, said, _ = studio("get", "some", "--yes")
     assert status == 69
     assert "already" in said["message"]
+
+
+def test_a_studio_that_earns_money_fetches_nothing_that_forbids_it(
+    studio: Studio, hub: Loopback, home: Path
+) -> None:
+    (home / "model_cards" / "some.md").write_text(CARD.replace("some-licence", "some-nc-licence"))
+    status, error, _ = studio("get", "some", "--yes", STUDIO_COMMERCIAL="1")
+    assert (status, error["error"]) == (Refused.exit_code, "Refused")
+    assert "some-nc-licence" in error["message"]
+    assert hub.seen == []
+    status, _, said = studio("get", "some", INPUT="n\n")
+    assert "forbids commercial use" in said, "it is said before anything is fetched"

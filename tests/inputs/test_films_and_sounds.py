@@ -35,7 +35,9 @@ def provenance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provenance]
 
 @pytest.fixture(scope="module")
 def inputs(provenance: Provenance) -> Inputs:
-    return Inputs(provenance.sealer.settings, provenance.store, provenance.verifier)
+    return Inputs(
+        provenance.sealer.settings, provenance.store, provenance.verifier, provenance.consents
+    )
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,20 @@ def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
 
 
+def damaged(path: Path) -> None:
+    """An AVIF whose head is whole and whose picture is not."""
+    Image.fromarray(texture(1)).save(path, "AVIF")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    path.write_bytes(content)
+
+
+def locked(path: Path) -> None:
+    """The head of a zip archive with a password: local file header, encrypted bit set."""
+    head = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 1, 8, 0, 0, 0, 4000, 9000, 5, 0)
+    path.write_bytes(head + b"a.png" + os.urandom(4000))
+
+
 def mislabelled(path: Path) -> None:
     """A picture that is called a sound."""
     Image.fromarray(texture(1)).save(path, "PNG")
@@ -79,6 +93,7 @@ def ten_hours(path: Path) -> None:
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "bomb.png": (bomb, "InvalidRequest"),
     "truncated.jpg": (truncated, "InvalidRequest"),
+    "damaged.avif": (damaged, "InvalidRequest"),
     "picture.wav": (mislabelled, "none"),
     "empty.png": (Path.touch, "InvalidRequest"),
     "one.png": (lambda path: Image.new("RGB", (1, 1)).save(path), "none"),
@@ -88,6 +103,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(b"Salted__" + os.urandom(4000)),
         "InvalidRequest",
     ),
+    "locked.zip": (locked, "InvalidRequest"),
 }
 
 
@@ -102,6 +118,7 @@ def test_a_bad_file_costs_little_and_gets_an_answer(
     command = [sys.executable, "-c", PROGRAM, tmp_path / name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     said, seconds, megabytes = json.loads(done.stdout)
+    print(f"{name}: {said} after {seconds:.2f} s of processor time and {megabytes:.0f} MB")
     assert said == expected
     assert seconds <= 2
     assert megabytes <= 500

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studio.errors import InvalidRequest
-from studio.mastering import CEILING, Samples, fade, measure, mix, normalise, resample, trim
+from studio.mastering import CEILING, Samples, fade, loop, measure, mix, normalise, resample, trim
 
 RATE = 48_000
 
@@ -58,6 +58,17 @@ def test_resampling_keeps_the_pitch_and_the_length() -> None:
     assert len(changed) == 64_000
     spectrum = np.abs(np.fft.rfft(changed[:32_000, 0]))
     assert spectrum.argmax() == 997
+
+
+def test_a_loops_end_leads_to_its_beginning() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (3 * RATE, 2)).astype(np.float32)
+    closed = loop(noise, RATE, 1.0)
+    assert closed.shape == (2 * RATE, 2)
+    # What is heard after the end is what came there before; one second on, all is as it was.
+    np.testing.assert_array_equal(closed[0], noise[2 * RATE])
+    np.testing.assert_array_equal(closed[RATE:], noise[RATE : 2 * RATE])
+    # Neither half is louder: the powers of strangers add up.
+    assert closed[:RATE].std() == pytest.approx(noise.std(), rel=0.02)
 
 
 def test_music_steps_back_while_somebody_speaks() -> None:

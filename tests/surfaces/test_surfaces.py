@@ -148,7 +148,7 @@ def test_the_command_line_has_every_field_and_no_seed_of_its_own(task: Task) -> 
 def test_the_http_schema_has_every_field_with_its_limits(task: Task) -> None:
     app = FastAPI()
     app.include_router(orders.router())
-    body = app.openapi()["paths"][f"/{task.id}"]["post"]["requestBody"]
+    body = app.openapi()["paths"][f"/api/v1/{task.id}"]["post"]["requestBody"]
     schema = body["content"]["application/json"]["schema"]
     specs = fields_of(task.request)
     assert set(schema["properties"]) == {spec.name for spec in specs}

@@ -23,6 +23,7 @@ BUILT = (
     "gallery.kind.", "gallery.filter.", "gallery.copy.",
     "layer.", "state.", "verdict.", "verify.empty.", "finding.", "words.", "tour.", "privacy.",
     "about.", "models.get", "models.remove", "bot.command.",
+    "bot.about.", "bot.name.", "bot.option.",
 )  # fmt: skip
 languages = pytest.mark.parametrize("language", [one for one in LANGUAGES if one != ENGLISH])
 

@@ -71,10 +71,15 @@ def answer(order: Order) -> str:
 
 def echo_host(home: Path) -> tuple[Host, EchoLane]:
     """A host whose models are `echo`, and `eyes`, which also answers about pictures."""
+    write_echo_cards(home)
+    settings = settings_for(home)
+    lane = EchoLane(settings)
+    return Host(settings, lanes=[lane]), lane
+
+
+def write_echo_cards(home: Path) -> None:
+    """Cards for the lane that answers without a model."""
     folder = home / "model_cards"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, tasks in (("echo", "text-generation"), ("eyes", "visual-question-answering")):
         (folder / f"{name}.md").write_text(_CARD.format(name=name, tasks=tasks))
-    settings = settings_for(home)
-    lane = EchoLane(settings)
-    return Host(settings, lanes=[lane]), lane

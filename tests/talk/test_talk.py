@@ -244,3 +244,36 @@ def test_it_is_taken_along_as_markdown_and_json(tmp_path: Path) -> None:
             assert Conversation.from_record(json.loads(json.dumps(found.record()))) == found
 
     run(test)
+
+
+def test_what_was_stopped_is_kept_and_gone_on_with(tmp_path: Path) -> None:
+    async def test() -> None:
+        host, lane = echo_host(tmp_path)
+        async with host:
+            ann = host.client("ann")
+            begun = await ann.start_conversation(model="echo")
+            with pytest.raises(InvalidRequest, match="nothing to go on from"):
+                await ann.go_on(begun.id)
+            lane.go.clear()
+            job = await ann.talk(begun.id, "hello")
+            async for event in ann.events(job.id):
+                if isinstance(event, TextDelta):
+                    await ann.cancel(job.id)
+            lane.go.set()
+            (stopped,) = (await ann.conversation(begun.id)).turns[0].replies
+            assert (stopped.state, stopped.text, stopped.artifact) == ("cancelled", "1:", None)
+            assert [one.id for one in await ann.conversations("1")] == [begun.id]
+
+            onward = await ann.go_on(begun.id, key="k")
+            assert (await ann.go_on(begun.id, key="k")).id == onward.id
+            await finished(ann, onward.id)
+            assert (await ann.go_on(begun.id, key="k")).id == onward.id
+            order = lane.batches[-1][0].request
+            assert (order["prompt"], order["beginning"], order["history"]) == ("hello", "1:", "")
+            found = await ann.conversation(begun.id)
+            assert [reply.state for reply in found.turns[0].replies] == ["cancelled", "done"]
+            # A finished answer can be gone on with, too.
+            await finished(ann, (await ann.go_on(begun.id)).id)
+            assert lane.batches[-1][0].request["beginning"] == found.turns[0].replies[-1].text
+
+    run(test)

@@ -1,4 +1,4 @@
-"""The film family keeps every family's promises, on six architectures of the real library."""
+"""The film family keeps every family's promises, on the real library's architectures."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Unavailable
 from studio.families import Order, Spec, diffusers_steps
+from studio.families.diffusers_film import film_of
 from studio.families.diffusers_video import DiffusersVideo, Films
 from studio.testing import FamilyContract, Recorder
 from tests.families import tiny as pictures
-from tests.video import tiny
+from tests.video import tiny, tiny_more
 
 # The library's own: it calls numpy, torch and itself in ways that they have deprecated.
 pytestmark = pytest.mark.filterwarnings(
@@ -139,6 +141,66 @@ class TestStableVideoDiffusion(FromPicture):
     options: ClassVar = {"arguments": {"decode_chunk_size": 2}}
 
 
+class TestHunyuanVideo(FilmContract):
+    build = staticmethod(tiny_more.hunyuan_video)
+    options: ClassVar = {**FOUR, "grid": 16}
+
+
+class TestMochi(FilmContract):
+    build = staticmethod(tiny_more.mochi)
+    options: ClassVar = {"frames": {"step": 6, "plus": 1}, "grid": 16}
+
+
+class TestLatte(FilmContract):
+    build = staticmethod(tiny_more.latte)
+    options: ClassVar = {"grid": 16, "arguments": {"clean_caption": False}}
+
+
+@pytest.mark.filterwarnings("ignore:The TextToVideoSDPipeline has been deprecated")
+class TestModelScope(FilmContract):
+    build = staticmethod(tiny_more.modelscope)
+
+
+class FromFilm(FilmContract):
+    @pytest.fixture(autouse=True)
+    def given(self, inputs: dict[str, Path]) -> None:
+        self.inputs = {"video": inputs["video"]}
+
+    def order(self, number: int) -> Order:
+        return replace(order(number, "video-to-video", strength=0.7), inputs=self.inputs)
+
+
+class TestCogVideoXOfAFilm(FromFilm):
+    build = staticmethod(tiny.cogvideox)
+    options: ClassVar = {**FOUR, "grid": 16}
+
+
+class TestWanOfAFilm(FromFilm):
+    build = staticmethod(tiny.wan)
+    options: ClassVar = {**FOUR, "grid": 16}
+
+
+def wan_of_both(folder: Path) -> None:
+    tiny_more.wan_of_pictures(folder, both=True)
+
+
+class TestWanBetweenTwoPictures(FromPicture):
+    build = staticmethod(wan_of_both)
+    options: ClassVar = {**FOUR, "grid": 16}
+
+    @pytest.fixture(autouse=True)
+    def given(self, inputs: dict[str, Path]) -> None:
+        self.inputs = {name: inputs[name] for name in ("image", "last_image")}
+
+
+class TestWanGoingOn(FromFilm):
+    build = staticmethod(tiny_more.wan_of_pictures)
+    options: ClassVar = {**FOUR, "grid": 16}
+
+    def order(self, number: int) -> Order:
+        return replace(order(number, "video-extension", motion=1.0), inputs=self.inputs)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A motion adapter beside its base."""
@@ -219,6 +281,71 @@ def test_a_last_picture_is_refused_where_the_model_cannot_end_there(
     given = {name: inputs[name] for name in ("image", "last_image")}
     with pytest.raises(InvalidRequest, match="cannot end"):
         frames_of(animated, replace(order(0, "image-to-video", motion=1.0), inputs=given))
+
+
+def test_a_last_picture_changes_the_film_and_is_missed_where_it_is_needed(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    model = _wan(tmp_path / "both", both=True)
+    first = {"image": inputs["image"]}
+    one, other = (
+        frames_of(model, replace(animated_order(), inputs={**first, "last_image": inputs[last]}))
+        for last in ("last_image", "image")
+    )
+    assert (one != other).any()
+    with pytest.raises(InvalidRequest, match="there is only one"):
+        frames_of(model, replace(animated_order(), inputs=first))
+    with pytest.raises(InvalidRequest, match="cannot end"):
+        frames_of(
+            _wan(tmp_path / "one"),
+            replace(animated_order(), inputs={**first, "last_image": inputs["last_image"]}),
+        )
+
+
+def animated_order() -> Order:
+    return order(0, "image-to-video", motion=1.0)
+
+
+def _wan(folder: Path, both: bool = False) -> Films:
+    tiny_more.wan_of_pictures(folder, both)
+    return load(folder, **FOUR, grid=16)
+
+
+def test_a_film_goes_on_at_its_size_with_its_sound(tmp_path: Path, animated: Films) -> None:
+    """At 12 frames a second of its own, and 8 of the model's, it has 12."""
+    heard = np.full((4000, 1), 0.5, np.float32)
+    shown = np.random.default_rng(0).integers(0, 256, (6, 40, 64, 3), np.uint8)
+    film = Draft("video", 0, 0, {"frames": shown, "samples": heard}, {"fps": 12, "rate": 8000})
+    given = replace(order(0, "video-extension", motion=0.2), inputs={"video": film.spool(tmp_path)})
+    (draft,) = animated.generate([given], Recorder())
+    frames, samples = draft.arrays["frames"], draft.arrays["samples"]
+    # Five are drawn; four of them are new, half a second.
+    assert (frames.shape, draft.facts["fps"]) == ((6 + 6, 40, 64, 3), 12)
+    assert (frames[:6] == shown).all()
+    assert len(samples) / draft.facts["rate"] == pytest.approx(1.0)
+    assert (samples[:4000] == heard).all()
+    assert not samples[4000:].any()
+
+
+def test_a_slow_film_that_goes_on_plays_as_fast_as_the_model_draws(
+    tmp_path: Path, animated: Films
+) -> None:
+    shown = np.stack([np.full((32, 32, 3), 60 * number, np.uint8) for number in range(4)])
+    film = Draft("video", 0, 0, {"frames": shown}, {"fps": 4}).spool(tmp_path)
+    given = replace(order(0, "video-extension", motion=0.2), inputs={"video": film})
+    (draft,) = animated.generate([given], Recorder())
+    assert draft.facts["fps"] == 8
+    assert (draft.arrays["frames"][:8:2] == shown).all()
+    assert (draft.arrays["frames"][1:8:2] == shown).all()
+    assert len(draft.arrays["frames"]) == 8 + 4
+
+
+def test_a_picture_of_another_shape_is_cut_about_its_middle(tmp_path: Path) -> None:
+    """A wide picture, red but for a green middle, is green in a square film."""
+    pixels = np.zeros((32, 96, 3), np.uint8)
+    pixels[..., 0], pixels[:, 32:64] = 200, (0, 200, 0)
+    (fitted,) = film_of([Image.fromarray(pixels)], 1, (32, 32))
+    assert (np.asarray(fitted)[:, 2:-2] == (0, 200, 0)).all()
 
 
 def test_a_task_that_the_architecture_has_no_pipeline_for_is_refused(

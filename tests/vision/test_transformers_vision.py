@@ -58,15 +58,32 @@ class TestObserver(_Vision):
     def test_what_is_asked_and_what_is_shown_both_count(self, model: Any) -> None:
         def scores(one: Order) -> torch.Tensor:
             with torch.inference_mode():
-                told: torch.Tensor = model._model(**model._inputs([one])).logits[0, -1]
+                told: torch.Tensor = model._model(
+                    **model._inputs([one], [model._told(one)])
+                ).logits[0, -1]
             return told
 
         first = scores(self.order(0))
         asked = scores(self.order(0, question="who"))
         shown = self.order(0)
         other = tiny.order(TASK, self.folder, 7, question="why")
+        before = [{"role": "user", "content": "hm"}, {"role": "assistant", "content": "so"}]
+        if model._processor.chat_template:
+            after = self.order(0, history=json.dumps(before))
+            assert not torch.allclose(first, scores(after))
         assert not torch.allclose(first, asked)
         assert not torch.allclose(first, scores(Order(**{**vars(shown), "inputs": other.inputs})))
+
+    def test_of_what_was_said_before_as_much_is_heard_as_there_is_room(self, model: Any) -> None:
+        said = [("user", "a" * 60), ("assistant", "b" * 60), ("user", "c"), ("assistant", "d")]
+        history = json.dumps([{"role": role, "content": text} for role, text in said])
+        order = self.order(0, history=history)
+        if not model._processor.chat_template:
+            with pytest.raises(InvalidRequest, match="no conversations"):
+                list(model.generate([order], Recorder()))
+            return
+        (draft,) = model.generate([order], Recorder())
+        assert draft.facts["made with"] == ["without the oldest 2 turns of the conversation"]
 
     def test_a_picture_is_described_without_a_prompt(self, model: Model) -> None:
         (draft,) = model.generate(

@@ -18,7 +18,7 @@ from studio.fields import build
 from studio.tasks import TASKS
 from studio.tasks.text import TextGeneration
 from studio.testing import FamilyContract, Recorder
-from studio.wording import instruction
+from studio.wording import CUT, instruction
 from tests.families.tiny import t5_tokenizer
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -116,6 +116,26 @@ def test_of_a_long_conversation_the_oldest_turns_are_left_out_and_counted(llama:
     assert "without the oldest 2 turns of the conversation" in draft.facts["made with"]
     # The two that fit, the prompt, and the empty lines between them.
     assert draft.facts["usage"]["input_tokens"] == 20 + 2 + 1 + 2 + len("a tune")
+
+
+def test_a_text_goes_on_from_where_it_stopped(llama: Any) -> None:
+    onward = order(temperature=0.0, max_tokens=8, beginning="so it b")
+    begun = llama._tokenizer("so it b")["input_ids"]
+    assert llama._asked(onward).tokens == [*llama._asked(order()).tokens, *begun]
+    progress = Recorder()
+    (draft,) = llama.generate([onward], progress)
+    assert draft.facts["text"] == progress.texts[0]
+    assert draft.facts["text"].startswith("so it b")
+    assert draft.facts["usage"]["output_tokens"] == 8
+    assert CUT in draft.facts["made with"]
+
+
+def test_only_the_likeliest_words_are_chosen_from(llama: Model) -> None:
+    def said(**more: Any) -> str:
+        (draft,) = llama.generate([order(temperature=2.0, **more)], Recorder())
+        return str(draft.facts["text"])
+
+    assert said(top_k=1) == said(top_k=1, top_p=0.5) != said()
 
 
 def test_what_cannot_be_used_in_text_is_taken_out_and_said(llama: Any) -> None:

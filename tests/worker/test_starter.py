@@ -77,6 +77,8 @@ async def test_stopping_and_failing_leave_no_trace_and_memory_stays_flat(home: P
             )
             with pytest.raises(Cancelled):
                 await make(watcher, home, *range(8), job="stopped")
+            # The step under way when it was stopped, and one that was on its way to be told.
+            assert watcher.steps()[-1].done <= 6
             watcher.then = lambda _job, _event: None
             (draft,) = await make(watcher, home, 7)
             assert draft.digest() == expected.digest(), round_

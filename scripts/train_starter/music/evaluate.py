@@ -30,11 +30,11 @@ from studio.draft import Draft
 from studio.families import Order, Spec
 from studio.families.starter_music.arrange import arrange
 from studio.families.starter_music.family import StarterMusic
-from studio.families.starter_music.notes import Score
 from studio.families.starter_music.plan import GENRES, MOODS, fit
 from studio.families.starter_music.synthesiser import CEILING, RATE
 from studio.families.starter_music.theory import METRES, MODES, TONICS, parse_key
 from studio.job import Preview
+from studio.score import Score
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = ROOT / "studio" / "starter" / "music"

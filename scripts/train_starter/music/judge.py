@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from studio.families.starter_music.notes import TICKS, Note, Score
 from studio.families.starter_music.theory import METRES, MODES, Key
+from studio.score import TICKS, Note, Score
 
 _GRID = TICKS // 4
 _SEARCHED = 1.38  # a tempo is found up to its octave; this is how far from the guess to look

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.signal import spectrogram
 
-from studio.families.starter_music.notes import Score
 from studio.families.starter_music.synthesiser import RATE
+from studio.score import Score
 
 _COLOURS = {
     "melody": (230, 90, 60),

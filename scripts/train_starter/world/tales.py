@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -211,6 +212,20 @@ def parses(purpose: str, begun: str, text: str) -> bool:
         for at in re.finditer(rf"[Tt]he ({_either(set(_NOUNS) - set(_SKY))})\b", rest)
         for noun in [at[1]]
     )
+
+
+def withheld(text: str) -> bool:
+    """Whether the text has a colour on a thing that is in no training line: one pair in twelve.
+
+    The pairs follow from their own letters, so that they are the same ones everywhere.
+    """
+    return any(
+        zlib.crc32(f"{pair[1]} {pair[2]}".encode()) % 12 == 0 for pair in _PAIR.finditer(text)
+    )
+
+
+#: A colour on a thing.
+_PAIR = re.compile(rf"\b({_either(_COLOURS)}) ({_either(_NOUNS)})\b")
 
 
 def content_words(text: str) -> set[str]:

@@ -165,7 +165,8 @@ class Speaker:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "studio.families.espeak.voice"]
+            # By its path: as a module of the studio it would begin with importing the studio.
+            command = [sys.executable, "-P", str(Path(__file__).with_name("voice.py"))]
             self.unload()
             self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,8 +1,8 @@
 """The process that speaks: espeak-ng behind two pipes.
 
-Run as `python -m studio.families.espeak.voice`. A line of JSON comes in (`text`, `voice`, `rate`,
-`pitch`), a line of JSON goes out (`rate` in Hz, `bytes`, or `error`), then so many bytes of 16-bit
-little-endian mono samples. It ends when its input does. espeak-ng is GPL-3.0-or-later: nothing else
+Run by its path: nothing of the studio is imported. A line of JSON comes in (`text`, `voice`,
+`rate`, `pitch`), a line of JSON goes out (`rate` in Hz, `bytes`, or `error`), then so many bytes of
+16-bit little-endian mono samples. It ends when its input does. espeak-ng is GPL-3.0-or-later: nothing else
 is loaded into this process, and it into no other.
 """
 

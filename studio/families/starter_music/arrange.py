@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
 from studio.families.starter_music.notation import Bar, Events
-from studio.families.starter_music.notes import DRUM_KEYS, TICKS, Note, Score
 from studio.families.starter_music.plan import GENRES, Plan, sounding
 from studio.families.starter_music.theory import CHORDS, semitones
+from studio.score import DRUM_KEYS, TICKS, Note, Score
 
 _GRID = TICKS // 4
 #: MIDI pitches that accompaniment and bass keep to.

@@ -28,10 +28,10 @@ from studio.families.starter_music.notation import (
     heading,
     opening,
 )
-from studio.families.starter_music.notes import Score
 from studio.families.starter_music.plan import GENRES, Plan, draw, fit
 from studio.families.starter_music.theory import Key, parse_key
 from studio.families.starter_music.words import Wish, read
+from studio.score import Score
 
 #: Seconds of music that one order may ask for.
 SECONDS = (1.0, 180.0)

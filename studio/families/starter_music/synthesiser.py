@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.signal import butter, fftconvolve, sosfilt
 
-from studio.families.starter_music.notes import DRUM_KEYS, Score
 from studio.families.starter_music.timbres import TIMBRES, Timbre
+from studio.score import DRUM_KEYS, Score
 
 Samples = NDArray[np.float32]
 

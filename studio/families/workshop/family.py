@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.draft import Array, Draft
 from studio.families import Model, Order, Progress, Spec
-from studio.families.workshop import film, picture, sound
+from studio.families.workshop import clip, film, pen, picture, sound, turntable
 from studio.tasks import TASKS
 
 #: What a tool gives back: a draft's arrays and facts.
@@ -26,6 +26,11 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "film-assembly": film.assemble,
         "image-conversion": picture.convert,
         "image-lettering": picture.letter,
+        "object-turntable": turntable.turn,
+        "text-noising": pen.garble,
+        "video-interpolation": clip.interpolate,
+        "video-looping": clip.loop,
+        "video-upscaling": clip.enlarge,
     }
 )
 
@@ -58,7 +63,8 @@ class Bench:
                 progress.step(begin + round(share * (_STEPS - 1)), total)
 
             inputs = {field: Draft.unspool(place) for field, place in order.inputs.items()}
-            arrays, facts = TOOLS[order.task](order.request, inputs, tell)
+            asked = {**order.request, "seed": order.seed}
+            arrays, facts = TOOLS[order.task](asked, inputs, tell)
             progress.step(begin + _STEPS, total)
             yield Draft(TASKS[order.task].makes, order.index, order.seed, arrays, facts)
 

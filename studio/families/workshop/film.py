@@ -6,7 +6,6 @@ The film is drawn frame by frame into a mapped file, so that its length costs di
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio import mastering
-from studio.draft import Array, Draft
+from studio.draft import Array, Draft, blank_frames
 from studio.errors import InvalidRequest
 from studio.families.workshop.inputs import several
 from studio.families.workshop.picture import band
@@ -59,9 +58,7 @@ def assemble(
     scenes = _scenes(request, inputs, fps, size)
     overlap = round(_CROSSFADE * fps) if request["transition"] == "crossfade" else 0
     starts, total = _starts(scenes, overlap)
-    shape = (total, size[1], size[0], 3)
-    with tempfile.TemporaryFile() as file:
-        frames = np.memmap(file, np.uint8, "w+", shape=shape)
+    frames = blank_frames(total, size[1], size[0])
     for number, (scene, start) in enumerate(zip(scenes, starts, strict=True)):
         before = starts[number - 1] + scenes[number - 1].length - start if number else 0
         for place, frame in enumerate(_shown(scene, size, fps, request["motion"], number)):

@@ -2,7 +2,8 @@
 
 A mark is a pointer, never a proof: the number says nothing by itself, and only the ledger of the
 installation that drew it knows what it stands for. Who has the key can forge it; the signature is
-the proof. One mark per kind of content, each behind the same three names.
+the proof. One mark per kind of content is the studio's own, each behind the same three names;
+`plugins` finds those that other packages bring.
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ class Found:
     strength: float
     #: How many readings were tried before this one; each had its own chance to be wrong.
     tries: int
-    #: Upper bound on the chance that unmarked content reads as some mark, over all those tries.
+    #: Upper bound, never 0, on the chance that unmarked content reads as some mark, over all tries.
     chance: float
-    #: How the content had been turned before reading, for people: `{"scale": 1.4, "turn": 5.0}`.
+    #: How the content had been turned before reading; of a picture always `scale`, `turn` in
+    #: degrees and `mirrored`.
     geometry: dict[str, float | bool]
 
 

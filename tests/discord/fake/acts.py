@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.discord.fake.gateway import Gateway, channel, role
-from tests.discord.fake.messages import Messages
+from tests.discord.fake.messages import Messages, as_told
 from tests.discord.fake.people import ADA, BOT, CHANNEL, DIRECT, GUILD, Interaction, Person
 
 #: Kinds of interaction, and of option.
@@ -24,6 +24,7 @@ class Acts:
     gateway: Gateway
     commands: list[Record]
     interactions: dict[str, Interaction]
+    threads: dict[str, Record]
 
     async def slash(
         self,
@@ -46,13 +47,15 @@ class Acts:
         assert kind == 8
         return [choice["value"] for choice in data["choices"]]
 
-    async def press(self, message: Record, label: str, *, who: Person = ADA) -> Interaction:
+    async def press(
+        self, message: Record, label: str, *, who: Person = ADA, where: str | None = None
+    ) -> Interaction:
         """Somebody presses the button of a message that says, or begins with, `label`."""
         buttons = list(walk(message["components"]))
         found = [one for one in buttons if one.get("label", "").startswith(label)]
         assert found, f"no {label!r} among {[one.get('label') for one in buttons]}"
         data = {"custom_id": found[0]["custom_id"], "component_type": found[0]["type"]}
-        return await self._act(_COMPONENT, data, who, message=message)
+        return await self._act(_COMPONENT, data, who, message=message, where=where)
 
     async def fill_in(self, modal: Record, *, who: Person = ADA, **fields: str) -> Interaction:
         """Somebody fills in a window and sends it; what they leave alone stays as it was."""
@@ -87,6 +90,34 @@ class Acts:
         """Somebody writes a message in the channel."""
         message = self.messages.post(CHANNEL, {"content": content}, dict(files))
         message["author"] = who.user()
+        return message
+
+    async def write(
+        self,
+        content: str,
+        *files: tuple[str, bytes],
+        who: Person = ADA,
+        where: str = CHANNEL,
+        to: Record | None = None,
+        quietly: bool = False,
+    ) -> Record:
+        """Somebody writes a message, perhaps as a reply; bots hear of it.
+
+        Like Discord's own, a reply mentions whom it replies to, unless that is done `quietly`.
+        """
+        attached = dict(files)
+        message = self.messages.post(where, {"content": content}, attached)
+        message |= {"author": who.user(), "type": 19 if to else 0}
+        if f"<@{BOT.id}>" in content or (to and not quietly):
+            message["mentions"] = [BOT.user() | {"member": BOT.member()}]
+        if to is not None:
+            message["message_reference"] = {"message_id": to["id"], "channel_id": where}
+            message["referenced_message"] = to
+        if where != DIRECT:
+            member = {name: one for name, one in who.member().items() if name != "user"}
+            message |= {"guild_id": GUILD, "member": member}
+        self.messages.all[message["id"]] = message
+        await self.gateway.dispatch("MESSAGE_CREATE", as_told(message))
         return message
 
     def _typed(self, path: str, values: Record, focused: str | None) -> Record:
@@ -139,6 +170,7 @@ class Acts:
         *,
         message: Record | None = None,
         installed: str = "guild",
+        where: str | None = None,
     ) -> Interaction:
         identity, token = str(next(self.numbers)), f"token-{next(self.numbers)}"
         payload: Record = {
@@ -148,8 +180,8 @@ class Acts:
             "token": token,
             "version": 1,
             "data": data,
-            "channel": channel(direct),
-            "channel_id": DIRECT if direct else CHANNEL,
+            "channel": self.threads[where] if where else channel(direct),
+            "channel_id": where or (DIRECT if direct else CHANNEL),
             "locale": locale,
             "entitlements": [],
             "app_permissions": "2147483647",

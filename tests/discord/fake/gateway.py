@@ -112,6 +112,17 @@ def channel(direct: bool = False, nsfw: bool = False) -> dict[str, Any]:
     }
 
 
+def thread(identity: str, name: str) -> dict[str, Any]:
+    """A thread on the message with this id."""
+    folded = {"archived": False, "auto_archive_duration": 1440, "locked": False,
+              "archive_timestamp": "2026-01-01T00:00:00+00:00"}  # fmt: skip
+    return {
+        "id": identity, "type": 11, "name": name, "guild_id": GUILD, "parent_id": CHANNEL,
+        "owner_id": BOT.id, "message_count": 0, "member_count": 1, "rate_limit_per_user": 0,
+        "thread_metadata": folded, "last_message_id": None, "flags": 0,
+    }  # fmt: skip
+
+
 def role(identity: str, name: str) -> dict[str, Any]:
     """A role, which lets its holders do nothing more."""
     colours = {"primary_color": 0, "secondary_color": None, "tertiary_color": None}

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.discord.fake.faults import refusal
-from tests.discord.fake.people import BOT, CHANNEL
+from tests.discord.fake.people import BOT, CHANNEL, DIRECT
 
 #: Message flags: for one's own eyes; the bot is still thinking.
 EPHEMERAL, LOADING = 1 << 6, 1 << 7
@@ -133,8 +133,22 @@ class Messages:
             message["components"] = []
         message["attachments"] = kept
         message["flags"] = (body.get("flags") or 0) | old.get("flags", 0)
+        if "message_reference" in body:
+            reference = body["message_reference"]
+            message["message_reference"] = {
+                name: str(reference[name]) for name in ("message_id", "channel_id")
+            }
+            message["type"] = 19
         self.all[identity] = message
         return message
+
+
+def as_told(message: Record) -> Record:
+    """The message as a bot without privileges is told of it: words only where they are meant."""
+    meant = message["channel_id"] == DIRECT or message["author"]["id"] == BOT.id
+    if meant or any(one["id"] == BOT.id for one in message["mentions"]):
+        return message
+    return message | {"content": "", "attachments": [], "components": [], "embeds": []}
 
 
 def numbers() -> Iterator[int]:

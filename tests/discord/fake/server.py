@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -17,8 +16,15 @@ from aiohttp import web
 
 from tests.discord.fake.acts import Acts
 from tests.discord.fake.faults import Fault, refusal
-from tests.discord.fake.gateway import Gateway, channel
-from tests.discord.fake.messages import EPHEMERAL, LOADING, Messages, Rejected, numbers
+from tests.discord.fake.gateway import Gateway, channel, thread
+from tests.discord.fake.messages import (
+    EPHEMERAL,
+    LOADING,
+    Messages,
+    Rejected,
+    as_told,
+    numbers,
+)
 from tests.discord.fake.people import BOT, CHANNEL, DIRECT, Edit, Interaction
 
 _API = "/api/v10"
@@ -52,6 +58,8 @@ class FakeDiscord(Acts):
         #: Told of every call, before it is carried out and after.
         self.on_call: Callable[[Call, bool], None] = lambda call, done: None
         self.interactions: dict[str, Interaction] = {}
+        #: By their ids, which are those of the messages that they hang on.
+        self.threads: dict[str, dict[str, Any]] = {}
         #: Answers that came when there was one already.
         self.answered_twice = 0
         self._app = web.Application(client_max_size=64 * 2**20, middlewares=[self._read])
@@ -95,6 +103,9 @@ class FakeDiscord(Acts):
             ("GET", "/channels/{c}/messages", self._history),
             ("POST", "/channels/{c}/messages", self._post),
             ("GET", "/channels/{c}", self._channel),
+            ("POST", "/channels/{c}/typing", self._nothing),
+            ("POST", "/channels/{c}/messages/{m}/threads", self._thread),
+            ("PUT", "/channels/{c}/thread-members/{u}", self._nothing),
             ("POST", "/users/@me/channels", self._direct),
         ):
             add(method, _API + path, handler)
@@ -234,13 +245,27 @@ class FakeDiscord(Acts):
         ]
         # What comes after a message is told from there on; the newest goes first either way.
         chosen = found[:most] if after else found[-most:]
-        return web.json_response(list(itertools.chain(reversed(chosen))))
+        return web.json_response([as_told(one) for one in reversed(chosen)])
 
     async def _channel(self, request: web.Request) -> web.Response:
         where = request.match_info["c"]
-        if where not in (CHANNEL, DIRECT):
+        if where not in (CHANNEL, DIRECT, *self.threads):
             return refusal(404, 10003, "Unknown Channel")
-        return web.json_response(channel(direct=where == DIRECT))
+        found = self.threads.get(where) or channel(direct=where == DIRECT)
+        return web.json_response(found)
+
+    async def _thread(self, request: web.Request) -> web.Response:
+        identity = request.match_info["m"]
+        if identity in self.threads:
+            return refusal(400, 160004, "A thread has already been created for this message")
+        if identity not in self.messages.all:
+            return refusal(404, 10008, "Unknown Message")
+        self.threads[identity] = thread(identity, request[_BODY]["name"])
+        await self.gateway.dispatch("THREAD_CREATE", self.threads[identity])
+        return web.json_response(self.threads[identity], status=201)
+
+    async def _nothing(self, _: web.Request) -> web.Response:
+        return web.Response(status=204)
 
     async def _direct(self, _: web.Request) -> web.Response:
         return web.json_response(channel(direct=True))

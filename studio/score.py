@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Self
 
 #: Ticks of a quarter note.
@@ -38,6 +38,7 @@ class Score:
     #: Quarter notes per minute, as a MIDI file counts; 1.5 times the tempo in 6/8.
     tempo: float
     metre: str
+    #: Tonic and mode: 'Bb minor'.
     key: str
     bars: int
     #: The timbre of each part, as `synthesiser.TIMBRES` names them.
@@ -49,12 +50,18 @@ class Score:
         """When a tick comes, in seconds."""
         return ticks / TICKS * 60 / self.tempo
 
+    @property
+    def bar(self) -> int:
+        """Ticks of a bar."""
+        beats, unit = map(int, self.metre.split("/"))
+        return 4 * TICKS * beats // unit
+
     def record(self) -> dict[str, Any]:
-        """The score as plain JSON."""
-        return asdict(self)
+        """The score as plain JSON; each note is a list of its values, as there are many."""
+        return asdict(self) | {"notes": [list(astuple(note)) for note in self.notes]}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """The score that `record` describes."""
-        notes = tuple(Note(**note) for note in record["notes"])
+        notes = tuple(Note(*note) for note in record["notes"])
         return cls(**{**record, "notes": notes})

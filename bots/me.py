@@ -1,0 +1,105 @@
+"""`/me`: what the studio keeps of whoever asks: to look at, to take along, to throw away."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+
+from bots.desk import studio_owner, whisper
+from bots.options import EVERYWHERE, FOR_ALL
+from bots.rules import DAY, applying, moment
+from bots.verbs import LINES, told
+from bots.wording import clipped, command_in, language_of
+from studio.job import Job
+from studio.recipes.run import RunState
+from studio.words import say
+
+if TYPE_CHECKING:
+    from bots.bot import StudioBot
+
+_MAX_JOBS, _MAX_TALKS = 1000, 100
+
+
+def commands(bot: StudioBot) -> app_commands.Group:
+    """The command group."""
+    group = app_commands.Group(
+        name="me",
+        description=say("bot.about.me"),
+        allowed_contexts=EVERYWHERE,
+        allowed_installs=FOR_ALL,
+    )
+
+    @command_in(group)
+    async def history(interaction: discord.Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        language = language_of(interaction)
+        async with bot.clients(studio_owner(interaction)) as client:
+            jobs = await client.jobs(limit=LINES)
+        lines = [f"{moment(job.created)} {clipped(told(job, language), 90)}" for job in jobs]
+        await whisper(interaction, clipped("\n".join(lines) or say("bot.history.empty", language)))
+
+    @command_in(group)
+    async def quota(interaction: discord.Interaction) -> None:
+        language, user = language_of(interaction), interaction.user
+        guild = str(interaction.guild_id or "")
+        roles = [str(role.id) for role in user.roles] if isinstance(user, discord.Member) else []
+        limits = applying(bot.store.rules(guild), guild, str(interaction.channel_id), roles)
+        used = len(bot.store.ordered(str(user.id), guild, time.time() - DAY))
+        days = [limit.per_day for limit in limits if limit.per_day is not None]
+        text = (
+            say("bot.quota", language, used=used, limit=min(days))
+            if days
+            else say("bot.quota.none", language, used=used)
+        )
+        await whisper(interaction, text)
+
+    @command_in(group)
+    async def export(interaction: discord.Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        async with bot.clients(studio_owner(interaction)) as client:
+            jobs: list[Job] = []
+            while page := await client.jobs(limit=100, before=jobs[-1].id if jobs else None):
+                jobs += page
+                if len(jobs) >= _MAX_JOBS:
+                    break
+            talks = await client.conversations(limit=_MAX_TALKS)
+            said = [(await client.conversation(one.id)).record() for one in talks]
+        records = {"jobs": [job.record() for job in jobs], "conversations": said}
+        text = json.dumps(records, indent=1, ensure_ascii=False)
+        file = discord.File(io.BytesIO(text.encode()), "colophon.json")
+        await interaction.edit_original_response(
+            content=say("bot.export", language_of(interaction), count=len(jobs)),
+            attachments=[file],
+        )
+
+    @command_in(group)
+    async def erase(interaction: discord.Interaction, sure: bool) -> None:
+        language = language_of(interaction)
+        if not sure:
+            await whisper(interaction, say("bot.erase.kept", language))
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        thrown = 0
+        async with bot.clients(studio_owner(interaction)) as client:
+            for run in await client.runs(limit=100):
+                if run.state is RunState.RUNNING:
+                    await client.stop_run(run.id)
+            for job in await client.jobs(limit=100):
+                if not job.state.final:
+                    await client.cancel(job.id)
+            while conversations := await client.conversations(limit=100):
+                for one in conversations:
+                    await client.delete_conversation(one.id)
+            while page := await client.artifacts(limit=100):
+                for artifact in page:
+                    await client.delete(artifact.id)
+                thrown += len(page)
+        bot.store.forget(str(interaction.user.id))
+        await whisper(interaction, say("bot.erase.done", language, count=thrown))
+
+    return group
