@@ -23,8 +23,8 @@ from transformers.utils import logging as transformers_logging
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Spec
 from studio.families.diffusers_memory import memory_errors
-from studio.families.weights import check_weights, first_line
-from studio.memory.headers import components_of, stage_of
+from studio.families.weights import check_weights, first_line, read_ahead
+from studio.memory.headers import components_of, files_of, stage_of
 
 
 class Shared:
@@ -75,6 +75,9 @@ def open_folder(
         lent = {n: part for n, part in shared.of(spec, folder).items() if n not in without}
         parts = lent | parts
     check_folder(folder, (*without, *parts))
+    for place in folder.iterdir():
+        if place.name not in (*without, *parts):
+            read_ahead(files_of(place, spec.variant))
     for library in (diffusers_logging, transformers_logging):
         library.disable_progress_bar()
     try:

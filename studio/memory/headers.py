@@ -34,7 +34,7 @@ def components_of(folder: Path, dtype: str, variant: str | None = None) -> dict[
     found = {}
     try:
         for place in sorted(folder.iterdir()):
-            if files := _loaded(place, variant):
+            if files := files_of(place, variant):
                 size = sum(_bytes(path, _WIDTHS[dtype]) for path in files)
                 found[place.name] = Component(size, _identity(place, files, dtype))
     except (OSError, SafetensorError):
@@ -49,7 +49,8 @@ def stage_of(component: str) -> str:
     return "decode" if component.startswith(("vae", "vq", "movq")) else "encode"
 
 
-def _loaded(place: Path, variant: str | None) -> list[Path]:
+def files_of(place: Path, variant: str | None) -> list[Path]:
+    """The weight files of the component in `place` that are loaded where `variant` is wanted."""
     every = sorted(place.glob("*.safetensors"))
     # `model.fp16.safetensors`, or `model.fp16-00001-of-00002.safetensors`.
     mine = [path for path in every if variant is not None and f".{variant}" in path.name]

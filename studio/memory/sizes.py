@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from studio.cards import Card
 from studio.memory.headers import Component, stage_of
 
-
 #: So many measured runs tell what the next will take.
 ENOUGH = 3
 
