@@ -16,7 +16,7 @@ from studio.tasks import TASKS, Task
 from studio.words import say
 
 #: Discord's own limits.
-_MAX_ROW = 5
+_MAX_ROW = _MAX_ROWS = 5
 _MAX_LABEL = 80
 _MAX_TITLE = 45
 _MAX_INPUT = 4000
@@ -71,7 +71,7 @@ def _alone(
     """Below one output by itself: keep it, or make something of it."""
     star = _button("star", job.id, index, label=say("bot.star", language), emoji="⭐")
     steps = next_steps("next", job.id, TASKS[job.task].makes, language, rest=index)
-    return [[*deeds, star], steps]
+    return [[*deeds, star], *steps]
 
 
 def chaining(run: str, language: str) -> ui.View:
@@ -92,18 +92,20 @@ def said(job: str, language: str) -> ui.View:
 
 def next_steps(
     act: str, about: str, kind: str, language: str, rest: str | int = ""
-) -> list[ui.Button[Any]]:
-    """A button for each task that makes something of one file of this kind."""
-    found = [task for task in TASKS.values() if takes_one(task) == kind]
-    return [
+) -> list[list[ui.Button[Any]]]:
+    """Rows of buttons, one for each task that makes something of one file of this kind."""
+    found = [
         _button(act, about, f"{task.verb}-{rest}", label=task_title(task, language))
-        for task in found[:_MAX_ROW]
+        for task in TASKS.values()
+        if takes_one(task) == kind
     ]
+    most = _MAX_ROW * (_MAX_ROWS - 1)
+    return [found[n : n + _MAX_ROW] for n in range(0, len(found[:most]), _MAX_ROW)]
 
 
 def offered(kind: str, upload: str, language: str) -> ui.View:
     """Below a file that somebody wants to use: what can be made of it."""
-    return _view([next_steps("use", upload, kind, language)])
+    return _view(next_steps("use", upload, kind, language))
 
 
 def takes_one(task: Task) -> str | None:

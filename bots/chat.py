@@ -80,7 +80,8 @@ async def hear(bot: StudioBot, message: discord.Message) -> None:
     """Answer a message that is meant for the bot, where it has a conversation."""
     direct, channel = message.guild is None, str(message.channel.id)
     chat = bot.store.chat(channel, str(message.author.id))
-    if message.author.bot or not (direct or chat):
+    plain = message.type in (discord.MessageType.default, discord.MessageType.reply)
+    if message.author.bot or not plain or not (direct or chat):
         return
     me = bot.application_id
     if not direct and all(user.id != me for user in message.mentions):

@@ -82,11 +82,12 @@ async def packed(
             path = await client.share(identity, seconds=_LINK_SECONDS) if public_url else ""
             links.append(f"{public_url}{path}")
             continue
-        alt = say("result.alt", errand.language, subject=subject)
+        seen = artifact.keeping.caption or subject
+        alt = say("result.alt", errand.language, subject=seen)
         if len(artifacts) > 1:
             count = len(artifacts)
             alt = say(
-                "result.alt.many", errand.language, subject=subject, index=number, count=count
+                "result.alt.many", errand.language, subject=seen, index=number, count=count
             )
         pieces += [replace(found[0], alt=clipped(alt, _MAX_ALT)), *found[1:]]
         if artifact.kind == "text" and not text:

@@ -129,4 +129,7 @@ async def _conversation(courier: Courier, client: Client) -> str:
         await client.start_conversation(title, model=chat.model or None, system=chat.persona)
     ]
     store.open_chat(chat)
+    if chat.begun == errand.id:
+        # From here on nothing is missed, whenever the bot is away.
+        store.hear(errand.channel, errand.id)
     return begun[0].id

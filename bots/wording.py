@@ -112,7 +112,10 @@ class Translator(app_commands.Translator):
             return None
         match context.location, context.data:
             case (Place.parameter_name, app_commands.Parameter() as option):
-                return _named(_of_option(option, "title", language))
+                names = [_name_of(one, language) for one in option.command.parameters]
+                name = _name_of(option, language)
+                # Discord takes no command with two options of one name.
+                return name if names.count(name) == 1 else None
             case (Place.parameter_description, app_commands.Parameter() as option):
                 return short(_of_option(option, "description", language)) or None
             case (Place.command_name | Place.group_name, _):
@@ -135,19 +138,24 @@ def _key(command: Any, family: str, part: str) -> str:
     return f"bot.{family}.{command.qualified_name.replace(' ', '.')}"
 
 
+def _name_of(option: app_commands.Parameter, language: str) -> str | None:
+    return _named(_of_option(option, "title", language))
+
+
 def _of_option(option: app_commands.Parameter, part: str, language: str) -> str:
     """What an option is called or does; `images_2` is another of the field `images`."""
     command = option.command
-    if recipe := command.extras.get("recipe"):
-        return said(f"recipe.{recipe}.{option.name}.{part}", "", language)
-    if not command.extras.get("task"):
-        own = command.qualified_name.replace(" ", ".")
-        key = f"bot.name.{option.name}" if part == "title" else f"bot.option.{own}.{option.name}"
+    if not {"task", "recipe"} & command.extras.keys():
+        whole = command.qualified_name.replace(" ", ".")
+        key = f"bot.name.{option.name}" if part == "title" else f"bot.option.{whole}.{option.name}"
         return said(key, "", language)
-    own = said(f"field.{option.name}.{part}", "", language)
     field, _, number = option.name.rpartition("_")
-    if own or not number.isdecimal():
-        return own
+    keys = [f"field.{option.name}.{part}"]
+    if recipe := command.extras.get("recipe"):
+        keys = [f"recipe.{recipe}.{option.name}.{one}" for one in (part, "title")] + keys
+    found = next((words for key in keys if (words := said(key, "", language))), "")
+    if found or not number.isdecimal():
+        return found
     shared = said(f"field.{field}.{part}", "", language)
     return f"{shared} {number}" if shared and part == "title" else shared
 

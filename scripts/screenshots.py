@@ -78,6 +78,12 @@ def _visit(
     context.add_init_script("localStorage.setItem('toured', 'yes')")
     page = context.new_page()
     page.set_default_timeout(90_000)
+    # What is there before Gradio: its scripts do not come this once.
+    page.route("**/assets/*.js", lambda route: route.abort())
+    page.goto(url)
+    page.wait_for_selector("#early")
+    page.screenshot(path=f"{out}-early.png")
+    page.unroute_all()
     page.goto(url)
     page.wait_for_selector("#make")
     page.wait_for_selector("#work :is(.empty, .card)")
@@ -105,6 +111,10 @@ def _visit(
         page.goto(url + path)
         page.locator(ready).first.wait_for()
         page.screenshot(path=f"{out}-{path[1:]}.png", full_page=True)
+    page.goto(f"{url}/gallery")
+    page.locator(".tile a").first.click()
+    page.wait_for_selector(".detail img")
+    page.screenshot(path=f"{out}-detail.png", full_page=True)
     context.close()
 
 

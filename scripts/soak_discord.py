@@ -14,12 +14,16 @@ import random
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from tests.discord import bot_process
 from tests.discord.fake import ADA, FakeDiscord, Interaction, Person
 from tests.discord.test_kills import posts, shown, studio
+
+#: A picture that is quickly made.
+_SMALL: dict[str, Any] = {"prompt": "x", "count": 1, "model": "noise", "width": 64, "height": 64}
 
 
 async def soak(home: Path, kills: int, jobs: int, people: int, chance: random.Random) -> None:
@@ -58,41 +62,47 @@ async def soak(home: Path, kills: int, jobs: int, people: int, chance: random.Ra
 
 
 async def grow(home: Path, interactions: int) -> None:
-    """Have somebody ask, order and fetch very often, and print how the bot's memory grows.
+    """Have twenty at once ask, order and fetch very often, and print how the bot's memory grows.
 
-    Every third time a finished file is delivered, every fiftieth time something is made.
+    Of fifty interactions one makes something, sixteen have a finished file delivered.
     """
-    delivered = made = 0
     async with studio(home) as host, FakeDiscord() as discord:
         process = await bot_process.start(discord, home)
-        await (await discord.slash("imagine", prompt="x", count=1)).files(1)
+        await (await discord.slash("imagine", **_SMALL)).until(
+            lambda one: one.message.get("attachments"), seconds=60
+        )
         job = (await host.client(f"discord:{ADA.id}").jobs(limit=1))[0].id
-        begun = time.monotonic()
-        for done in range(interactions + 1):
-            if done in (0, 1000) or done % max(1, interactions // 10) == 0:
+        begun, late = time.monotonic(), 0
+        for done in range(0, interactions + 1, 20):
+            if done % 1000 == 0:
                 size = psutil.Process(process.pid).memory_info().rss / 1e6
-                print(f"after {done} interactions, {delivered} files: {size:.1f} MB", flush=True)
-            if done % 50 == 49:
-                await (await discord.slash("imagine", prompt="x", count=1)).files(1)
-                made += 1
-            elif done % 3 == 0:
-                await (await discord.slash("show", job=job)).files(1)
-                delivered += 1
-            else:
-                await (await discord.slash(("me quota", "queue")[done % 2])).answer()
-            forget(discord)
-        print(f"made {made}, in {time.monotonic() - begun:.0f} s")
+                seconds = time.monotonic() - begun
+                print(f"after {done}, {seconds:.0f} s, {late} late: {size:.1f} MB", flush=True)
+            answered = await asyncio.gather(*(act(discord, done + n, job) for n in range(20)))
+            late += answered.count(False)
+            discord.calls.clear()
+            discord.interactions.clear()
+            discord.messages.all.clear()
+            discord.messages.cdn.clear()
         process.kill()
         await process.wait()
 
 
-def forget(discord: FakeDiscord) -> None:
-    """Have this process keep no more than it needs, so that it can go on for long."""
-    if len(discord.calls) > 500:
-        discord.calls.clear()
-        discord.interactions.clear()
-        discord.messages.all.clear()
-        discord.messages.cdn.clear()
+async def act(discord: FakeDiscord, number: int, job: str) -> bool:
+    """One interaction, to its end; False if it was not answered in time, on a very busy machine."""
+    if number % 50 == 49:
+        given = await discord.slash("imagine", **_SMALL)
+    elif number % 3 == 0:
+        given = await discord.slash("show", job=job)
+    else:
+        given = await discord.slash(("me quota", "queue")[number % 2])
+    try:
+        await given.answer(10)
+    except TimeoutError:
+        return False
+    files = number % 50 == 49 or number % 3 == 0
+    await given.until(lambda one: one.message["attachments"] if files else one.said, seconds=300)
+    return True
 
 
 def is_new(order: Interaction) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -59,11 +60,12 @@ def _mesh(name: str, extension: str) -> Format:
     return Format("mesh", f"model/{name}", extension, embeds=False)
 
 
-#: PNG level 4 is twice as fast as 6 and as small. Lossy sounds are near 190 kbit/s for stereo, Opus
-#: near 130. Films look as good as x264's at crf 20 in each codec.
+#: A marked picture repeats nothing, so PNG looks for runs alone: that takes half the time, makes
+#: photographs smaller than level 6 does, and plain drawings up to twice as large. Lossy sounds are
+#: near 190 kbit/s for stereo, Opus near 130. Films look as good as x264's at crf 20 in each codec.
 FORMATS: Mapping[tuple[Kind, str], Format] = MappingProxyType(
     {
-        ("image", "png"): _picture("png", "png", compress_level=4),
+        ("image", "png"): _picture("png", "png", compress_type=zlib.Z_RLE),
         ("image", "webp"): _picture("webp", "webp", quality=92, method=4),
         ("image", "jpeg"): _picture("jpeg", "jpg", quality=95, subsampling=0),
         ("image", "tiff"): _picture("tiff", "tiff", compression="tiff_adobe_deflate"),

@@ -43,8 +43,8 @@ _AT_ONCE = 16
 _CAPTIONS, _CAPTION_TOKENS = 4, 60
 #: Seconds that a search lets pass to look at pictures that nobody has looked at yet.
 _CATCH_UP_SECONDS = 10.0
-#: Seconds that a search waits for a device that is at work.
-_PATIENCE_SECONDS = 20.0
+#: Seconds that a search takes at most, on a device that is at work.
+_PATIENCE_SECONDS = 30.0
 #: Seconds before it goes on after something went wrong.
 _REST_SECONDS = 600.0
 
@@ -117,12 +117,7 @@ class Looker:
                 "No model that compares pictures is installed.",
                 hint="Get one with `studio models get`; `studio models` lists them.",
             )
-        until = time.monotonic() + _CATCH_UP_SECONDS
-        while not self._busy() and time.monotonic() < until and await self._see(card):
-            pass
-        vector = await self._patiently(
-            self._like(owner, card, like) if like else self._vector(card, [], meaning)
-        )
+        vector = await self._patiently(self._sought(owner, card, meaning, like))
 
         def nearest() -> Near:
             among = [one for one in self._store.ids(owner, where) if one != like]
@@ -197,11 +192,15 @@ class Looker:
         """
         named = self._settings.caption_model if task is _DESCRIBING else self._settings.search_model
         if named:
+            self._catalog.permit(self._catalog[named])
             return self._catalog[named]
         for card in self._catalog.for_task(task):
             source = card.studio.source
-            here = not isinstance(source, Hosted) and self._catalog.installed(card)
-            if here and not (task is _DESCRIBING and isinstance(source, Embedded)):
+            # What runs elsewhere is shown nothing that nobody sent there.
+            if isinstance(source, Hosted) or not self._catalog.installed(card):
+                continue
+            small = task is _DESCRIBING and isinstance(source, Embedded)
+            if self._catalog.permits(card) and not small:
                 return card
         return None
 
@@ -224,7 +223,8 @@ class Looker:
 
     def _caption(self, picture: str, caption: str) -> None:
         self._store.keep(picture, caption=caption)
-        self._puzzling.discard(picture)
+        if caption:
+            self._puzzling.discard(picture)
 
     async def _patiently(self, looking: Coroutine[Any, Any, Vectors]) -> Vectors:
         """What it finds. Whoever stops waiting does not end the child that is at it."""
@@ -240,6 +240,13 @@ class Looker:
                 hint="Search again later, or by words alone.",
                 retry=True,
             ) from None
+
+    async def _sought(self, owner: str, card: Card, meaning: str, like: str | None) -> Vectors:
+        """What to look for, once as much as there is time for was looked at."""
+        until = time.monotonic() + _CATCH_UP_SECONDS
+        while not self._busy() and time.monotonic() < until and await self._see(card):
+            pass
+        return await (self._like(owner, card, like) if like else self._vector(card, [], meaning))
 
     async def _like(self, owner: str, card: Card, picture: str) -> Vectors:
         known = await anyio.to_thread.run_sync(self._known, owner, picture)

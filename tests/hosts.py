@@ -67,9 +67,9 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(limited())
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Wait until `true`, for ten seconds at most."""
-    async with asyncio.timeout(10):
+async def until(true: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until `true`, for so long at most."""
+    async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.01)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from studio.fields import fields_of
+from studio.tasks import TASKS
 from ui.markup import tag
 from ui.tongue import LANGUAGE, later
 
@@ -104,11 +106,14 @@ def masthead(here: str) -> Markup:
 
 def _early() -> Markup:
     """A first form, for whoever begins to write before Gradio's is there, which takes it over."""
+    task = next(iter(TASKS.values()))
+    spec = next(one for one in fields_of(task.request) if one.name == task.positional)
+    title = tag("span", later(f"field.{spec.name}.title", spec.title))
+    how = tag("small", later(f"field.{spec.name}.description", spec.description))
     form = tag(
         "form",
-        tag(
-            "textarea", id="early-prompt", rows=3, aria_label=later("field.prompt.title", "Prompt")
-        ),
+        tag("label", title, how, for_="early-prompt"),
+        tag("textarea", id="early-prompt", rows=3),
         tag("button", later("make.press"), class_="press"),
         id="early",
         hidden=True,

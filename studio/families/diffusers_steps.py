@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class Follower:
 
     @contextmanager
     def hooks(self, pipe: Any, takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Arguments that make `pipe` report its steps; a hook on its denoiser if it takes none."""
+        """Arguments that make `pipe` report its steps; one on its scheduler if it takes none."""
         self._progress.step(self._done, self._total)
         if "callback_on_step_end" in takes:
 
@@ -77,19 +78,20 @@ class Follower:
 
             yield {"callback": callback, "callback_steps": 1}
         else:
-            calls = 0
+            # Once for each step, however often the denoiser is asked in it.
+            plain, calls = pipe.scheduler.step, count(1)
 
-            def forward(*_: Any) -> None:
-                nonlocal calls
-                self._made(min(calls / self.steps, 1.0), None)
-                calls += 1
+            def step(*given: Any, **named: Any) -> Any:
+                made = plain(*given, **named)
+                self._made(next(calls) / len(pipe.scheduler.timesteps), None)
+                return made
 
-            denoiser = getattr(pipe, "unet", None) or pipe.transformer
-            handle = denoiser.register_forward_pre_hook(forward)
+            pipe.scheduler.step = step
             try:
                 yield {}
             finally:
-                handle.remove()
+                # The library's own method, which this one had hidden.
+                del pipe.scheduler.step
 
     def _made(self, share: float, latents: torch.Tensor | None) -> None:
         """This `share` of the call's steps is made; `Cancelled` passes through."""

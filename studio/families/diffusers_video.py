@@ -160,6 +160,9 @@ class Films:
 
     def _draw(self, order: Order, planned: int, follower: Follower) -> NDArray[np.uint8]:
         pipe = self._pipe
+        if (guider := getattr(pipe, "guider", None)) is not None:
+            # Where guidance is a part of the pipeline, and no argument of its call.
+            guider.guidance_scale = float(order.request["guidance"])
         takes = inspect.signature(pipe.__call__).parameters
         with (
             calling(pipe, self._spec),
@@ -242,9 +245,10 @@ class Films:
         """Whether a last picture is given, which some models cannot use and others need."""
         given, needed, able = "last_image" in order.inputs, False, "last_image" in takes
         if type(self._pipe).__name__ == "WanImageToVideoPipeline":
-            # One that sees its pictures with CLIP, too, was trained for one of them or for both.
+            # One that sees its pictures with CLIP, too, was trained for one of them or for both;
+            # one that keeps its first frame as it is looks at no other.
             needed = self._pipe.transformer.config.pos_embed_seq_len is not None
-            able = needed or self._pipe.image_encoder is None
+            able = needed or not (self._pipe.image_encoder or self._pipe.config.expand_timesteps)
         if given and not able:
             raise InvalidRequest(
                 f"{self._spec.name} cannot end a film at a given picture.",

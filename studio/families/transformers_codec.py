@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from studio import mastering
 from studio.draft import Draft
-from studio.errors import InvalidRequest, Unavailable
+from studio.errors import Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
 from studio.families.transformers_tunes import heard
@@ -82,7 +81,10 @@ class Morpher:
         """
         rate = self._model.config.sampling_rate
         ends = [
-            (self._sound(order, "audio", rate), self._sound(order, "target", rate))
+            [
+                heard(field, order.inputs[field], rate, _LONGEST)[:, :2]
+                for field in ("audio", "target")
+            ]
             for order in batch
         ]
         for done, (order, (first, second)) in enumerate(zip(batch, ends, strict=True), 1):
@@ -106,32 +108,14 @@ class Morpher:
         # The library's models refer to themselves.
         gc.collect()
 
-    def _sound(self, order: Order, field: str, rate: int) -> mastering.Samples:
-        samples = heard(field, Path(order.inputs[field]), rate)[:, :2]
-        if len(samples) > _LONGEST * rate:
-            raise InvalidRequest(
-                f"{field}: it is {len(samples) / rate:.0f} seconds long, and at most "
-                f"{_LONGEST:g} are turned into something else at a time.",
-                hint="Cut it with audio-mastering.",
-            )
-        return samples
-
     def _between(
         self, first: mastering.Samples, second: mastering.Samples, position: float
     ) -> mastering.Samples:
         """As long as the longer one, and a little more where the codec's frames end later."""
         longest = max(len(first), len(second))
         with memory_errors(self._name), torch.inference_mode():
-            # Channels are a batch: the codec knows one at a time.
-            spoken = [
-                self._model.encoder(
-                    torch.from_numpy(np.pad(one, ((0, longest - len(one)), (0, 0))).T[:, None]).to(
-                        self._model.device, self._model.dtype
-                    )
-                )
-                for one in (first, second)
-            ]
-            waves = self._model.decoder(torch.lerp(*spoken, position))
+            one, other = (self._latent(sound, longest) for sound in (first, second))
+            waves = self._model.decoder(torch.lerp(one, other, position))
             sound = waves[:, 0].float().T.cpu()
         if not bool(torch.isfinite(sound).all()):
             raise Unavailable(
@@ -139,3 +123,11 @@ class Morpher:
                 hint="Set dtype: float32 in its card. If it is set, fetch the weights again.",
             )
         return np.asarray(sound.clamp(-1, 1).contiguous().numpy())
+
+    def _latent(self, samples: mastering.Samples, length: int) -> torch.Tensor:
+        """What the encoder says of the sound and silence after it, (channels, width, frames)."""
+        whole = np.pad(samples, ((0, length - len(samples)), (0, 0)))
+        # Channels are a batch: the codec knows one at a time.
+        given = torch.from_numpy(np.ascontiguousarray(whole.T))[:, None]
+        said: torch.Tensor = self._model.encoder(given.to(self._model.device, self._model.dtype))
+        return said

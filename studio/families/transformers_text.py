@@ -35,6 +35,9 @@ from studio.tournament import SHORTEST
 from studio.vocabulary import read_vocabulary
 from studio.wording import CUT, Instruction, instruction
 
+#: How often a small world's text is written at most until it is sound, and how far apart the seeds
+#: of two attempts lie: no other order of a batch has these.
+_ATTEMPTS, _APART = 9, 1 << 32
 #: What a tokenizer says of its window when nobody has told it.
 _BOUNDLESS = 1_000_000
 
@@ -148,7 +151,10 @@ class Author:
         """
         batch, through = self._through(batch, progress)
         asked = [self._asked(order) for order in batch]
-        writers = self._write(batch, asked, progress)
+        if self._world is None:
+            writers = self._write(batch, asked, progress)
+        else:
+            writers = self._write_soundly(self._world, batch, asked, progress)
         for order, one, writer in zip(batch, asked, writers, strict=True):
             remarks = [*through.get(order.index, ()), *one.remarks]
             if writer.cut:
@@ -159,7 +165,10 @@ class Author:
             long = len(writer.tokens) >= SHORTEST
             if long and order.text_key and order.request["temperature"]:
                 remarks.append("with a statistical mark in the choice of words")
-            usage = {"input_tokens": len(one.tokens), "output_tokens": len(writer.tokens)}
+            # Of a text that was mended, the writer has only the last part.
+            mended = writer.text[len(one.opening) :] if self._world is not None else ""
+            written = max(len(writer.tokens), len(self._tokenizer(mended)["input_ids"]))
+            usage = {"input_tokens": len(one.tokens), "output_tokens": written}
             facts = {"text": writer.text, "usage": usage, "made with": remarks}
             yield Draft("text", order.index, order.seed, facts=facts)
 
@@ -191,6 +200,36 @@ class Author:
             index: (f"by way of {order.request['source']}",) for index, order in back.items()
         }
         return [back.get(order.index, order) for order in batch], remarks
+
+    def _write_soundly(
+        self,
+        world: SmallWorld,
+        batch: Sequence[Order],
+        asked: Sequence[_Asked],
+        progress: Progress,
+    ) -> Sequence[Writer]:
+        """All texts, each anew from where it contradicts itself; told as wholes."""
+        writers = list(self._write(batch, asked, _Unheard(progress)))
+        for attempt in range(1, _ATTEMPTS):
+            sound = {n: world.sound(one.text) for n, one in enumerate(writers)}
+            # What was asked is not for it to mend.
+            wrong = [n for n, text in sound.items() if asked[n].opening in text != writers[n].text]
+            if not wrong:
+                break
+            orders = [replace(batch[n], seed=batch[n].seed + attempt * _APART) for n in wrong]
+            onward = [self._onward(asked[n], sound[n]) for n in wrong]
+            again = self._write(orders, onward, _Unheard(progress))
+            for n, writer in zip(wrong, again, strict=True):
+                writers[n] = writer
+        for n, writer in enumerate(writers):
+            progress.text(n, writer.text)
+        return writers
+
+    def _onward(self, one: _Asked, text: str) -> _Asked:
+        """The order of which so much is written."""
+        written = len(self._tokenizer(text[len(one.opening) :])["input_ids"])
+        told = self._templated([{"role": "user", "content": text}], purpose="story")
+        return replace(one, tokens=told, most=max(0, one.most - written), opening=text)
 
     def _write(
         self, batch: Sequence[Order], asked: Sequence[_Asked], progress: Progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,23 @@ _SHORTEST = 0.5
 _SEAM = 0.05
 
 
-def heard(field: str, place: Path, rate: int) -> Samples:
-    """The sound that a field names, float32 (samples, channels), at `rate` Hz.
+def heard(field: str, place: Path, rate: int, longest: float = math.inf) -> Samples:
+    """The sound in the spool at `place`, float32 (samples, channels), brought to `rate` Hz.
 
     Raises:
-        InvalidRequest: if it is silent.
+        InvalidRequest: if it is silent, or longer than `longest` seconds.
     """
     draft = Draft.unspool(place)
-    samples = np.asarray(draft.arrays["samples"], np.float32)
+    samples, given = draft.arrays["samples"], int(draft.facts["rate"])
+    if len(samples) > longest * given:
+        raise InvalidRequest(
+            f"{field}: it is {len(samples) / given:.1f} seconds long, and this model takes at most "
+            f"{longest:.1f}.",
+            hint="Cut it with audio-mastering.",
+        )
     if np.abs(samples).max() < SILENCE:
         raise InvalidRequest(f"{field}: it is silent.", hint="Choose another sound.")
-    return mastering.resample(samples, int(draft.facts["rate"]), rate)
+    return mastering.resample(samples, given, rate)
 
 
 @dataclass(frozen=True)
@@ -67,18 +74,12 @@ class Ear:
         Raises:
             InvalidRequest: if it is silent, too short, or longer than `most` moments.
         """
-        tune = torch.from_numpy(heard("melody", place, self.rate).mean(axis=1))
-        seconds, longest = len(tune) / self.rate, most * self.hop / self.rate
-        if seconds < _SHORTEST:
+        sound = heard("melody", place, self.rate, most * self.hop / self.rate)
+        tune = torch.from_numpy(sound.mean(axis=1))
+        if len(tune) < _SHORTEST * self.rate:
             raise InvalidRequest(
-                f"melody: it is {seconds:.2g} seconds long, too short to hold a tune.",
+                f"melody: it is {len(tune) / self.rate:.2g} seconds long, too short for a tune.",
                 hint=f"Give at least {_SHORTEST:g} seconds.",
-            )
-        if seconds > longest:
-            raise InvalidRequest(
-                f"melody: it is {seconds:.1f} seconds long, and this model hears at most "
-                f"{longest:.1f}.",
-                hint="Cut it with audio-mastering.",
             )
         missing = max(0, self.window - len(tune))
         tune = torch.nn.functional.pad(tune, (missing // 2, missing - missing // 2))

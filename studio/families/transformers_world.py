@@ -14,6 +14,8 @@ from typing import Any
 #: A question, which no line of such a world answers.
 _QUESTION = re.compile(r"\?|^\W*(?:who|what|when|where|why|which|how)\b", re.IGNORECASE)
 _NOTHING_KNOWN = "nothing added, for this model knows none of these things"
+#: There is one of each, and nobody has to be told.
+_SKY = ("sun", "moon")
 _CAPTION = re.compile(r"\b(?:captions?|describe)\b", re.IGNORECASE)
 
 
@@ -55,6 +57,15 @@ class SmallWorld:
         opening = "A picture of" if caption else "Once there was"
         told = " and ".join(map(_with_article, things))
         return Beginning("caption" if caption else "story", f"{opening} {told}")
+
+    def sound(self, text: str) -> str:
+        """The text up to the first sentence that speaks of a thing as known that was not there."""
+        for known in re.finditer(r"\b[Tt]he (\w+)", text):
+            thing, before = known[1], text[: known.start()]
+            there = re.search(rf"\ban? (?:\w+ ){{0,3}}{thing}\b", before)
+            if thing in self._things and thing not in _SKY and not there:
+                return before[: before.rfind(".") + 1]
+        return text
 
     def _answer(self) -> str:
         known = ", ".join(self._things[:-1]) + f" and {self._things[-1]}"

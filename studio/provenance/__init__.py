@@ -43,6 +43,7 @@ def open_provenance(settings: Settings) -> Provenance:
     """
     # Here, so that the decode child, which only reads manifests, starts without all this.
     from studio.artifacts import ArtifactStore
+    from studio.provenance.consents import Consents
     from studio.provenance.keys import Keys
     from studio.provenance.ledger import Ledger
     from studio.provenance.marks.text import TextMark

@@ -7,18 +7,26 @@
       - {show: a red boat on the sea, say: There was a red boat.}
       - {show: a white house on a hill at night, say: It was far from home., seconds: 6}
 
-Each scene is a picture, or a film made from it where `moving` is on; what is said in it is spoken,
-music plays under it all, and everything is put together into one signed film whose lineage names
-every piece.
+Each scene is a picture, or a film made from it where `moving` is on; with `transition: continue`
+each film goes on from the last picture of the one before, as one continuous scene. What is said in
+it is spoken, music plays under it all, and everything is put together into one signed film whose
+lineage names every piece.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from studio.errors import InvalidRequest
 from studio.fields import explain
@@ -61,7 +69,7 @@ class Story(_Part):
     voice: _Words | None = None
     #: How long a scene lasts at least that does not say so itself.
     seconds: Annotated[float, Field(ge=0.5, le=120)] = 4.0
-    transition: Annotated[str, Field(pattern="^(cut|crossfade)$")] = "crossfade"
+    transition: Annotated[str, Field(pattern="^(cut|crossfade|continue)$")] = "crossfade"
     #: Whether each scene's picture is brought to life by an image-to-video model.
     moving: bool = False
     #: Whether the words are in the picture as well.
@@ -70,6 +78,12 @@ class Story(_Part):
     height: int = 512
     seed: Annotated[int, Field(ge=0, le=2**52)] = 1
     scenes: Annotated[tuple[Scene, ...], Field(min_length=1, max_length=MOST_SCENES)]
+
+    @model_validator(mode="after")
+    def _moves(self) -> Self:
+        if self.transition == "continue" and not self.moving:
+            raise ValueError("only films can continue each other; set moving: true")
+        return self
 
     @staticmethod
     def read(text: str) -> Story:
@@ -93,7 +107,10 @@ class Story(_Part):
             prompt = scene.show if self.style is None else f"{scene.show}, {self.style}"
             seed = self.seed + number
             picture, film = f"picture_{number}", f"film_{number}"
-            steps[picture] = _step("text-to-image", prompt=_plain(prompt), seed=seed)
+            if self.transition == "continue" and number > 1:
+                steps[picture] = _step("video-still", video=f"{{film_{number - 1}}}")
+            else:
+                steps[picture] = _step("text-to-image", prompt=_plain(prompt), seed=seed)
             if self.moving:
                 steps[film] = _step(
                     "image-to-video", image=f"{{{picture}}}", prompt=_plain(prompt), seed=seed
@@ -121,7 +138,7 @@ class Story(_Part):
             captions=[_plain(scene.say or "") for scene in self.scenes],
             seconds=self.seconds,
             lengths=["" if one.seconds is None else f"{one.seconds:g}" for one in self.scenes],
-            transition=self.transition,
+            transition="cut" if self.transition == "continue" else self.transition,
             burnt=self.burnt,
             width=self.width,
             height=self.height,

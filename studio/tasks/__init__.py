@@ -16,7 +16,7 @@ from studio.tasks.audio import (
     TextToMusic,
     TextToSpeech,
 )
-from studio.tasks.clips import VideoInterpolation, VideoLooping, VideoUpscaling
+from studio.tasks.clips import VideoInterpolation, VideoLooping, VideoStill, VideoUpscaling
 from studio.tasks.image import (
     ImageConversion,
     ImageLettering,
@@ -102,6 +102,7 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("video-extension", "extend", VideoExtension, makes="video"),
         Task("prompt-travel", "travel", PromptTravel, makes="video"),
         Task("image-morphing", "bridge", ImageMorphing, makes="video"),
+        Task("video-still", "still", VideoStill, makes="image"),
         Task("video-interpolation", "smooth", VideoInterpolation, makes="video"),
         Task("video-looping", "loop", VideoLooping, makes="video"),
         Task("video-upscaling", "enlarge", VideoUpscaling, makes="video"),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from studio.tasks.image import MediaId
+from studio.tasks.image import ImageFormat, MediaId
 from studio.tasks.request import Advanced, Media, Request
 from studio.tasks.video import VideoFormat
 
@@ -19,6 +19,20 @@ class _Clip(Request):
     )
     format: Annotated[VideoFormat, Advanced()] = Field(
         "mp4", title="Format", description="File format of the result."
+    )
+
+
+class VideoStill(Request):
+    """Take one picture out of a film."""
+
+    video: Annotated[MediaId, Media("video")] = Field(
+        title="Film", description="The film: an output's or an upload's id."
+    )
+    at: Annotated[float, Field(ge=0, le=3600)] | None = Field(
+        None, title="At", description="Seconds from its beginning; empty is its last picture."
+    )
+    format: Annotated[ImageFormat, Advanced()] = Field(
+        "png", title="Format", description="File format of the result."
     )
 
 

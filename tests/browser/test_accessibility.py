@@ -48,5 +48,9 @@ def test_no_page_has_a_serious_fault(
         # Gradio fades what it has drawn.
         page.wait_for_timeout(500)
         faults += [f"{path} {one}" for one in complaints(page)]
+    page.goto(f"{filled}/gallery")
+    page.locator(".tile a").first.click()
+    page.wait_for_selector(".detail img")
+    faults += [f"detail {one}" for one in complaints(page)]
     context.close()
     assert faults == []

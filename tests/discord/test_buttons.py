@@ -127,6 +127,8 @@ def test_what_a_result_can_become_is_offered_below_it(stage: Stage) -> None:
         order = await grid(stage)
         large = await stage.discord.press(order.message, "U4")
         await large.files(1)
+        steps = {"Image to image", "Image to video", "Image lettering", "Image conversion"}
+        assert steps <= set(labels(large.message))
         asked = await stage.discord.press(large.message, "Image lettering")
         _, modal, _ = await asked.answer()
         assert [row["component"]["custom_id"] for row in modal["components"]] == ["text"]

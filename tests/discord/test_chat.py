@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from tests.discord.stage import Stage, staged
 from tests.hosts import settings_for, until
 from tests.talk.lane import EchoLane, write_echo_cards
 
+#: An answer is a chain of small steps, each of which a busy machine draws out.
+soon = partial(until, seconds=40)
 EPHEMERAL = 1 << 6
 ME = f"<@{BOT.id}>"
 
@@ -48,9 +51,9 @@ def said(stage: Stage, where: str) -> list[str]:
 async def begun(stage: Stage, words: str, *, who: Person = ADA, **more: Any) -> str:
     """The id of the thread in which words are answered."""
     chat = await stage.discord.slash("chat", message=words, who=who, **more)
-    await until(lambda: chat.message.get("id") in stage.discord.threads)
+    await soon(lambda: chat.message.get("id") in stage.discord.threads)
     thread = str(chat.message["id"])
-    await until(lambda: said(stage, thread))
+    await soon(lambda: said(stage, thread))
     return thread
 
 
@@ -62,13 +65,13 @@ def test_a_thread_remembers_what_was_said_in_it(talk: Stage) -> None:
         # Nobody else's words are read, and no chatter is answered.
         await talk.discord.write("nice lamp, isn't it?", where=thread)
         second = await talk.discord.write(f"{ME} and its shade?", where=thread)
-        await until(lambda: len(said(talk, thread)) == 2)
+        await soon(lambda: len(said(talk, thread)) == 2)
         answers = [m for m in talk.discord.messages.all.values() if m["channel_id"] == thread]
         assert answers[-1]["message_reference"]["message_id"] == second["id"]
         assert "AI-generated with echo" in answers[-1]["content"]
         assert talk.discord.called("POST", f"/channels/{thread}/typing")
         await talk.discord.write("really?", where=thread, to=answers[-1])
-        await until(lambda: len(said(talk, thread)) == 3)
+        await soon(lambda: len(said(talk, thread)) == 3)
         assert said(talk, thread) == ["1: a teal lamp", "2: and its shade?", "3: really?"]
         (kept,) = await talk.client().conversations()
         assert (kept.model, kept.system) == ("echo", "Be brief.")
@@ -80,7 +83,7 @@ def test_each_has_a_memory_of_their_own_in_a_thread(talk: Stage) -> None:
     async def scene() -> None:
         thread = await begun(talk, "a secret", persona="Be kind.")
         await talk.discord.write(f"{ME} hello", where=thread, who=BOB)
-        await until(lambda: len(said(talk, thread)) == 2)
+        await soon(lambda: len(said(talk, thread)) == 2)
         assert said(talk, thread)[1] == "1: hello"
         (kept,) = await talk.client(BOB).conversations()
         assert kept.system == "Be kind."
@@ -95,7 +98,7 @@ def test_words_that_come_close_together_are_answered_in_turn(talk: Stage) -> Non
         for word in ("two", "three", "four"):
             await talk.discord.write(f"{ME} {word}", where=thread)
         talk.lane.go.set()
-        await until(lambda: len(said(talk, thread)) == 4)
+        await soon(lambda: len(said(talk, thread)) == 4)
         assert said(talk, thread) == ["1: one", "2: two", "3: three", "4: four"]
 
     talk.play(scene())
@@ -107,17 +110,17 @@ def test_a_bot_that_starts_again_answers_what_was_said_meanwhile_and_nothing_twi
     async def scene() -> None:
         thread = await begun(talk, "one")
         await talk.discord.write(f"{ME} two", where=thread)
-        await until(lambda: len(said(talk, thread)) == 2)
+        await soon(lambda: len(said(talk, thread)) == 2)
         talk.lane.go.clear()
         await talk.discord.write(f"{ME} three", where=thread)
-        await until(lambda: talk.bot.store.open_count() == 1)
+        await soon(lambda: talk.bot.store.open_count() == 1)
         await talk.discord.gateway.drop()
         await talk.discord.write(f"{ME} four", where=thread)
         talk.lane.go.set()
         await talk.restart()
-        await until(lambda: len(said(talk, thread)) == 4)
+        await soon(lambda: len(said(talk, thread)) == 4)
         await talk.restart()
-        await until(lambda: talk.bot.is_ready() and talk.bot.store.open_count() == 0)
+        await soon(lambda: talk.bot.is_ready() and talk.bot.store.open_count() == 0)
         assert said(talk, thread) == ["1: one", "2: two", "3: three", "4: four"]
 
     talk.play(scene())
@@ -127,13 +130,13 @@ def test_an_answer_that_was_sent_before_a_kill_is_not_sent_again(talk: Stage) ->
     async def scene() -> None:
         thread = await begun(talk, "one")
         asked = await talk.discord.write(f"{ME} two", where=thread)
-        await until(lambda: talk.bot.store.open_count() == 0 and len(said(talk, thread)) == 2)
+        await soon(lambda: talk.bot.store.open_count() == 0 and len(said(talk, thread)) == 2)
         (errand,) = talk.bot.store._errands("WHERE id = ?", asked["id"])
         # As if it had been killed before it could write down that it was done.
         talk.bot.store.update(errand, state="sending")
         talk.discord.messages.forget_nonces()
         await talk.restart()
-        await until(lambda: talk.bot.store.open_count() == 0)
+        await soon(lambda: talk.bot.store.open_count() == 0)
         assert len(said(talk, thread)) == 2
 
     talk.play(scene())
@@ -151,7 +154,7 @@ def test_an_answer_can_be_given_once_more_by_whoever_asked(talk: Stage) -> None:
         (kept,) = await talk.client().conversations(limit=1)
         assert len((await talk.client().conversation(kept.id)).turns[0].replies) == 2
         await talk.discord.write(f"{ME} two", where=thread)
-        await until(lambda: "2: two" in said(talk, thread))
+        await soon(lambda: "2: two" in said(talk, thread))
         late = await talk.discord.press(first, "Again", where=thread)
         await late.says("Only the last answer")
 
@@ -161,18 +164,15 @@ def test_an_answer_can_be_given_once_more_by_whoever_asked(talk: Stage) -> None:
 def test_direct_messages_need_no_mention_and_may_bring_a_picture(talk: Stage) -> None:
     async def scene() -> None:
         await talk.discord.write("hello", where=DIRECT, who=EVE)
-        await until(lambda: said(talk, DIRECT) == ["1: hello"])
+        await soon(lambda: said(talk, DIRECT) == ["1: hello"])
         await talk.discord.write("what is this?", ("x.png", picture()), where=DIRECT, who=EVE)
-        import asyncio as a
 
-        await a.sleep(6)
-        print(said(talk, DIRECT), talk.bot.store.unfinished())
-        await until(lambda: said(talk, DIRECT)[-1] == "a picture: what is this?")
+        await soon(lambda: said(talk, DIRECT)[-1] == "a picture: what is this?")
         # Another persona is another conversation.
         chat = await talk.discord.slash("chat", message="hi", persona="A", direct=True, who=EVE)
         await chat.says("1: hi")
         await talk.discord.write("again", where=DIRECT, who=EVE)
-        await until(lambda: said(talk, DIRECT)[-1] == "2: again")
+        await soon(lambda: said(talk, DIRECT)[-1] == "2: again")
 
     talk.play(scene())
 
@@ -182,23 +182,23 @@ def test_what_discord_hides_or_a_server_forbids_is_explained(talk: Stage) -> Non
         thread = await begun(talk, "one")
         answer = next(m for m in talk.discord.messages.all.values() if m["channel_id"] == thread)
         await talk.discord.write("psst", where=thread, to=answer, quietly=True)
-        await until(lambda: "mention me" in said(talk, thread)[-1])
+        await soon(lambda: "mention me" in said(talk, thread)[-1])
         await talk.discord.slash("settings words", blocked="dragon", who=EVE)
         await talk.discord.write(f"{ME} a dragon", where=thread)
-        await until(lambda: "does not allow one of these words" in said(talk, thread)[-1])
+        await soon(lambda: "does not allow one of these words" in said(talk, thread)[-1])
         await talk.discord.slash("settings words", who=EVE)
         refused = await talk.discord.slash("chat", message="hi", installed="user")
         _, data, _ = await refused.answer()
         assert "I cannot hear you here" in data["content"]
-        unknown = await talk.discord.slash("chat", message="hi", model="nobody")
-        await until(
+        await talk.discord.slash("chat", message="hi", model="nobody")
+        await soon(
             lambda: any("nobody" in m["content"] for m in talk.discord.messages.all.values())
         )
         # Where no conversation is, nothing is answered.
         count = len(said(talk, CHANNEL))
         await talk.discord.write(f"{ME} hello?", where=CHANNEL, who=EVE)
         await talk.discord.write(f"{ME} two", where=thread)
-        await until(lambda: "2: two" in said(talk, thread))
+        await soon(lambda: "2: two" in said(talk, thread))
         assert len(said(talk, CHANNEL)) == count
 
     talk.play(scene())
@@ -210,7 +210,7 @@ def test_where_no_thread_can_be_opened_the_answer_comes_in_the_channel(talk: Sta
         chat = await talk.discord.slash("chat", message="no thread", who=EVE)
         await chat.says("1: no thread")
         await talk.discord.write(f"{ME} two", where=CHANNEL, who=EVE)
-        await until(lambda: "2: two" in said(talk, CHANNEL))
+        await soon(lambda: "2: two" in said(talk, CHANNEL))
 
     talk.play(scene())
 

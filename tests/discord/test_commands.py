@@ -11,7 +11,6 @@ import pytest
 from bots.options import MAX_OPTIONS
 from studio.fields import fields_of
 from studio.tasks import TASKS, Task
-from studio.words import LANGUAGES
 from tests.discord.stage import Stage
 
 _NAME = re.compile(r"[-_'\w]{1,32}")
@@ -45,31 +44,60 @@ def test_every_task_is_a_command_that_discord_can_express(stage: Stage, task: Ta
     assert needed == sorted(needed, reverse=True), "required ones come first"
 
 
-@tasks
-def test_every_command_has_names_in_every_language(stage: Stage, task: Task) -> None:
-    command = next(one for one in stage.discord.commands if one["name"] == task.verb)
-    for locale in ("de", "fr", "ja", "es-ES", "zh-CN"):
-        assert locale[:2] in LANGUAGES
-        # That every field has its words is the catalogue's own test.
-        named = [one.get("name_localizations", {}).get(locale) for one in command["options"]]
-        named = [name for name in named if name is not None]
-        assert named, "nothing is translated"
-        assert len(set(named)) == len(named), named
-        for name in (command.get("name_localizations", {}).get(locale, "x"), *named):
-            assert _NAME.fullmatch(name), name
-            assert name == name.lower()
-        for one in command["options"]:
-            assert len(one.get("description_localizations", {}).get(locale, "x")) <= 100
+LOCALES = ("de", "fr", "ja", "es-ES", "zh-CN")
 
 
-@pytest.mark.parametrize("verb", ["verify", "queue", "cancel", "show", "me", "settings"])
-def test_the_other_commands_have_names_in_every_language_too(stage: Stage, verb: str) -> None:
-    for locale in ("de", "fr", "ja", "es-ES", "zh-CN"):
-        names = {one["name"]: one.get("name_localizations", {}).get(locale)
-                 for one in stage.discord.commands}  # fmt: skip
-        assert names[verb]
-        assert _NAME.fullmatch(names[verb]), names[verb]
-        assert list(names.values()).count(names[verb]) == 1
+def parts(command: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """A command, its subcommands and all their options, with the way there."""
+    yield f"{path}/{command['name']}", command
+    for option in command.get("options", ()):
+        yield from parts(option, f"{path}/{command['name']}")
+
+
+def test_every_command_subcommand_and_option_has_words_in_every_language(stage: Stage) -> None:
+    everything = [part for command in stage.discord.commands for part in parts(command)]
+    missing = [
+        f"{path} {field} {locale}"
+        for path, one in everything
+        for field in ("name", "description")
+        # What a right-click offers has no description.
+        if one.get(field)
+        for locale in LOCALES
+        if locale not in (one.get(f"{field}_localizations") or {})
+    ]
+    assert not missing, "\n".join(missing)
+    for path, one in everything:
+        for locale, name in (one.get("name_localizations") or {}).items():
+            # Those of a message's menu are read by people and may have spaces.
+            assert one.get("type") == 3 or _NAME.fullmatch(name), (path, locale, name)
+            assert one.get("type") == 3 or name == name.lower(), (path, locale, name)
+        for locale, text in (one.get("description_localizations") or {}).items():
+            assert 1 <= len(text) <= 100, (path, locale, text)
+
+
+def test_no_two_names_in_one_place_are_the_same_in_any_language(stage: Stage) -> None:
+    for locale in LOCALES:
+        for _, one in parts({"name": "", "options": stage.discord.commands}):
+            inner = one.get("options", ())
+            names = [(part.get("name_localizations") or {}).get(locale, part["name"])
+                     for part in inner]  # fmt: skip
+            assert len(set(names)) == len(names), (one["name"], locale, sorted(names))
+
+
+def longest(part: dict[str, Any], field: str) -> int:
+    """Characters of the longest of a part's names, or descriptions: only that one counts."""
+    said = [part.get(field) or "", *(part.get(f"{field}_localizations") or {}).values()]
+    return max(map(len, said))
+
+
+def test_no_command_has_more_text_than_discord_takes(stage: Stage) -> None:
+    for command in stage.discord.commands:
+        texts = sum(
+            longest(part, field) for _, part in parts(command) for field in ("name", "description")
+        )
+        values = sum(len(f"{choice['name']}{choice['value']}") for _, part in parts(command)
+                     for choice in part.get("choices", ()))  # fmt: skip
+        assert texts + values <= 8000, command["name"]
 
 
 def test_no_more_is_ordered_at_once_than_a_message_holds(stage: Stage) -> None:

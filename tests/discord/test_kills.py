@@ -14,7 +14,7 @@ import uvicorn
 from studio.api import create_app
 from studio.host import Host
 from tests.discord import bot_process
-from tests.discord.fake import CHANNEL, FakeDiscord, Interaction
+from tests.discord.fake import ADA, CHANNEL, FakeDiscord, Interaction
 from tests.discord.fake.server import Call
 from tests.fake_lane import FakeLane
 from tests.hosts import settings_for, until, write_cards
@@ -83,6 +83,35 @@ def test_a_bot_that_is_killed_at_any_step_goes_on_and_posts_once(tmp_path: Path)
                 process.kill()
                 await process.wait()
             assert list(posts(discord).values()) == [1] * len(MOMENTS)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.timeout(120)
+def test_a_run_of_a_recipe_outlives_kills_and_is_posted_once(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with studio(tmp_path / "home", seconds=0.05) as host, FakeDiscord() as discord:
+            home = host.settings.home
+            process = await bot_process.start(discord, home)
+            order: Interaction | None = None
+            # Killed when the answer has been given, and around the post of the result.
+            for _, method, path, after in (MOMENTS[1], MOMENTS[4], MOMENTS[5]):
+
+                def at(call: Call, done: bool) -> bool:
+                    begins = call.files if path == "files" else call.path.startswith(path)  # noqa: B023
+                    return bool(call.method == method and begins and done == after)  # noqa: B023
+
+                killed = kill_at(discord, process, at)
+                order = order or await discord.slash("recipe style-board", subject="a boat")
+                await asyncio.wait_for(killed, 40)
+                await process.wait()
+                process = await bot_process.start(discord, home)
+            await order.until(lambda one: shown(discord, one), seconds=40)
+            (run,) = await host.client(f"discord:{ADA.id}").runs()
+            found = [str(one["components"]) for one in discord.messages.all.values()]
+            assert sum(f"colophon:rerun:{run.id}:" in one for one in found) == 1
+            process.kill()
+            await process.wait()
 
     asyncio.run(scene())
 

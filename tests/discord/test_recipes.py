@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.discord.stage import Stage, staged
 from tests.discord.test_buttons import labels
 from tests.hosts import until
 
+#: An answer is a chain of small steps, each of which a busy machine draws out.
+soon = partial(until, seconds=40)
 #: Two pictures, the second one drawn on the first.
 OWN = b"""
 name: twice
@@ -139,7 +142,7 @@ def test_a_run_can_be_stopped(stage: Stage, how: str) -> None:
         run = await last_run(stage)
         if how == "button":
             other = await stage.discord.press(order.message, "Stop", who=BOB)
-            await until(lambda: other.followups)
+            await soon(lambda: other.followups)
             await stage.discord.press(order.message, "Stop")
         else:
             assert run in await stage.discord.suggestions("cancel", "job", job="twice")
@@ -160,14 +163,14 @@ def test_a_run_outlives_the_bot_and_is_posted_once(stage: Stage) -> None:
         order.expired = True
         stage.lane.go.set()
         run = await last_run(stage)
-        await until(lambda: len(posts(stage, run)) == 1)
-        await until(lambda: stage.bot.store.open_count() == 0)
+        await soon(lambda: len(posts(stage, run)) == 1)
+        await soon(lambda: stage.bot.store.open_count() == 0)
         (errand,) = stage.bot.store._errands("WHERE id = ?", order.id)
         # As if it had been killed before it could write down that it was done.
         stage.bot.store.update(errand, state=State.SENDING)
         stage.discord.messages.forget_nonces()
         await stage.restart()
-        await until(lambda: stage.bot.store.open_count() == 0)
+        await soon(lambda: stage.bot.store.open_count() == 0)
         assert len(posts(stage, run)) == 1
         assert posts(stage, run)[0]["channel_id"] == CHANNEL
         shown = await stage.discord.slash("show", job=run)

@@ -196,7 +196,7 @@ def test_a_pipeline_without_a_hook_is_followed_and_stopped_all_the_same(
     model._takes = {name: value for name, value in model._takes.items() if name not in hooks}
     progress = Recorder()
     assert np.array_equal(draw(model, order(), progress=progress)[0], expected)
-    assert progress.steps[-1][0] >= 2
+    assert progress.steps[-1] == (progress.steps[0][1],) * 2
     with pytest.raises(Cancelled):
         draw(model, order(), progress=Recorder(stop_at=1))
     assert np.array_equal(draw(model, order())[0], expected)

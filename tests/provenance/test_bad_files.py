@@ -63,9 +63,9 @@ def truncated(path: Path) -> None:
 def damaged(path: Path) -> None:
     """An AVIF whose head is whole and whose picture is not."""
     Image.fromarray(texture(1)).save(path, "AVIF")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
-    path.write_bytes(content)
+    content = path.read_bytes()
+    begin = content.index(b"mdat") + 4
+    path.write_bytes(content[:begin].ljust(len(content), b"\xff"))
 
 
 def locked(path: Path) -> None:

@@ -50,9 +50,20 @@ def test_a_moving_story_begins_each_scene_from_its_picture() -> None:
     assert recipe.steps["film"].fields["scenes"] == ["{film_1}", "{film_2}", "{film_3}"]
 
 
+def test_a_continuous_story_begins_each_scene_where_the_one_before_ended() -> None:
+    recipe = Story.read(STORY + "moving: true\ntransition: continue\n").recipe()
+    assert [recipe.steps[f"picture_{n}"].task for n in (1, 2, 3)] == [
+        "text-to-image", "video-still", "video-still",
+    ]  # fmt: skip
+    assert recipe.steps["picture_3"].fields["video"] == "{film_2}"
+    assert recipe.steps["film_3"].fields["prompt"] == "a night, watercolor"
+    assert recipe.steps["film"].fields["transition"] == "cut"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("scenes: [{show: a}]\ntransition: continue", "moving: true"),
         ("scenes: []", "scenes"),
         ("scenes: [{say: nothing is seen}]", "show"),
         ("scenes: [{show: ' '}]", "write something"),

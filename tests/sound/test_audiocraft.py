@@ -19,20 +19,35 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from transformers import T5Config, T5EncoderModel
 
+from studio import Studio
 from studio.checkup import examine
 from studio.errors import Broken, InvalidRequest, Unavailable
 from studio.families import Model, Order, Spec
 from studio.families.audiocraft import family as audiocraft
 from studio.families.audiocraft.family import PYTHON, Audiocraft
 from studio.fields import build
+from studio.provenance.verdict import Outcome
 from studio.settings import Settings
 from studio.tasks import TASKS
 from studio.testing import FamilyContract, Recorder
 from tests.families.tiny import t5_tokenizer
+from tests.hosts import settings_for
 
 WORKER = Path(audiocraft.__file__).with_name("worker.py")
 MAKER = Path(__file__).with_name("audiocraft_checkpoints.py")
 TASK = TASKS["text-to-music"]
+CARD = """---
+license: mit
+studio:
+  title: Noises
+  family: audiocraft
+  tasks: [text-to-audio]
+  source: {by_hand: It is built here.}
+  memory: {weights: 1, working: 1}
+  options: {arguments: {top_k: 20}}
+---
+Random weights.
+"""
 needs_audiocraft = pytest.mark.skipif(
     PYTHON not in os.environ, reason="STUDIO_AUDIOCRAFT_PYTHON names no Python with audiocraft"
 )
@@ -114,7 +129,9 @@ class _Contract(FamilyContract):
         model.unload()
 
     def test_lengths_and_loops_are_as_asked(self, model: Model) -> None:
-        for duration, loopable in ((1.27, False), (1.0, True), (4.0, False)):
+        longest = model._window  # type: ignore[attr-defined]
+        assert longest == pytest.approx(4, abs=0.05)
+        for duration, loopable in ((1.27, False), (1.0, True), (longest, False)):
             one = order(0, duration=duration, loopable=loopable)
             (draft,) = model.generate([one], Recorder())
             assert draft.arrays["samples"].shape == (round(duration * 16_000), 1)
@@ -133,6 +150,19 @@ class TestAudioGen(_Contract):
     """From checkpoints as they were pickled first, with OmegaConf's objects in them."""
 
     kind, how = "audiogen", ("old",)
+
+    def test_it_runs_in_the_childs_cage_and_is_signed(
+        self, spec: Spec, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The setting alone says where the other Python is."""
+        python = os.environ[PYTHON]
+        monkeypatch.delenv(PYTHON)
+        (home / "model_cards").mkdir(parents=True)
+        (home / "model_cards" / "noises.md").write_text(CARD)
+        shutil.copytree(spec.folder, home / "models" / "noises")
+        with Studio(settings_for(home, audiocraft_python=python)) as studio:
+            (made,) = studio.make("text-to-audio", prompt="rain", duration=1.0, model="noises")
+            assert studio.verify(made.path).outcome is Outcome.SIGNED
 
 
 @needs_audiocraft

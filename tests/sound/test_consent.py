@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import json
 import re
 import time
@@ -30,6 +30,7 @@ from studio.protocol import LOCAL
 from studio.settings import Settings
 from studio.tasks import TASKS
 from studio.testing import Recorder
+from studio.uploads import Upload, upload_id
 from tests.fake_lane import FakeLane
 from tests.hosts import finished, run, settings_for, until
 
@@ -44,7 +45,9 @@ studio:
 ---
 What the lane without a device makes.
 """
-SENTENCE = "I agree that this studio may use my voice. The words are three red tigers and ten blue cats."
+SENTENCE = (
+    "I agree that this studio may use my voice. The words are three red tigers and ten blue cats."
+)
 
 
 @dataclass
@@ -107,20 +110,33 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pat
     voice.unload()
 
 
-def order_for(voice: str, consent: str) -> dict[str, Any]:
-    return {"text": "Good evening.", "voice": voice, "consent": consent}
+def order_for(voice: Upload, consent: str) -> dict[str, Any]:
+    return {"text": "Good evening.", "voice": voice.id, "consent": consent}
 
 
-async def agreed(client: LocalClient, stage: Stage, read: Callable[..., Path]) -> Consent:
-    sample = await client.upload(read("This is how I speak on any other day of the week."))
+def brought(
+    host: Host, number: int, *, owner: str = LOCAL, seconds: float = 3.0, parent: str | None = None
+) -> Upload:
+    """An upload of some noise, kept without the checks of which other tests are."""
+    folder = host.settings.home / "uploads"
+    noise = np.random.default_rng(number).normal(0, 0.1, round(8000 * seconds))
+    path = folder / f"{number}.wav"
+    soundfile.write(path, noise, 8000)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    size = path.stat().st_size
+    identity = upload_id(owner, sha256)
+    upload = Upload(
+        identity, "audio", "audio/wav", size, sha256, "a.wav", seconds=seconds, parent=parent
+    )
+    return host.inputs._uploads.keep(owner, path, upload)
+
+
+async def agreed(host: Host, stage: Stage) -> tuple[Upload, Consent]:
+    """A sample, and the consent to its use."""
+    client, sample = host.client(LOCAL), brought(host, 1)
     asked = await client.ask_consent(sample.id)
     stage.heard = asked.sentence
-    reading = await client.upload(read(asked.sentence))
-    return await client.give_consent(asked.id, reading.id, days=2)
-
-
-def voice_of(client: LocalClient, read: Callable[..., Path]) -> Any:
-    return client.upload(read("This is how I speak on any other day of the week."))
+    return sample, await client.give_consent(asked.id, brought(host, 2).id, days=2)
 
 
 def test_with_a_consent_a_voice_is_imitated_and_without_it_is_not(
@@ -129,88 +145,91 @@ def test_with_a_consent_a_voice_is_imitated_and_without_it_is_not(
     async def test() -> None:
         stage = Stage()
         async with studio(home, stage, "speaker-comparison") as (host, _, client):
-            voice = (await voice_of(client, read)).id
+            voice = await client.upload(read("This is how I speak on any other day of the week."))
             with pytest.raises(Refused, match="nobody has agreed"):
                 await client.submit("clone", order_for(voice, "0" * 32))
             assert stage.made == [], "refused before anything was loaded"
-            given = await agreed(client, stage, read)
+            asked = await client.ask_consent(voice.id)
+            stage.heard = asked.sentence
+            reading = await client.upload(read(asked.sentence))
+            given = await client.give_consent(asked.id, reading.id)
             assert "0.900 alike, by a-speaker-comparison" in given.speaker
+            assert (given.voice, given.recording) == (voice.sha256, reading.sha256)
             assert stage.made == ["automatic-speech-recognition", "speaker-comparison"]
-            job = await finished(
-                client, (await client.submit("clone", order_for(voice, given.id))).id
-            )
-            assert job.state is JobState.DONE, job.error
-            artifact = await client.artifact(job.artifacts[0])
+            job = await client.submit("clone", order_for(voice, given.id))
+            ended = await finished(client, job.id)
+            assert ended.state is JobState.DONE, ended.error
+            artifact = await client.artifact(ended.artifacts[0])
             assert artifact.note.request["consent"] == given.id
             host.provenance.ledger.check()
-            # For this sample and this owner alone.
-            other = await client.upload(read("Somebody else speaks here for a while.", "f2"))
-            with pytest.raises(Refused, match="another sample"):
-                await client.submit("clone", order_for(other.id, given.id))
-            ann = host.client("ann")
-            theirs = await ann.upload(read("This is how I speak on any other day of the week."))
-            with pytest.raises(Refused, match="nobody has agreed"):
-                await ann.submit("clone", order_for(theirs.id, given.id))
-            assert await ann.consents() == []
 
     run(test)
 
 
-def test_what_was_not_read_or_by_somebody_else_is_no_consent(
-    home: Path, read: Callable[..., Path]
-) -> None:
+def test_a_consent_is_for_one_sample_and_one_owner(home: Path) -> None:
     async def test() -> None:
         stage = Stage()
-        async with studio(home, stage, "speaker-comparison") as (_, _, client):
-            sample = await voice_of(client, read)
-            asked = await client.ask_consent(sample.id)
-            reading = await client.upload(read(asked.sentence, "f2"))
+        async with studio(home, stage) as (host, _, client):
+            _, given = await agreed(host, stage)
+            assert given.speaker == NOT_COMPARED
+            with pytest.raises(Refused, match="another sample"):
+                await client.submit("clone", order_for(brought(host, 3), given.id))
+            theirs = brought(host, 1, owner="ann")
+            assert theirs.sha256 == given.voice
+            with pytest.raises(Refused, match="nobody has agreed"):
+                await host.client("ann").submit("clone", order_for(theirs, given.id))
+            assert await host.client("ann").consents() == []
+
+    run(test)
+
+
+def test_what_was_not_read_or_by_somebody_else_is_no_consent(home: Path) -> None:
+    async def test() -> None:
+        stage = Stage()
+        async with studio(home, stage, "speaker-comparison") as (host, _, client):
+            asked = await client.ask_consent(brought(host, 1).id)
+            reading = [brought(host, number).id for number in range(2, 5)]
             with pytest.raises(NotFound, match="no such sentence"):
-                await client.give_consent("0" * 16, reading.id)
+                await client.give_consent("0" * 16, reading[0])
+            with pytest.raises(NotFound, match="no such sentence"):
+                await host.client("ann").give_consent(asked.id, reading[0])
             stage.heard = "I agree that this studio may use my voice."
             with pytest.raises(Refused, match="not the sentence") as caught:
-                await client.give_consent(asked.id, reading.id)
+                await client.give_consent(asked.id, reading[0])
             assert asked.sentence in caught.value.hint
             # What was heard of a recording is known; another one is listened to anew.
             stage.heard, stage.likeness = asked.sentence, 0.3
-            other = await client.upload(read(asked.sentence, "f3"))
             with pytest.raises(Refused, match="Somebody else"):
-                await client.give_consent(asked.id, other.id)
-            stage.steady = False
-            third = await client.upload(read(asked.sentence, "f4"))
+                await client.give_consent(asked.id, reading[1])
+            stage.likeness, stage.steady = 0.9, False
             with pytest.raises(Refused, match="one person"):
-                await client.give_consent(asked.id, third.id)
+                await client.give_consent(asked.id, reading[2])
             assert await client.consents() == []
-            short = await client.upload(read("No."))
-            with pytest.raises(InvalidRequest, match="lasts"):
-                await client.ask_consent(short.id)
-            # An artificial voice cannot agree: what this studio made is known by its mark.
-            made = await finished(client, (await agreed_clone(client, stage, read)).id)
-            (artifact,) = made.artifacts
-            asked = await client.ask_consent(sample.id)
-            with pytest.raises((Refused, InvalidRequest)):
-                await client.give_consent(asked.id, artifact)
 
     run(test)
 
 
-async def agreed_clone(client: LocalClient, stage: Stage, read: Callable[..., Path]) -> Any:
-    stage.likeness, stage.steady = 0.9, True
-    given = await agreed(client, stage, read)
-    return await client.submit("clone", order_for((await voice_of(client, read)).id, given.id))
+def test_what_is_no_sample_or_no_reading_is_told(home: Path) -> None:
+    async def test() -> None:
+        async with studio(home, Stage()) as (host, _, client):
+            for seconds in (0.5, 300.0):
+                with pytest.raises(InvalidRequest, match="lasts"):
+                    await client.ask_consent(brought(host, 1, seconds=seconds).id)
+            asked = await client.ask_consent(brought(host, 2).id)
+            artificial = brought(host, 3, parent="a" * 32)
+            with pytest.raises(Refused, match="only a person"):
+                await client.give_consent(asked.id, artificial.id)
+
+    run(test)
 
 
-def test_taking_it_back_stops_what_waits_and_deletes_the_sample(
-    home: Path, read: Callable[..., Path]
-) -> None:
+def test_taking_it_back_stops_what_waits_and_deletes_the_sample(home: Path) -> None:
     async def test() -> None:
         stage = Stage()
         async with studio(home, stage) as (host, lane, client):
-            given = await agreed(client, stage, read)
-            assert given.speaker == NOT_COMPARED
-            voice = await voice_of(client, read)
+            voice, given = await agreed(host, stage)
             lane.go.clear()
-            jobs = [await client.submit("clone", order_for(voice.id, given.id)) for _ in range(2)]
+            jobs = [await client.submit("clone", order_for(voice, given.id)) for _ in range(2)]
             await until(lambda: len(lane.batches) == 2)
             revoked = await client.revoke_consent(given.id)
             lane.go.set()
@@ -219,15 +238,11 @@ def test_taking_it_back_stops_what_waits_and_deletes_the_sample(
             assert revoked.revoked is not None
             assert (await client.revoke_consent(given.id)).revoked == revoked.revoked
             with pytest.raises(NotFound):
-                await client.submit("clone", order_for(voice.id, given.id))
-            assert voice.sha256 not in {
-                json.loads(path.read_text())["sha256"]
-                for path in (home / "uploads").rglob("*.json")
-            }
+                await client.submit("clone", order_for(voice, given.id))
+            assert list((home / "uploads").rglob("*.json")) == [], "sample and reading are gone"
             # The same sample brought again is still nobody's to use.
-            again = await voice_of(client, read)
             with pytest.raises(Refused, match="taken back"):
-                await client.submit("clone", order_for(again.id, given.id))
+                await client.submit("clone", order_for(brought(host, 1), given.id))
             host.provenance.ledger.check()
             with pytest.raises(NotFound):
                 await client.revoke_consent("0" * 32)
@@ -236,13 +251,12 @@ def test_taking_it_back_stops_what_waits_and_deletes_the_sample(
 
 
 def test_it_expires_also_for_a_job_that_still_waits(
-    home: Path, read: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test() -> None:
         stage = Stage()
-        async with studio(home, stage) as (_, lane, client):
-            given = await agreed(client, stage, read)
-            voice = (await voice_of(client, read)).id
+        async with studio(home, stage) as (host, lane, client):
+            voice, given = await agreed(host, stage)
             lane.go.clear()
             first = await client.submit("clone", order_for(voice, given.id))
             waiting = await client.submit("clone", order_for(voice, given.id))
@@ -262,40 +276,35 @@ def test_it_expires_also_for_a_job_that_still_waits(
 
 
 def test_a_sentence_has_to_be_read_in_time_and_for_no_eternity(
-    home: Path, read: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def test() -> None:
-        stage = Stage()
-        async with studio(home, stage) as (_, _, client):
-            sample = await voice_of(client, read)
-            asked = await client.ask_consent(sample.id)
-            stage.heard = asked.sentence
-            reading = await client.upload(read(asked.sentence))
-            with pytest.raises(InvalidRequest, match="up to 366"):
-                await client.give_consent(asked.id, reading.id, days=1000)
-            now = time.time
-            monkeypatch.setattr(time, "time", lambda: now() + 700)
-            with pytest.raises(NotFound, match="its time is over"):
-                await client.give_consent(asked.id, reading.id)
-
-    run(test)
-
-
-def test_a_record_that_somebody_changed_counts_for_nothing(
-    home: Path, read: Callable[..., Path]
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test() -> None:
         stage = Stage()
         async with studio(home, stage) as (host, _, client):
-            given = await agreed(client, stage, read)
+            asked = await client.ask_consent(brought(host, 1).id)
+            stage.heard = asked.sentence
+            reading = brought(host, 2).id
+            with pytest.raises(InvalidRequest, match="up to 366"):
+                await client.give_consent(asked.id, reading, days=1000)
+            now = time.time
+            monkeypatch.setattr(time, "time", lambda: now() + 700)
+            with pytest.raises(NotFound, match="its time is over"):
+                await client.give_consent(asked.id, reading)
+
+    run(test)
+
+
+def test_a_record_that_somebody_changed_counts_for_nothing(home: Path) -> None:
+    async def test() -> None:
+        stage = Stage()
+        async with studio(home, stage) as (host, _, client):
+            voice, given = await agreed(host, stage)
             forged = replace(given, id="f" * 32, expires=given.expires + 1e9)
             said = {name: value for name, value in vars(forged).items() if name != "revoked"}
             host.provenance.ledger.record({"consent": said})
             assert await client.consents() == [given]
             with pytest.raises(Refused, match="nobody"):
-                await client.submit(
-                    "clone", order_for((await voice_of(client, read)).id, forged.id)
-                )
+                await client.submit("clone", order_for(voice, forged.id))
 
     run(test)
 

@@ -71,6 +71,8 @@ def whisper(folder: Path) -> None:
         )
     )  # fmt: skip
     settings = {
+        # Otherwise it would be made anew from the model's configuration.
+        "_from_model_config": False,
         "is_multilingual": True, "max_length": 32,
         "suppress_tokens": None, "begin_suppress_tokens": None,
         "no_timestamps_token_id": number("<|notimestamps|>"),

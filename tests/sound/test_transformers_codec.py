@@ -103,7 +103,10 @@ class TestEncodec(FamilyContract):
         ("sound", "why"),
         [
             (np.zeros((RATE, 1)), "target: it is silent"),
-            (np.full((61 * RATE, 1), 0.5), "target: it is 61 seconds long"),
+            (
+                np.full((61 * RATE, 1), 0.5),
+                "target: it is 61.0 seconds long, and this model takes at most 60.0",
+            ),
         ],
     )
     def test_what_is_no_sound_or_too_long_is_refused_before_it_begins(

@@ -12,6 +12,7 @@ import bots
 import ui
 from studio.fields import fields_of
 from studio.provenance.verdict import Outcome
+from studio.recipes import shipped
 from studio.tasks import TASKS
 from studio.words import ENGLISH, LANGUAGES, catalogue, preferred, said, say
 from ui.frame import SHORTCUTS
@@ -52,6 +53,14 @@ def test_every_language_has_every_sentence_with_the_same_placeholders(language: 
     fields = {spec.name for task in TASKS.values() for spec in fields_of(task.request)}
     own = {f"field.{name}.{part}" for name in fields for part in ("title", "description")}
     own |= {f"task.{task}.title" for task in TASKS}
+    for name in shipped.names():
+        recipe = shipped.recipe(name)
+        own |= {f"recipe.{name}.title", f"recipe.{name}.description"}
+        # An input that is called like a field of a task has its words.
+        for spec in (spec for spec in recipe.specs() if spec.name not in fields):
+            own.add(f"recipe.{name}.{spec.name}.title")
+            if spec.description:
+                own.add(f"recipe.{name}.{spec.name}.description")
     assert set(WORDS) | own <= set(words), "missing"
     assert set(words) <= set(WORDS) | own, "left over"
     for key in WORDS:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from studio.draft import Draft
-from studio.errors import InvalidRequest, OutOfMemory, Unavailable
+from studio.errors import Cancelled, InvalidRequest, OutOfMemory, Unavailable
 from studio.families import Order, Spec, diffusers_steps
 from studio.families.diffusers_film import film_of
 from studio.families.diffusers_video import DiffusersVideo, Films
@@ -146,6 +146,12 @@ class TestHunyuanVideo(FilmContract):
     options: ClassVar = {**FOUR, "grid": 16}
 
 
+class TestHunyuanVideo15(FilmContract):
+    build = staticmethod(tiny_more.hunyuan_video_15)
+    options: ClassVar = {"frames": {"step": 2, "plus": 1}, "grid": 8}
+
+
+@pytest.mark.filterwarnings("ignore:In CPU autocast")
 class TestMochi(FilmContract):
     build = staticmethod(tiny_more.mochi)
     options: ClassVar = {"frames": {"step": 6, "plus": 1}, "grid": 16}
@@ -153,7 +159,7 @@ class TestMochi(FilmContract):
 
 class TestLatte(FilmContract):
     build = staticmethod(tiny_more.latte)
-    options: ClassVar = {"grid": 16, "arguments": {"clean_caption": False}}
+    options: ClassVar = {"frames": {"least": 5}, "arguments": {"clean_caption": False}}
 
 
 @pytest.mark.filterwarnings("ignore:The TextToVideoSDPipeline has been deprecated")
@@ -161,44 +167,39 @@ class TestModelScope(FilmContract):
     build = staticmethod(tiny_more.modelscope)
 
 
-class FromFilm(FilmContract):
-    @pytest.fixture(autouse=True)
-    def given(self, inputs: dict[str, Path]) -> None:
-        self.inputs = {"video": inputs["video"]}
-
-    def order(self, number: int) -> Order:
-        return replace(order(number, "video-to-video", strength=0.7), inputs=self.inputs)
-
-
-class TestCogVideoXOfAFilm(FromFilm):
-    build = staticmethod(tiny.cogvideox)
-    options: ClassVar = {**FOUR, "grid": 16}
-
-
-class TestWanOfAFilm(FromFilm):
-    build = staticmethod(tiny.wan)
-    options: ClassVar = {**FOUR, "grid": 16}
-
-
 def wan_of_both(folder: Path) -> None:
     tiny_more.wan_of_pictures(folder, both=True)
 
 
-class TestWanBetweenTwoPictures(FromPicture):
-    build = staticmethod(wan_of_both)
-    options: ClassVar = {**FOUR, "grid": 16}
-
-    @pytest.fixture(autouse=True)
-    def given(self, inputs: dict[str, Path]) -> None:
-        self.inputs = {name: inputs[name] for name in ("image", "last_image")}
-
-
-class TestWanGoingOn(FromFilm):
-    build = staticmethod(tiny_more.wan_of_pictures)
-    options: ClassVar = {**FOUR, "grid": 16}
-
-    def order(self, number: int) -> Order:
-        return replace(order(number, "video-extension", motion=1.0), inputs=self.inputs)
+@pytest.mark.parametrize(
+    ("build", "task", "names"),
+    [
+        (tiny.cogvideox, "video-to-video", ("video",)),
+        (tiny.wan, "video-to-video", ("video",)),
+        (wan_of_both, "image-to-video", ("image", "last_image")),
+        (tiny_more.wan_of_pictures, "video-extension", ("video",)),
+    ],
+)
+def test_what_else_they_can_is_repeatable_and_stops_within_a_step(
+    tmp_path: Path,
+    inputs: dict[str, Path],
+    build: Callable[[Path], None],
+    task: str,
+    names: tuple[str, ...],
+) -> None:
+    build(tmp_path / "tiny")
+    model = load(tmp_path / "tiny", **FOUR, grid=16)
+    given = {name: inputs[name] for name in names}
+    one, other = (
+        replace(order(number, task, motion=1.0, strength=0.7), inputs=given) for number in (0, 1)
+    )
+    before = frames_of(model, one)
+    progress = Recorder(stop_at=1)
+    with pytest.raises(Cancelled):
+        frames_of(model, other, progress=progress)
+    assert progress.steps[-1][0] == 1, "it went on after it was told to stop"
+    assert (frames_of(model, one) == before).all()
+    assert (frames_of(model, other) != before).any()
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,19 @@ def test_a_picture_is_set_in_motion_and_keeps_its_colours(model: Films, tmp_path
     assert (blue.mean(axis=(1, 2)) > 0.03).all()
 
 
+def test_a_film_goes_on_in_its_own_colours(model: Films, tmp_path: Path) -> None:
+    pixels = np.full((4, 256, 256, 3), 248, np.uint8)
+    pixels[:, 80:176, 80:176] = (45, 85, 215)
+    video = Draft("video", 0, 0, {"frames": pixels}, {"fps": 8}).spool(tmp_path)
+    prompt = "a blue square moves right"
+    draft = film(model, "video-extension", {"video": video}, prompt=prompt, motion=0.5)
+    frames = draft.arrays["frames"].astype(int)
+    assert frames.shape == (4 + 15, 256, 256, 3)
+    blue = (frames[..., 2] - frames[..., 0]) > 60
+    assert (blue.mean(axis=(1, 2)) > 0.03).all()
+    assert (frames[-1] != frames[3]).any()
+
+
 def test_the_card_offers_what_the_weights_can() -> None:
     (card,) = (
         one for one in Catalog.open(Settings(home=card_folder())) if one.name == "starter-film"

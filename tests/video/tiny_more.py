@@ -11,10 +11,14 @@ import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderKLHunyuanVideo,
+    AutoencoderKLHunyuanVideo15,
     AutoencoderKLMochi,
     AutoencoderKLWan,
+    ClassifierFreeGuidance,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
+    HunyuanVideo15Pipeline,
+    HunyuanVideo15Transformer3DModel,
     HunyuanVideoPipeline,
     HunyuanVideoTransformer3DModel,
     LattePipeline,
@@ -27,13 +31,18 @@ from diffusers import (
     WanImageToVideoPipeline,
     WanTransformer3DModel,
 )
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
+    ByT5Tokenizer,
     CLIPImageProcessor,
     CLIPTextModel,
     CLIPVisionConfig,
     CLIPVisionModel,
     LlamaConfig,
     LlamaModel,
+    Qwen2_5_VLTextConfig,
+    Qwen2_5_VLTextModel,
+    Qwen2Tokenizer,
 )
 
 from tests.families import tiny
@@ -81,6 +90,60 @@ def hunyuan_video(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def hunyuan_video_15(folder: Path) -> None:
+    """HunyuanVideo 1.5: it takes no callback, and its guidance is a part of its own."""
+    torch.manual_seed(0)
+    letters = sorted(ByteLevel.alphabet())
+    words = ["<|endoftext|>", *letters]
+    tokenizer = Qwen2Tokenizer(vocab={word: n for n, word in enumerate(words)}, merges=[])
+    tokenizer.chat_template = "{% for one in messages %}{{ one['content'] }}{% endfor %}"
+    HunyuanVideo15Pipeline(
+        transformer=HunyuanVideo15Transformer3DModel(
+            in_channels=9,
+            out_channels=4,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            num_layers=1,
+            num_refiner_layers=1,
+            text_embed_dim=16,
+            text_embed_2_dim=32,
+            image_embed_dim=12,
+            rope_axes_dim=(2, 2, 4),
+            target_size=16,
+            task_type="t2v",
+        ),
+        vae=AutoencoderKLHunyuanVideo15(
+            latent_channels=4,
+            block_out_channels=(16, 16, 16, 16),
+            layers_per_block=1,
+            spatial_compression_ratio=4,
+            temporal_compression_ratio=2,
+            downsample_match_channel=False,
+            upsample_match_channel=False,
+        ),
+        text_encoder=Qwen2_5_VLTextModel(
+            Qwen2_5_VLTextConfig(
+                vocab_size=300,
+                hidden_size=16,
+                intermediate_size=16,
+                num_hidden_layers=3,
+                num_attention_heads=2,
+                num_key_value_heads=2,
+                rope_parameters={
+                    "rope_type": "default",
+                    "mrope_section": [1, 1, 2],
+                    "rope_theta": 10000.0,
+                },
+            )
+        ),
+        text_encoder_2=tiny.t5(),
+        tokenizer=tokenizer,
+        tokenizer_2=ByT5Tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        guider=ClassifierFreeGuidance(guidance_scale=1.0),
+    ).save_pretrained(folder)
+
+
 def mochi(folder: Path) -> None:
     """Mochi: six frames to a latent, twelve channels."""
     torch.manual_seed(0)
@@ -108,7 +171,7 @@ def mochi(folder: Path) -> None:
 
 
 def latte(folder: Path) -> None:
-    """Latte: a picture decoder for each frame, and the frames' number called `video_length`."""
+    """Latte: five frames and no other number, each decoded like a picture."""
     torch.manual_seed(0)
     LattePipeline(
         transformer=LatteTransformer3DModel(
@@ -127,6 +190,7 @@ def latte(folder: Path) -> None:
             norm_type="ada_norm_single",
             norm_elementwise_affine=False,
             norm_eps=1e-6,
+            video_length=5,
         ),
         vae=_vae(),
         text_encoder=tiny.t5(),

@@ -160,6 +160,7 @@ def test_what_cannot_be_used_in_text_is_taken_out_and_said(llama: Any) -> None:
         ("summarization", {"text": "it rains"}, "one paragraph"),
         ("translation", {"text": "it rains", "target": "de"}, "into German"),
         ("text-rewriting", {"text": "it rains", "style": "formal"}, "formally"),
+        ("text-rewriting", {"text": "it rains", "style": "back-translation"}, "into German"),
         ("question-answering", {"text": "it rains", "question": "what?"}, "Question: what?"),
     ],
 )
@@ -220,3 +221,29 @@ def test_a_translation_is_asked_from_one_language_and_begins_with_the_other(
 def test_a_language_that_a_model_does_not_know_is_named(nllb: Model) -> None:
     with pytest.raises(InvalidRequest, match="target: tiny does not know 'zh'"):
         list(nllb.generate([translation(0, target="zh")], Recorder()))
+
+
+def test_a_back_translation_is_written_in_the_other_language_and_then_in_ones_own(
+    nllb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[torch.Tensor] = []
+    generate = nllb._model.generate
+
+    def watched(**inputs: Any) -> torch.Tensor:
+        made: torch.Tensor = generate(**inputs)
+        asked.extend([inputs["input_ids"], made])
+        return made
+
+    monkeypatch.setattr(nllb._model, "generate", watched)
+    values = {"text": "it rains", "style": "back-translation", "through": "fr", "max_tokens": 6}
+    request = build(TASKS["text-rewriting"].request, values).model_dump()
+    progress = Recorder()
+    (draft,) = nllb.generate([Order("job", 0, "text-rewriting", request, 0)], progress)
+    there, french, back, english = (nllb._tokenizer.batch_decode(rows)[0] for rows in asked)
+    assert "eng_Latn" in there
+    assert "fra_Latn" in french
+    assert "fra_Latn" in back
+    assert "eng_Latn" in english
+    # What is read out is the text in one's own language alone, and the note says the way.
+    assert progress.texts.get(0, "") == draft.facts["text"]
+    assert "by way of fr" in draft.facts["made with"]

@@ -39,6 +39,16 @@ def middle(frame: Any) -> float:
     return float(np.nonzero(light)[1].mean())
 
 
+def test_a_picture_of_a_film_is_the_one_that_is_seen_then(tmp_path: Path) -> None:
+    film = moving()
+    shown = film.arrays["frames"]
+    for number, (at, place) in enumerate([(None, 4), (0.0, 0), (0.25, 2), (0.37, 2)]):
+        draft = made("video-still", tmp_path / str(number), {"video": film}, at=at)
+        assert (draft.kind, (draft.arrays["pixels"] == shown[place]).all()) == ("image", True)
+    with pytest.raises(InvalidRequest, match=r"lasts 0\.6 seconds"):
+        made("video-still", tmp_path / "late", {"video": film}, at=0.625)
+
+
 def test_more_frames_show_what_moves_on_its_way(tmp_path: Path) -> None:
     film = moving(sound=True)
     draft = made("video-interpolation", tmp_path, {"video": film}, fps=24)

@@ -47,7 +47,8 @@ def made(task: str, folder: Path, inputs: dict[str, Draft], **request: Any) -> D
 
 
 def test_every_task_on_the_card_has_a_tool(card_tasks: tuple[str, ...]) -> None:
-    assert set(card_tasks) == set(TOOLS)
+    # Slips of the pen have a card of their own: one order may want many, each by its seed.
+    assert {*card_tasks, "text-noising"} == set(TOOLS)
 
 
 def test_mastering_cuts_trims_and_sets_the_loudness(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -24,6 +23,8 @@ _SKY = ("sun", "moon")
 _COLOURS = tuple(word for words in COLOUR_WORDS.values() for word in words)
 _SIZES = tuple(word for words in SIZE_WORDS.values() for word in words)
 _NOUNS = tuple(dict.fromkeys(pair[0] for pairs in KIND_WORDS.values() for pair in pairs))
+#: The same, and the last word of each that has two.
+_CALLED = tuple(dict.fromkeys(called for noun in _NOUNS for called in (noun, noun.split()[-1])))
 _LANDS = ("sea", "hills", "mountains", "desert")
 
 #: What a slot of a phrase can be.
@@ -180,8 +181,8 @@ def _pattern(phrase: str) -> str:
             return "an?"
         if name in "ABb":
             article = rf"an? (?:(?:{_either(_SIZES)}) )?(?:(?:{_either(_COLOURS)}) )?"
-            met = article if name == "B" else ""
-            return f"{met}(?:{_either(_NOUNS)})"
+            # A line calls a plus sign that came a sign.
+            return f"{article}(?:{_either(_NOUNS)})" if name == "B" else f"(?:{_either(_CALLED)})"
         return "(?:" + "|".join(map(_pattern, SLOTS[name])) + ")"
 
     return re.sub(r"\{(\w+)\}", either, written)
@@ -208,24 +209,10 @@ def parses(purpose: str, begun: str, text: str) -> bool:
         return False
     # Whoever is spoken of as known was there before.
     return all(
-        re.search(rf"\ban? (?:\w+ ){{0,2}}{re.escape(noun)}\b", text[: at.start() + len(begun)])
-        for at in re.finditer(rf"[Tt]he ({_either(set(_NOUNS) - set(_SKY))})\b", rest)
+        re.search(rf"\ban? (?:\w+ ){{0,3}}{re.escape(noun)}\b", text[: at.start() + len(begun)])
+        for at in re.finditer(rf"[Tt]he ({_either(set(_CALLED) - set(_SKY))})\b", rest)
         for noun in [at[1]]
     )
-
-
-def withheld(text: str) -> bool:
-    """Whether the text has a colour on a thing that is in no training line: one pair in twelve.
-
-    The pairs follow from their own letters, so that they are the same ones everywhere.
-    """
-    return any(
-        zlib.crc32(f"{pair[1]} {pair[2]}".encode()) % 12 == 0 for pair in _PAIR.finditer(text)
-    )
-
-
-#: A colour on a thing.
-_PAIR = re.compile(rf"\b({_either(_COLOURS)}) ({_either(_NOUNS)})\b")
 
 
 def content_words(text: str) -> set[str]:

@@ -103,7 +103,8 @@ class Remote:
             self._process.kill()
 
     def _start(self) -> None:
-        command = [os.environ[PYTHON], "-I", _WORKER, "serve", self._spec.folder, self._device]
+        script, folder = str(_WORKER), str(self._spec.folder)
+        command = [os.environ[PYTHON], "-I", script, "serve", folder, self._device]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the operator named it
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -158,7 +159,7 @@ class Remote:
                 f"{self._spec.name} computed values that are no numbers.",
                 hint="Fetch and translate its weights again.",
             )
-        return np.clip(samples, -1, 1)
+        return np.asarray(samples.clip(-1, 1), np.float32)
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101

@@ -66,9 +66,9 @@ def stand_in() -> None:
     ) -> Any:
         """Attention over (batch, time, heads, width), as xformers has it, by torch's own."""
         causal = isinstance(attn_bias, Triangle)
-        turned = (one.transpose(1, 2) for one in (q, k, v))
+        q, k, v = (one.transpose(1, 2) for one in (q, k, v))
         attended = torch.nn.functional.scaled_dot_product_attention(
-            *turned, attn_mask=None if causal else attn_bias, dropout_p=p, is_causal=causal,
+            q, k, v, attn_mask=None if causal else attn_bias, dropout_p=p, is_causal=causal,
             scale=scale,
         )  # fmt: skip
         return attended.transpose(1, 2)
@@ -158,11 +158,11 @@ def make(model: Any, order: dict[str, Any], say: Any, answer: BinaryIO) -> Any:
             raise _Stopped
 
     model.set_custom_progress_callback(step)
-    # MAGNeT fills a length that was fixed when it was trained.
-    if hasattr(model, "extend_stride") and model.extend_stride is not None:
-        model.set_generation_params(duration=order["seconds"], **order["options"])
-    else:
-        model.set_generation_params(**order["options"])
+    parameters = dict(order["options"])
+    # MAGNeT, which has no stride, fills a length that was fixed when it was trained.
+    if model.extend_stride is not None:
+        parameters["duration"] = order["seconds"]
+    model.set_generation_params(**parameters)
     torch.manual_seed(order["seed"])
     return model.generate([order["prompt"]], progress=True)[0].float().cpu()
 
@@ -191,7 +191,11 @@ def serve(folder: Path, device: str) -> None:
         return
     rate, frames = model.sample_rate, float(model.frame_rate)
     steps = sum(model.generation_params.get("decoding_steps", ()))
-    say(kind="ready", rate=rate, frames=frames, seconds=model.max_duration, steps=steps)
+    seconds = model.max_duration
+    if steps:
+        # MAGNeT leaves out the end that is no whole span.
+        seconds = int(seconds * frames) // model.lm.span_len * model.lm.span_len / frames
+    say(kind="ready", rate=rate, frames=frames, seconds=seconds, steps=steps)
     for line in heard:
         try:
             sound = make(model, json.loads(line), say, heard)
@@ -234,7 +238,8 @@ def convert(source: Path, target: Path) -> None:
             continue
         tensors = {name: one.contiguous().clone() for name, one in package["best_state"].items()}
         save_file(tensors, making / (ours + ".safetensors"))
-        OmegaConf.save(OmegaConf.create(package["xp.cfg"]), making / (ours + ".yaml"))
+        config = OmegaConf.to_yaml(OmegaConf.create(package["xp.cfg"]))
+        (making / (ours + ".yaml")).write_text(config, encoding="utf-8")
     for part in _PARTS:
         for path in (source / part).glob("*"):
             if path.suffix in _COPIED:

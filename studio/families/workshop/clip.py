@@ -1,4 +1,4 @@
-"""Tools for finished films: more pictures per second, loops, larger ones."""
+"""Tools for finished films: one picture of them, more per second, loops, larger ones."""
 
 from __future__ import annotations
 
@@ -24,6 +24,27 @@ _FADED, _MOST_FADED = 1 / 3, 1.0
 _LONGEST = 4096
 #: The shortest side in pixels that motion is looked for in.
 _LEAST_SIDE = 32
+
+
+def still(
+    request: Mapping[str, Any], inputs: Mapping[str, Draft], tell: Callable[[float], None]
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The picture that the film shows at a moment, or its last one.
+
+    Raises:
+        InvalidRequest: if it has ended by then.
+    """
+    frames, at = inputs["video"].arrays["frames"], request["at"]
+    place = len(frames) - 1
+    if at is not None:
+        # The little more is for rates that binary fractions cannot hold.
+        place = int(at * float(inputs["video"].facts["fps"]) + 1e-6)
+    if place >= len(frames):
+        seconds = len(frames) / float(inputs["video"].facts["fps"])
+        raise InvalidRequest(
+            f"at: this film lasts {seconds:.1f} seconds.", hint="Choose an earlier moment."
+        )
+    return {"pixels": np.array(frames[place])}, {}
 
 
 def interpolate(
@@ -94,7 +115,7 @@ def loop(
     heard = film.arrays["samples"][: len(samples)]
     samples[: len(heard)] = heard
     once = mastering.loop(samples, rate, faded / fps)
-    arrays = {"frames": frames, "samples": np.tile(once, (times, 1))}
+    arrays: dict[str, Array] = {"frames": frames, "samples": np.tile(once, (times, 1))}
     return arrays, {"fps": film.facts["fps"], "rate": rate}
 
 

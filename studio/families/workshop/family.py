@@ -30,6 +30,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "text-noising": pen.garble,
         "video-interpolation": clip.interpolate,
         "video-looping": clip.loop,
+        "video-still": clip.still,
         "video-upscaling": clip.enlarge,
     }
 )
@@ -47,7 +48,9 @@ class Bench:
     """The tools at work."""
 
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
-        """One draft per order; the same inputs and request give the same one, whatever the seed.
+        """One draft per order; the same inputs and request give the same one.
+
+        Only slips of the pen are drawn by the seed.
 
         A step is a hundredth of an order.
 

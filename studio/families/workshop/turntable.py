@@ -51,7 +51,8 @@ def _turned(around: float, tilt: float) -> NDArray[np.float64]:
     sine, cosine = math.sin(around), math.cos(around)
     about = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
     down, level = math.sin(tilt), math.cos(tilt)
-    return np.array([[1, 0, 0], [0, level, -down], [0, down, level]]) @ about
+    towards: NDArray[np.float64] = np.array([[1, 0, 0], [0, level, -down], [0, down, level]])
+    return np.asarray(towards @ about)
 
 
 def _seen(
@@ -75,6 +76,7 @@ def _seen(
     points = (points + np.array(size) / 2) * (_FINER << _BITS)
     triangles = points.round().astype(np.int32)[faces]
     canvas = np.full((height * _FINER, width * _FINER, 3), _GROUND, np.uint8)
-    for face in np.argsort(-depth[faces].mean(axis=1)):
-        cv2.fillConvexPoly(canvas, triangles[face], colours[face], shift=_BITS)
+    order = np.argsort(-depth[faces].mean(axis=1))
+    for triangle, colour in zip(triangles[order], colours[order].tolist(), strict=True):
+        cv2.fillConvexPoly(canvas, triangle, colour, shift=_BITS)
     return np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA), np.uint8)
