@@ -86,9 +86,7 @@ async def packed(
         alt = say("result.alt", errand.language, subject=seen)
         if len(artifacts) > 1:
             count = len(artifacts)
-            alt = say(
-                "result.alt.many", errand.language, subject=seen, index=number, count=count
-            )
+            alt = say("result.alt.many", errand.language, subject=seen, index=number, count=count)
         pieces += [replace(found[0], alt=clipped(alt, _MAX_ALT)), *found[1:]]
         if artifact.kind == "text" and not text:
             text = await anyio.Path(found[0].path).read_text(encoding="utf-8")

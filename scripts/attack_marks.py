@@ -2,6 +2,7 @@
 
     python -m scripts.attack_marks [--set final] [--photographs FOLDER] [--json FILE] [--plot FILE]
     python -m scripts.attack_marks --null 100000 [--searches 5000] [--json FILE]
+    python -m scripts.attack_marks --drawn-from scripts/results/marks.json --plot docs/marks.svg
 
 Each picture (see `mark_pictures`) is marked with a number of its own, attacked, and searched
 thoroughly. A row gives the share that came back, with its Wilson 95 % interval, one picture being
@@ -291,13 +292,14 @@ def report(tally: Tally) -> None:
         click.echo(f"dwtDctSvd {strength}: mean {theirs['mean']:.4f} at {theirs['psnr']:.2f} dB.")
 
 
-def plot(tally: Tally, path: Path) -> None:
-    """Bars of what came back, as an SVG picture."""
-    total = sum(tally.counts.values())
+def plot(record: dict[str, Any], path: Path) -> None:
+    """Bars of what came back, as an SVG picture; `record` is what the JSON file has."""
+    total = sum(record["pictures"].values())
+    other = record.get("dwtDctSvd", {"pictures": 0})
     bars = []
     for row, name in enumerate(ATTACKS):
-        ours = sum(hits[name] for hits in tally.hits.values()) / total
-        theirs = tally.other_hits[EQUAL][name] / tally.others if tally.others else 0
+        ours = sum(hits[name] for hits in record["recovered"].values()) / total
+        theirs = other[EQUAL]["recovered"][name] / other["pictures"] if other["pictures"] else 0
         y = 46 + 20 * row
         bars.append(
             f'<text x="190" y="{y + 9}" text-anchor="end">{name}</text>'
@@ -310,7 +312,7 @@ def plot(tally: Tally, path: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="660" height="{height}" '
         'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>'
         f'<text x="200" y="18" fill="#2b6cb0">Colophon, n = {total}</text>'
-        f'<text x="200" y="34" fill="#8a6d10">dwtDctSvd {EQUAL}, n = {tally.others}</text>'
+        f'<text x="200" y="34" fill="#8a6d10">dwtDctSvd {EQUAL}, n = {other["pictures"]}</text>'
         + "".join(bars)
         + "</svg>\n",
         encoding="utf-8",
@@ -355,6 +357,9 @@ def null(count: int, searches: int, out: Path | None) -> None:
 @click.option("--searches", default=0, help="How many of them are searched thoroughly.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the table here.")
 @click.option("--plot", "drawing", type=click.Path(path_type=Path), help="Also draw it here (SVG).")
+@click.option(
+    "--drawn-from", "earlier", type=click.Path(path_type=Path), help="Only draw this JSON."
+)
 def main(
     which: str,
     folder: Path | None,
@@ -365,9 +370,13 @@ def main(
     searches: int,
     out: Path | None,
     drawing: Path | None,
+    earlier: Path | None,
 ) -> None:
     """Mark pictures, attack them, and count what comes back."""
     cv2.setNumThreads(1)
+    if earlier is not None and drawing is not None:
+        plot(json.loads(earlier.read_text(encoding="utf-8")), drawing)
+        return
     if nulls:
         null(nulls, searches, out)
         return
@@ -375,7 +384,7 @@ def main(
     tally = measure(which, counts, folder, out)
     report(tally)
     if drawing is not None:
-        plot(tally, drawing)
+        plot(tally.record(), drawing)
 
 
 if __name__ == "__main__":

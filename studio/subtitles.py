@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-#: Whoever reads the file learns what speaks. Players do not show it.
-_DISCLOSURE = "This voice is AI-generated."
+#: Whoever reads the file learns what speaks, or what listened. Players do not show it.
+_SPOKEN, _HEARD = "This voice is AI-generated.", "This transcript is AI-generated."
 
 
-def subtitles(cues: Sequence[Mapping[str, Any]], format_: Literal["srt", "vtt"]) -> str:
-    """The `cues` of a sound's note (`start` and `end` in seconds, `text`) as a file's text.
+def subtitles(
+    cues: Sequence[Mapping[str, Any]], format_: Literal["srt", "vtt"], *, heard: bool = False
+) -> str:
+    """The `cues` of a note (`start` and `end` in seconds, `text`) as a file's text.
 
-    SubRip has no comments, so what it says about the voice is WebVTT's alone.
+    `heard` says that they are a transcript's: then the voice may be anybody's. SubRip has no
+    comments, so that what is said about it is WebVTT's alone.
     """
-    blocks = ["WEBVTT", f"NOTE {_DISCLOSURE}"] if format_ == "vtt" else []
+    blocks = ["WEBVTT", f"NOTE {_HEARD if heard else _SPOKEN}"] if format_ == "vtt" else []
     mark = "." if format_ == "vtt" else ","
     for number, cue in enumerate(cues, start=1):
         span = f"{_time(cue['start'], mark)} --> {_time(cue['end'], mark)}"

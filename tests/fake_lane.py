@@ -99,7 +99,7 @@ class FakeLane(Lane):
 
 def _draft(order: Order) -> Draft:
     if order.request.get("format") == VECTORS:
-        vectors = np.eye(8)[: max(1, len(order.inputs))].tolist()
+        vectors = np.eye(16)[: max(1, len(order.inputs))].tolist()
         return Draft("text", order.index, order.seed, facts={"text": "", VECTORS: vectors})
     # A task that asks for no size gets a small one.
     width, height = (int(order.request.get(side, 64)) for side in ("width", "height"))

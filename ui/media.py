@@ -53,7 +53,7 @@ def component(spec: FieldSpec, common: dict[str, Any]) -> Component:
         case "video":
             return gr.Video(sources=["upload"], buttons=[], **common)
         case "mesh":
-            return gr.File(type="filepath", file_types=[".glb", ".obj", ".ply"], **common)
+            return gr.Model3D(**common)
         case None:
             raise TypeError(f"{spec.name} takes no media")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from studio.recipes.rows import Row, read
 from studio.recipes.run import StepState
 from studio.runs import Plan
 from studio.tasks import TASKS
-from studio.words import say
+from studio.words import said, say
 from ui import run_list
 from ui.explain import explain
 from ui.form import collect, component
@@ -73,16 +74,20 @@ class RunsPage:
     def _recipes(self, said: gr.HTML) -> None:
         """Lay out the recipes; the form of the chosen one is made from its inputs."""
         panel("recipe-title", tag("h2", later("runs.recipe")) + tag("p", later("runs.recipe.how")))
-        names = [(shipped.recipe(name).title, name) for name in shipped.names()]
+        names = [
+            (later(f"recipe.{name}.title", shipped.recipe(name).title), name)
+            for name in shipped.names()
+        ]
         chosen = gr.Dropdown(names, value=None, label=later("runs.recipe"), elem_id="run-recipe")
 
         def fill(name: str | None, request: gr.Request) -> None:
             if name is None:
                 return
-            recipe, press = shipped.recipe(name), say("runs.begin", language_of(request))
-            specs = recipe.specs()
-            # Recipes speak English, whatever their inputs are called.
-            fields: list[Component] = [component(spec, name) for spec in specs]
+            specs, language = shipped.recipe(name).specs(), language_of(request)
+            fields: list[Component] = [
+                component(_worded(name, spec, language), name, language=language) for spec in specs
+            ]
+            press = say("runs.begin", language)
             start = gr.Button(press, variant="primary", elem_id="recipe-begin")
 
             async def cook(request: gr.Request, *entered: Any) -> Markup:
@@ -214,6 +219,16 @@ async def _order_sheet(client: Client, run: str) -> None:
         "title": (await client.run(run)).name[:200],
     }
     await client.submit("contact-sheet", values, key=f"sheet-{run}-{len(pictures)}")
+
+
+def _worded(recipe: str, spec: FieldSpec, language: str) -> FieldSpec:
+    """An input of a recipe in `language`; those called like a field of a task have its words."""
+    key = f"recipe.{recipe}.{spec.name}"
+    return replace(
+        spec,
+        title=said(f"{key}.title", spec.title, language),
+        description=said(f"{key}.description", spec.description, language),
+    )
 
 
 def _stem(table: str | None) -> str:

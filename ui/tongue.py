@@ -24,7 +24,7 @@ COOKIE = "studio_language"
 TITLE = "%%page.title|%%"
 #: Stands for the code of the language that the page is served in.
 LANGUAGE = "%%page.language|%%"
-_PLACEHOLDER = re.compile(r"%%([a-z.-]+?)\|([^%]*)%%")
+_PLACEHOLDER = re.compile(r"%%([a-z0-9._-]+?)\|([^%]*)%%")
 
 
 def later(key: str, otherwise: str = "") -> str:

@@ -129,17 +129,17 @@ def _consent(rng: random.Random) -> list[str]:
             "I agree that you may make a copy of my voice",
         )
     ).split()  # fmt: skip
-    said = [word for word in said if word in WORDS]
-    return said + (_code(rng) if rng.random() < 0.7 else [])
+    # The studio's own sentence comes in two breaths: the promise, and the code.
+    return _code(rng) if rng.random() < 0.4 else said + (_code(rng) if rng.random() < 0.6 else [])
 
 
 def _code(rng: random.Random) -> list[str]:
-    said = rng.choice((["and"], ["the", "words", "are"], ["today", "I", "say"], [], []))
-    things = GROUPS["objects"] + GROUPS["several"]
-    for _ in range(rng.randint(1, 2)):
-        said = [
-            *said, rng.choice(GROUPS["numbers"]), rng.choice(GROUPS["colours"]), rng.choice(things)
-        ]  # fmt: skip
+    """What makes a consent fresh: a number, a colour and a thing, once or twice."""
+    said = list(rng.choice((("and",), ("the", "words", "are"), ("today", "I", "say"), ())))
+    things = rng.choice((GROUPS["objects"], GROUPS["several"], GROUPS["several"]))
+    for number in range(rng.randint(1, 2)):
+        said += ["and"] if number and rng.random() < 0.6 else []
+        said += [rng.choice(words) for words in (GROUPS["numbers"], GROUPS["colours"], things)]
     return said
 
 
@@ -152,5 +152,5 @@ def _order(rng: random.Random) -> list[str]:
         ("draw", "make", "write a story of", "make a film of", "tell me a story of", "play a song",
          "please draw", "please make a picture of", "there is", "once there was")
     )  # fmt: skip
-    said = [word for word in verb.split() if word in WORDS]
+    said = verb.split()
     return said if verb == "play a song" else said + _thing(rng)

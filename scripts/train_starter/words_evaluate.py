@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "studio" / "starter" / "words")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1_700_000)
+    parser.add_argument("--seed", type=int, default=2_600_000)
     options = parser.parse_args()
 
     from studio.families import Spec

@@ -11,7 +11,7 @@ from studio.api.failures import routes
 from studio.api.here import Here
 from studio.api.jobs import Limit
 from studio.artifact import Artifact
-from studio.gallery import Collection, Contents, Filter, Findings
+from studio.gallery import Collection, Contents, Filter
 from studio.tasks.request import Text
 
 router = routes("gallery")
@@ -37,6 +37,21 @@ class Family(BaseModel):
     more: bool
 
 
+class Hit(BaseModel):
+    """An output, and its cosine with what was looked for."""
+
+    artifact: Artifact
+    likeness: float
+
+
+class Near(BaseModel):
+    """What was found, by which card; and how many outputs no model has looked at yet."""
+
+    found: list[Hit]
+    card: str
+    unseen: int
+
+
 class Sought(Filter):
     """What to look for among those outputs that the filter lets through."""
 
@@ -52,8 +67,8 @@ async def read_gallery(client: Here) -> Contents:
     return await client.contents()
 
 
-@router.get("/gallery/search")
-async def search(client: Here, sought: Annotated[Sought, Query()]) -> Findings:
+@router.get("/gallery/search", response_model=Near)
+async def search(client: Here, sought: Annotated[Sought, Query()]) -> object:
     """Your pictures that suit the words `meaning`, or look `like` a picture, the nearest first."""
     return await client.search(sought, meaning=sought.meaning, like=sought.like, limit=sought.limit)
 

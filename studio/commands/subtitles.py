@@ -1,4 +1,4 @@
-"""`studio subtitles`: when each sentence of a speech is said."""
+"""`studio subtitles`: when each sentence of a speech or a transcript is said."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from studio.subtitles import subtitles as written
     help="SubRip or WebVTT.",
 )
 def subtitles(artifact: str, format_: Literal["srt", "vtt"]) -> None:
-    """Print the subtitles of the speech with the id ARTIFACT."""
+    """Print the subtitles of the speech, or of the transcript, with the id ARTIFACT."""
     provenance = open_provenance(Settings.load())
     try:
-        cues = provenance.store.get(artifact).note.about.get("cues")
+        found = provenance.store.get(artifact)
     finally:
         provenance.close()
+    cues = found.note.about.get("cues")
     if not cues:
         raise InvalidRequest(
-            f"{artifact} says nothing.", hint="Only what `text-to-speech` makes has subtitles."
+            f"{artifact} says nothing.",
+            hint="What `text-to-speech` and `automatic-speech-recognition` make has subtitles.",
         )
-    click.echo(written(cues, format_), nl=False)
+    click.echo(written(cues, format_, heard=found.kind == "text"), nl=False)

@@ -24,6 +24,8 @@ _LENGTHS = {
 }
 #: Seconds over which a loop's end goes over into its beginning, at most.
 _SEAM = 1.0
+#: Seconds that are made and cut off again, because some pipelines make whole frames, rounded down.
+_REST = 0.05
 
 
 class DiffusersAudio:
@@ -92,6 +94,7 @@ class Sounds:
     def _made(self, order: Order, progress: Progress, done: int, total: int) -> tuple[Samples, int]:
         """The sound of one order, and its rate in Hz."""
         asked, last = order.request, done + order.request["steps"]
+        length = asked["duration"] + _seam(order)
 
         def follow(step: int, _time: object, _latents: object) -> None:
             # The last step is told when the sound can be heard.
@@ -103,10 +106,11 @@ class Sounds:
             "guidance_scale": asked["guidance"],
             "generator": torch.Generator().manual_seed(order.seed),
             "callback": follow,
-            _LENGTHS[type(self._pipe).__name__]: asked["duration"] + _seam(order),
+            _LENGTHS[type(self._pipe).__name__]: min(length + _REST, self._longest),
         }
-        if asked["negative_prompt"]:
-            arguments["negative_prompt"] = asked["negative_prompt"]
+        for name in ("negative_prompt", "lyrics"):
+            if asked[name]:
+                arguments[name] = asked[name]
         arguments |= self._spec.options.get("arguments", {})
         with calling(self._pipe, self._spec), torch.random.fork_rng():
             # Some schedulers draw noise from nowhere else.
@@ -116,9 +120,9 @@ class Sounds:
         if not np.isfinite(sound).all():
             raise no_numbers(self._spec.name)
         rate = self._rate
-        sound = np.clip(sound[: round((asked["duration"] + _seam(order)) * rate)], -1, 1)
+        sound = np.clip(sound[: round(length * rate)], -1, 1)
         if asked["loopable"]:
-            sound = loop(sound, rate, len(sound) / rate - asked["duration"])
+            sound = loop(sound, rate, _seam(order))
         return np.ascontiguousarray(sound, np.float32), rate
 
     @property
@@ -127,21 +131,27 @@ class Sounds:
         maker = getattr(self._pipe, "vocoder", None) or self._pipe.vae
         return int(maker.config.sampling_rate)
 
+    @property
+    def _sings(self) -> bool:
+        return type(self._pipe).__name__ == "AceStepPipeline"
+
+    @property
+    def _longest(self) -> float:
+        """Seconds that it can make at a time."""
+        if type(self._pipe).__name__ != "StableAudioPipeline":
+            return math.inf
+        window: int = self._pipe.transformer.config.sample_size
+        return window * int(self._pipe.vae.hop_length) / self._rate
+
     def _check(self, order: Order) -> None:
         """Refuse what this pipeline cannot do, before anything is made."""
-        if type(self._pipe).__name__ == "AceStepPipeline" and order.request["negative_prompt"]:
+        unable = "negative_prompt" if self._sings else "lyrics"
+        if order.request[unable]:
+            raise InvalidRequest(f"{unable}: this model has no say in it.", hint="Leave it empty.")
+        if order.request["duration"] + _seam(order) > self._longest:
             raise InvalidRequest(
-                "negative_prompt: this model has no say in it.", hint="Leave it empty."
-            )
-        longest = math.inf
-        if type(self._pipe).__name__ == "StableAudioPipeline":
-            window: int = self._pipe.transformer.config.sample_size
-            longest = window * self._pipe.vae.hop_length / self._rate
-        if order.request["duration"] + _seam(order) > longest:
-            raise InvalidRequest(
-                f"duration: this model makes at most {longest:g} seconds at a time; a loop takes "
-                f"up to {_SEAM:g} of them for its seam.",
-                hint="Ask for a shorter sound.",
+                f"duration: this model makes at most {self._longest:g} seconds at a time.",
+                hint=f"Ask for a shorter sound; a loop needs up to {_SEAM:g} s for its seam.",
             )
 
 

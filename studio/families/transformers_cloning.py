@@ -105,7 +105,7 @@ class Imitator:
     def _frames(self, order: Order) -> int:
         """How many frames the text takes at most."""
         seconds = min(_SPEECH, 2 + _SLOWEST * len(order.request["text"]))
-        return round(seconds * self._model.config.codec_config.frame_rate)
+        return round(seconds * float(self._model.config.codec_config.frame_rate))
 
     def _told(self, order: Order) -> Any:
         """The sample with its words, then the words that are to be said, on the model's device."""

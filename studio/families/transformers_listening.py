@@ -162,8 +162,10 @@ class Listener:
             resample(window.of(sound.samples, sound.rate).mean(axis=1), sound.rate, wanted)
             for window in windows
         ]
-        read = self._ear(heard, sampling_rate=wanted, return_tensors="pt")
-        return read["input_features"].to(self._model.device, self._model.dtype)
+        read: torch.Tensor = self._ear(heard, sampling_rate=wanted, return_tensors="pt")[
+            "input_features"
+        ]
+        return read.to(self._model.device, self._model.dtype)
 
     def _recognised(self, columns: torch.Tensor) -> str:
         """The language of a window."""

@@ -78,7 +78,7 @@ class Recogniser:
             middle = len(one) // 2
             with memory_errors(self._name), torch.inference_mode():
                 vectors = [self._vector(part) for part in (one, other, one[:middle], one[middle:])]
-            found = {}
+            found: dict[str, float | bool] = {}
             for name, verdict, first, second in (
                 ("likeness", "same", vectors[0], vectors[1]),
                 ("steadiness", "steady", vectors[2], vectors[3]),

@@ -113,6 +113,13 @@ class _Unheard:
         return self._progress.make_room()
 
 
+def _bolder(order: Order, attempt: int) -> Order:
+    """The order with another seed, and freer in its choice each time: it was too sure of itself."""
+    freer = min(1.2, order.request["temperature"] + 0.15 * attempt)
+    request = {**order.request, "temperature": freer}
+    return replace(order, seed=order.seed + attempt * _APART, request=request)
+
+
 def _translation(order: Order, source: str, target: str, text: str = "") -> Order:
     """The order to translate its text, or another one."""
     asked = {"source": source, "target": target, "text": text or order.request["text"]}
@@ -139,8 +146,9 @@ class Author:
     def generate(self, batch: Sequence[Order], progress: Progress) -> Iterator[Draft]:
         """Text drafts; one step is one token of each. Deltas are told as soon as they are letters.
 
-        The facts hold `usage`: the tokens that went in and came out. What a person cannot see or
-        mean, like control characters, is left out of the text.
+        A small world's texts are told as wholes, once they contradict themselves nowhere, or no
+        attempt is left. The facts hold `usage`: the tokens that went in and came out. What a person
+        cannot see or mean, like control characters, is left out of the text.
 
         Raises:
             InvalidRequest: if an order does not fit the model's window, or names a language that it
@@ -216,7 +224,7 @@ class Author:
             wrong = [n for n, text in sound.items() if asked[n].opening in text != writers[n].text]
             if not wrong:
                 break
-            orders = [replace(batch[n], seed=batch[n].seed + attempt * _APART) for n in wrong]
+            orders = [_bolder(batch[n], attempt) for n in wrong]
             onward = [self._onward(asked[n], sound[n]) for n in wrong]
             again = self._write(orders, onward, _Unheard(progress))
             for n, writer in zip(wrong, again, strict=True):

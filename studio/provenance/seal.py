@@ -283,9 +283,9 @@ class Sealer:
                 break
             claims = [(layer, mark) for layer, mark in claims if mark.alg not in unread]
         ours = {
-            layer: unread[mark.alg]
+            layer: unread[own.alg]
             for layer in hidden.layers
-            if (mark := self.media[layer].mark) and mark.alg in unread
+            if (own := self.media[layer].mark) and own.alg in unread
         }
         marks = hidden.told(self.media, ours, {mark.alg for _, mark in claims})
         return _Finished(path, companion, key.id, marks, ours)

@@ -56,9 +56,9 @@ class Input(_Part):
 
     title: Line = ""
     description: Line = ""
-    type: Literal["text", "integer", "number", "boolean", "choice", "image", "audio", "video"] = (
-        "text"
-    )
+    type: Literal[
+        "text", "integer", "number", "boolean", "choice", "image", "audio", "video", "mesh"
+    ] = "text"
     #: Without one, the person must choose.
     default: Scalar | None = None
     choices: tuple[Line, ...] = Field((), strict=False)
@@ -67,7 +67,7 @@ class Input(_Part):
 
     def spec(self, name: str) -> FieldSpec:
         """The input as forms, options and slash commands show it."""
-        media = self.type if self.type in ("image", "audio", "video") else None
+        media = self.type if self.type in ("image", "audio", "video", "mesh") else None
         kind = cast(FieldType, "text" if media else self.type)
         return FieldSpec(
             name=name,

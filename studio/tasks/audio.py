@@ -62,6 +62,9 @@ class TextToAudio(_Sound):
     loopable: bool = Field(
         False, title="Loopable", description="Whether the end leads back to the beginning."
     )
+    lyrics: Annotated[Text, Field(max_length=8000), Multiline()] = Field(
+        "", title="Lyrics", description="What is sung, for models of songs; empty is instrumental."
+    )
     negative_prompt: Annotated[Text, Field(max_length=4000), Multiline(), Advanced()] = Field(
         "", title="Negative prompt", description="What should not be heard."
     )

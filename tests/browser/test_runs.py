@@ -159,4 +159,7 @@ def test_where_nothing_was_begun_the_page_says_what_runs_are_for(
         page = browser.new_page(locale="de")
         page.goto(f"{url}/runs")
         expect(page.locator("#runs .empty")).to_contain_text(say("runs.empty.how", "de"))
+        page.click("#run-recipe input")
+        page.get_by_role("option", name="Stiltafel").click()
+        expect(page.locator("#field-subject")).to_contain_text("Was jedes Bild zeigt.")
         page.close()

@@ -27,6 +27,8 @@ def test_a_conversation_outlives_its_tab(page: Page, url: str, tmp_path: Path) -
     expect(shown.locator(".said b")).to_have_count(0)
     page.get_by_role("button", name="Another answer").click()
     expect(shown.get_by_text("Earlier answers: 1")).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    expect(shown.get_by_text("Earlier answers: 2")).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
     later = page.context.new_page()
     page.close()

@@ -14,6 +14,7 @@ from studio.client import Client
 from studio.errors import InvalidRequest
 from studio.host import Host
 from studio.job import JobState
+from studio.origin import origin
 from studio.provenance.verdict import Outcome
 from tests.hosts import finished, run, settings_for
 from tests.objects import tiny
@@ -87,6 +88,8 @@ def test_an_object_that_somebody_brings_along_can_be_filmed(home: Path, tmp_path
                 client, "turn", object=ball.id, duration=0.5, fps=4, width=64, height=64
             )
             assert film.note.about["seconds"] == pytest.approx(0.5)
+            recipe = await origin(client, film.id)
+            assert "mesh" in {one.type for one in recipe.inputs.values()}
             with pytest.raises(InvalidRequest, match="takes a 3D object"):
                 await client.submit("turn", {"object": film.id})
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    AceStepPipeline,
+    AceStepTransformer1DModel,
     AudioLDM2Pipeline,
     AudioLDM2ProjectionModel,
     AudioLDM2UNet2DConditionModel,
@@ -16,10 +18,12 @@ from diffusers import (
     AutoencoderOobleck,
     DDIMScheduler,
     EDMDPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
     StableAudioDiTModel,
     StableAudioPipeline,
     StableAudioProjectionModel,
 )
+from diffusers.pipelines.ace_step import AceStepConditionEncoder
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     ClapAudioConfig,
@@ -29,6 +33,9 @@ from transformers import (
     ClapTextConfig,
     GPT2Config,
     GPT2LMHeadModel,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3Model,
     RobertaTokenizer,
     SpeechT5HifiGan,
     SpeechT5HifiGanConfig,
@@ -133,6 +140,38 @@ def audio_ldm2(folder: Path) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
+def ace_step(folder: Path) -> None:
+    """Songs in stereo at 8 kHz, with guidance."""
+    torch.manual_seed(0)
+    letters = {letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}
+    tokenizer = Qwen2Tokenizer(vocab=letters | {"<|endoftext|>": len(letters)}, merges=[])
+    text = Qwen3Config(
+        vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=2, head_dim=16,
+    )  # fmt: skip
+    size: dict[str, Any] = {
+        "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2,
+        "num_key_value_heads": 2, "head_dim": 16,
+    }  # fmt: skip
+    AceStepPipeline(
+        vae=AutoencoderOobleck(
+            encoder_hidden_size=6, downsampling_ratios=[4, 8], decoder_channels=3,
+            decoder_input_channels=8, audio_channels=2, channel_multiples=[2, 4],
+            sampling_rate=8000,
+        ),
+        text_encoder=Qwen3Model(text),
+        tokenizer=tokenizer,
+        transformer=AceStepTransformer1DModel(
+            **size, num_hidden_layers=1, in_channels=24, audio_acoustic_hidden_dim=8,
+        ),
+        condition_encoder=AceStepConditionEncoder(
+            **size, text_hidden_dim=32, timbre_hidden_dim=8, num_lyric_encoder_hidden_layers=1,
+            num_timbre_encoder_hidden_layers=1,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+    ).save_pretrained(folder)  # fmt: skip
+
+
 class _Promises(FamilyContract):
     """What every maker of sounds promises beside."""
 
@@ -140,6 +179,7 @@ class _Promises(FamilyContract):
     tolerance = 0.0
     rate: int
     channels: int
+    steered_by = "negative_prompt"
 
     def order(self, number: int) -> Order:
         return order(number)
@@ -159,9 +199,14 @@ class _Promises(FamilyContract):
         steps = np.abs(np.diff(samples, axis=0)).max()
         assert np.abs(samples[0] - samples[-1]).max() <= steps
 
+    def test_what_it_has_no_say_in_is_refused(self, model: Model) -> None:
+        (other,) = {"lyrics", "negative_prompt"} - {self.steered_by}
+        with pytest.raises(InvalidRequest, match=other):
+            list(model.generate([order(0), order(1, **{other: "la"})], Recorder()))
+
     def test_the_fields_are_heard(self, model: Model) -> None:
         plain = self._one(model, 0).digest()
-        for more in ({"negative_prompt": "wind"}, {"guidance": 9.0}, {"steps": 4}):
+        for more in ({self.steered_by: "wind"}, {"guidance": 9.0}, {"steps": 4}):
             (other,) = model.generate([order(**more)], Recorder())
             assert other.digest() != plain, more
 
@@ -207,6 +252,25 @@ class TestAudioLDM2(_Promises):
     def spoil(self, model: Model) -> None:
         with torch.no_grad():
             model._pipe.vocoder.conv_pre.weight.fill_(float("nan"))  # type: ignore[attr-defined]
+
+
+class TestAceStep(_Promises):
+    """Songs, whose words are sung."""
+
+    rate, channels = 8000, 2
+    steered_by = "lyrics"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def spec(cls, tmp_path_factory: pytest.TempPathFactory) -> Spec:
+        folder = tmp_path_factory.mktemp("ace-step")
+        ace_step(folder)
+        return Spec("tiny", folder, "float32", None, {})
+
+    def spoil(self, model: Model) -> None:
+        with torch.no_grad():
+            for one in model._pipe.vae.decoder.parameters():  # type: ignore[attr-defined]
+                one.fill_(float("nan"))
 
 
 def test_pictures_are_no_sounds(tmp_path: Path) -> None:

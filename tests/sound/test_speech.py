@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -87,6 +91,43 @@ def test_a_sentence_is_spoken_in_ten_languages_at_once(model: Speaker) -> None:
         frames = level[: len(level) // 441 * 441].reshape(-1, 441).max(axis=1)
         assert (frames > 0.02).mean() > 0.6, language
         assert 60 < pitch_of(draft) < 250, language
+
+
+#: Asks espeak-ng itself, in a process of its own, for the phonemes of voices and texts.
+PHONEMES = """
+import ctypes, json, sys
+import espeakng_loader as loader
+library = ctypes.CDLL(loader.get_library_path())
+library.espeak_Initialize(2, 0, loader.get_data_path().encode(), 0)
+translate = library.espeak_TextToPhonemes
+translate.restype = ctypes.c_char_p
+translate.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+for voice, text in json.load(sys.stdin):
+    library.espeak_SetVoiceByName(voice.encode())
+    rest, said = ctypes.c_char_p(text.encode()), []
+    while rest:
+        said.append(translate(ctypes.byref(rest), 1, ord("_") << 8).decode())
+    print(json.dumps(" ".join(said)))
+"""
+
+
+def test_every_phoneme_of_ten_languages_has_its_time(model: Speaker) -> None:
+    asked = [(model.languages[language], text) for language, text in SENTENCES.items()]
+    done = subprocess.run(
+        [sys.executable, "-c", PHONEMES],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    for (language, text), line in zip(SENTENCES.items(), done.stdout.splitlines(), strict=True):
+        phonemes = [
+            one for one in re.split("[_ ]+", json.loads(line)) if re.search("[A-Za-z]", one)
+        ]
+        assert 25 < len(phonemes) < 55, language
+        # People speak eight to twenty of them in a second.
+        assert 0.05 < seconds(say(model, text, language=language)) / len(phonemes) < 0.13, language
 
 
 def test_the_same_text_gives_the_same_draft_also_in_a_batch(model: Speaker) -> None:

@@ -23,3 +23,7 @@ def test_webvtt_says_what_speaks_and_has_no_markup_but_its_own() -> None:
         "1\n00:00:00.000 --> 00:00:01.234\nOne.\n\n"
         "2\n01:02:04.000 --> 01:02:05.500\na &lt; b --&gt; c &amp; d\n"
     )
+
+
+def test_a_transcript_does_not_call_its_voice_artificial() -> None:
+    assert "NOTE This transcript is AI-generated." in subtitles(CUES, "vtt", heard=True)

@@ -2,8 +2,8 @@
 
 Run by its path: nothing of the studio is imported. A line of JSON comes in (`text`, `voice`,
 `rate`, `pitch`), a line of JSON goes out (`rate` in Hz, `bytes`, or `error`), then so many bytes of
-16-bit little-endian mono samples. It ends when its input does. espeak-ng is GPL-3.0-or-later: nothing else
-is loaded into this process, and it into no other.
+16-bit little-endian mono samples. It ends when its input does. espeak-ng is GPL-3.0-or-later:
+nothing else is loaded into this process, and it into no other.
 """
 
 from __future__ import annotations
