@@ -77,7 +77,9 @@ def _loudness(samples: Samples, rate: int) -> NDArray[np.float64]:
     parts = [np.zeros(0)]
     for piece in pieces(samples, 1500 * size):
         whole = len(piece) // size
-        frames = np.asarray(piece[: whole * size], np.float64).reshape(whole, size, samples.shape[1])
+        frames = np.asarray(piece[: whole * size], np.float64).reshape(
+            whole, size, samples.shape[1]
+        )
         parts.append(np.sqrt((frames**2).mean(axis=1)).max(axis=-1))
     loudness = np.concatenate(parts)
     if not np.isfinite(loudness).all():

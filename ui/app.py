@@ -16,6 +16,7 @@ from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.client import Client
@@ -126,6 +127,7 @@ def mount(
         return RedirectResponse(f"/gallery?{urlencode({'show': artifact})}")
 
     app.mount("/assets", Assets())
+    app.mount("/vendor", StaticFiles(directory=here / "vendor"))
     gr.mount_gradio_app(
         app,
         pages,

@@ -19,6 +19,15 @@
   new MutationObserver(speak).observe(page, { attributeFilter: ["lang"] });
   speak();
 
+  // Objects: the viewer is a megabyte, and comes when there is one to show.
+  const objects = document.getElementsByTagName("model-viewer");
+  const watching = new MutationObserver(() => {
+    if (!objects.length) return;
+    watching.disconnect();
+    import("/vendor/model-viewer.min.js");
+  });
+  watching.observe(page, { childList: true, subtree: true });
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       find("#make")?.click();

@@ -100,7 +100,7 @@ class MakePage:
         with fields:
 
             def fill(shown: Form) -> None:
-                self._fields(shown, form, view, work)
+                self._fields(shown, form, view)
 
             gr.render([form], [form.change], show_progress="hidden")(fill)
 
@@ -108,9 +108,9 @@ class MakePage:
         task.input(self.choose, [task], [form], **QUIET)
         pages.load(self.keep_true, [view], work, **QUIET)
         for drawn in work:
-            drawn.click(self.act, [view], work, trigger_mode="multiple", **QUIET)
+            drawn.click(self.act, [view], None, trigger_mode="multiple", **QUIET)
 
-    def _fields(self, shown: Form, form: gr.State, view: gr.State, work: list[gr.HTML]) -> None:
+    def _fields(self, shown: Form, form: gr.State, view: gr.State) -> None:
         """Lay out one form: what must be filled in, the button, the rest, the rarely needed."""
         components: dict[str, Component] = {}
 
@@ -138,7 +138,7 @@ class MakePage:
         press.click(
             self.order,
             [view, form, *(components[spec.name] for spec in shown.specs)],
-            [problem, *work],
+            [problem],
             **QUIET,
         ).then(None, js=_SHOW_WORK)
         if away and shown.model and shown.model.card.studio.prices:
@@ -275,9 +275,7 @@ class MakePage:
         """The same form with the defaults and limits of another model."""
         return await _form(self._clients(request), form, model, {})
 
-    async def order(
-        self, request: gr.Request, view: View, form: Form, *entered: Any
-    ) -> tuple[Any, ...]:
+    async def order(self, request: gr.Request, view: View, form: Form, *entered: Any) -> Markup:
         """Submit what the form holds; say what is wrong with it, if anything is."""
         try:
             client = self._clients(request)
@@ -285,9 +283,9 @@ class MakePage:
             values = await media.bring(client, form.specs, values, form.values)
             view.jobs.insert(0, await client.submit(form.task, values))
         except Exception as error:
-            return explain(view.say("error.form"), error), gr.skip(), gr.skip()
+            return explain(view.say("error.form"), error)
         view.ring(stale=True)
-        return Markup(""), draw.unfinished(view), draw.finished(view)
+        return Markup("")
 
     def foresee(self, form: Form, *entered: Any) -> Any:
         """About what the order would cost as the form stands; as before while it makes no sense."""
@@ -297,10 +295,8 @@ class MakePage:
             return gr.skip()
         return elsewhere.order(cast(Model, form.model), values, form.language)
 
-    async def act(
-        self, request: gr.Request, event: gr.EventData, view: View
-    ) -> AsyncIterator[tuple[Markup, Markup]]:
-        """Do what a button in somebody's work says."""
+    async def act(self, request: gr.Request, event: gr.EventData, view: View) -> None:
+        """Do what a button in somebody's work says; `keep_true` alone draws what comes of it."""
         client = self._clients(request)
         try:
             match event.action:
@@ -314,15 +310,18 @@ class MakePage:
                     view.jobs.insert(0, await client.submit(job.task, varied))
                 case "verify":
                     view.verdicts[event.id] = None
-                    yield draw.unfinished(view), draw.finished(view)
+                    view.ring()
                     view.verdicts[event.id] = await _verify(client, event.id)
         except Exception as error:
             view.problem = as_studio_error(error)
         view.ring(stale=True)
-        yield draw.unfinished(view), draw.finished(view)
 
     async def keep_true(self, request: gr.Request, view: View) -> AsyncIterator[tuple[Any, ...]]:
-        """Draw whenever there is news, for as long as the page is open."""
+        """Draw whenever there is news, for as long as the page is open.
+
+        Nobody else draws: Gradio sends a handler's last drawing once more when that ends, and it
+        would cover a newer one.
+        """
         view.language = language_of(request)
         before: tuple[Markup | None, Markup | None] = (None, None)
         async with aclosing(watch(self._clients(request), view)) as news:

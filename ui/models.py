@@ -36,7 +36,7 @@ class ModelsPage:
         shown = panel("models-shelf", script="page.js")
         ImportForm(self._clients).build(pages)
         pages.load(self.keep_true, None, [shown], **QUIET)
-        shown.click(self.act, None, [problem, shown], trigger_mode="multiple", **QUIET)
+        shown.click(self.act, None, [problem], trigger_mode="multiple", **QUIET)
 
     async def keep_true(self, request: gr.Request) -> AsyncIterator[Any]:
         """Draw whenever there is news, for as long as the page is open."""
@@ -49,8 +49,8 @@ class ModelsPage:
             before = drawn
             await asyncio.sleep(_LOOK)
 
-    async def act(self, request: gr.Request, event: gr.EventData) -> tuple[Markup, Markup]:
-        """Do what a button on the shelf says."""
+    async def act(self, request: gr.Request, event: gr.EventData) -> Markup:
+        """Do what a button on the shelf says; `keep_true` alone draws what comes of it."""
         client, language = self._clients(request), language_of(request)
         problem = Markup("")
         try:
@@ -63,7 +63,7 @@ class ModelsPage:
                     await client.remove_model(event.id)
         except Exception as error:
             problem = explain(say("error.models", language), error)
-        return problem, await _draw(client, language)
+        return problem
 
 
 async def _draw(client: Client, language: str) -> Markup:

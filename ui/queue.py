@@ -7,7 +7,6 @@ from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
 from studio.client import Client
 from studio.errors import NotFound
@@ -32,7 +31,7 @@ class QueuePage:
         panel("queue-title", tag("h1", later("queue.title")) + tag("p", later("queue.how")))
         shown = panel("queue-line", script="page.js")
         pages.load(self.keep_true, [view], [shown], **QUIET)
-        shown.click(self.act, [view], [shown], trigger_mode="multiple", **QUIET)
+        shown.click(self.act, [view], None, trigger_mode="multiple", **QUIET)
 
     async def keep_true(self, request: gr.Request, view: View) -> AsyncIterator[Any]:
         """Draw whenever there is news, for as long as the page is open."""
@@ -44,8 +43,8 @@ class QueuePage:
                 yield gr.skip() if drawn == before else drawn
                 before = drawn
 
-    async def act(self, request: gr.Request, event: gr.EventData, view: View) -> Markup:
-        """Do what a button in the line says."""
+    async def act(self, request: gr.Request, event: gr.EventData, view: View) -> None:
+        """Do what a button in the line says; `keep_true` alone draws what comes of it."""
         client = self._clients(request)
         try:
             match event.action:
@@ -60,7 +59,6 @@ class QueuePage:
         except Exception as error:
             view.problem = as_studio_error(error)
         view.ring(stale=True)
-        return line.line(view)
 
 
 async def _neighbour(client: Client, job: str, step: int) -> str:

@@ -56,7 +56,7 @@ class RunsPage:
                 told = panel("runs-told")
                 shown = panel("runs", script="page.js")
         pages.load(self.keep_true, None, [shown], **QUIET)
-        shown.click(self.act, None, [told, shown], trigger_mode="multiple", **QUIET)
+        shown.click(self.act, None, [told], trigger_mode="multiple", **QUIET)
 
     def _table(self, said: gr.HTML) -> None:
         """Lay out what begins a table, or only checks it."""
@@ -151,8 +151,8 @@ class RunsPage:
             before = drawn
             await asyncio.sleep(_LOOK)
 
-    async def act(self, request: gr.Request, event: gr.EventData) -> tuple[Markup, Markup]:
-        """Do what a button beside a run says."""
+    async def act(self, request: gr.Request, event: gr.EventData) -> Markup:
+        """Do what a button beside a run says; `keep_true` alone draws what comes of it."""
         client, language = self._clients(request), language_of(request)
         told = Markup("")
         try:
@@ -169,7 +169,7 @@ class RunsPage:
                     told = run_list.ordered(language)
         except Exception as error:
             told = explain(say("error.run", language), error)
-        return told, await self._draw(request)
+        return told
 
     async def _draw(self, request: gr.Request) -> Markup:
         """What the page's address names, or else the newest runs.

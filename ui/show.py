@@ -84,7 +84,19 @@ def shown(say: Callable[..., str], artifact: Artifact, alt: str, text: str = "")
             return tag("div", wave, player, class_="sound")
         case "text":
             return tag("div", text, class_="writing", tabindex="0", role="region", aria_label=alt)
+        case "mesh" if artifact.media_type == "model/gltf-binary":
+            return tag(
+                "model-viewer",
+                src=file,
+                poster=preview_of(artifact),
+                alt=alt,
+                camera_controls=True,
+                touch_action="pan-y",
+                shadow_intensity="1",
+                interaction_prompt="none",
+            )
         case "mesh":
+            # The viewer reads no other format; the file itself is a click away.
             drawn = tag("img", src=preview_of(artifact), alt=alt, loading="lazy")
             return tag("a", drawn, href=file, target="_blank", title=say("result.open"))
 

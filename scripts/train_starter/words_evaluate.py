@@ -44,9 +44,15 @@ class Trained:
     """What the model has read."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` holds the model and the log of its training, by the command's usual values."""
-        log = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        self._lines = sorted(words.lines_read(json.loads(log[-1])["step"], batch=32, seed=0))
+        """`folder` holds the model; the log of its training lies there or above.
+
+        The command must have run without a break, with its own batch and seed.
+        """
+        log = next(
+            log for place in (folder, folder.parent) if (log := place / "log.jsonl").exists()
+        )
+        steps = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])["step"]
+        self._lines = sorted(words.lines_read(steps, batch=32, seed=0))
 
     def holds(self, beginning: str) -> bool:
         """Whether a line begins like that."""
@@ -125,14 +131,14 @@ def measure(model: Any, count: int, seed: int, trained: Trained) -> dict[str, An
 
 
 def timed(model: Any, seed: int, trained: Trained) -> dict[str, float]:
-    """Seconds for one order alone, by purpose: the middle of five."""
+    """Processor seconds for one order alone, by purpose: the middle of five."""
     from studio.testing import Recorder
 
     seconds: dict[str, list[float]] = {}
     for purpose, _, order in orders(15, seed, trained):
-        began = time.perf_counter()
+        began = time.process_time()
         list(model.generate([order], Recorder()))
-        seconds.setdefault(purpose, []).append(time.perf_counter() - began)
+        seconds.setdefault(purpose, []).append(time.process_time() - began)
     return {purpose: round(sorted(times)[len(times) // 2], 3) for purpose, times in seconds.items()}
 
 
@@ -171,7 +177,7 @@ def main() -> None:
     trained = Trained(options.model)
     figures = measure(model, options.count, options.seed, trained)
     figures["outside its world, given the fixed answer"] = refused(model)
-    figures["seconds, one order alone on one core"] = timed(model, options.seed + 1, trained)
+    figures["processor seconds, one order alone"] = timed(model, options.seed + 1, trained)
     text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
     options.out.write_text(text, encoding="utf-8")
     print(text)

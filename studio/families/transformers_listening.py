@@ -85,7 +85,7 @@ class Listener:
         self._tokenizer = tokenizer
         self._ear = ear
         self._arguments = arguments
-        known = getattr(model.generation_config, "lang_to_id", None) or {}
+        known: Mapping[str, int] = getattr(model.generation_config, "lang_to_id", None) or {}
         #: The languages that it tells apart, by their tokens; a model without any knows English.
         self._languages = {token: code.strip("<|>") for code, token in known.items()}
         self._timed = getattr(model.generation_config, "no_timestamps_token_id", None) is not None
