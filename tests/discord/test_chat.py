@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.discord.fake import ADA, BOB, Fault
 from tests.discord.fake.people import BOT, CHANNEL, DIRECT, EVE, Person
-from tests.discord.stage import Stage, staged
+from tests.discord.stage import Stage, enter, leave, staged
 from tests.hosts import settings_for, until
 from tests.talk.lane import EchoLane, write_echo_cards
 
@@ -114,10 +114,10 @@ def test_a_bot_that_starts_again_answers_what_was_said_meanwhile_and_nothing_twi
         talk.lane.go.clear()
         await talk.discord.write(f"{ME} three", where=thread)
         await soon(lambda: talk.bot.store.open_count() == 1)
-        await talk.discord.gateway.drop()
+        await leave(talk.bot)
         await talk.discord.write(f"{ME} four", where=thread)
         talk.lane.go.set()
-        await talk.restart()
+        talk.bot = await enter(talk.discord, talk.host, talk.home)
         await soon(lambda: len(said(talk, thread)) == 4)
         await talk.restart()
         await soon(lambda: talk.bot.is_ready() and talk.bot.store.open_count() == 0)
