@@ -31,6 +31,7 @@ from studio.inputs import Inputs
 from studio.job import Event, Job, JobState, Loading, Outcome, Paused, Queued, Standing
 from studio.line import Entry, Line, Turn
 from studio.pace import Paces
+from studio.parts import Parts
 from studio.provenance.marks.text import TextMark
 from studio.provenance.seal import Sealer
 from studio.scheduler import Share
@@ -76,6 +77,7 @@ class Dispatcher:
         self._store = store
         self._texts = texts
         self._inputs = inputs
+        self._parts = Parts(settings.home / "parts")
         self._count = count
         self.watchers = Watchers()
         self._line = Line()
@@ -86,6 +88,7 @@ class Dispatcher:
         self._sealers = Sealers(
             sealer,
             inputs,
+            self._parts,
             done=lambda entry, sealed: self._tell(entry.job.id, sealed),
             failed=lambda entry, error: self._failed([entry], error),
             broken=self._end,
@@ -128,8 +131,11 @@ class Dispatcher:
             self._berths.wake()
         entry.settle()
         reached = await outcome
+        if reached.error is None and entry.lacks_whole:
+            reached = await self._join(entry)
         try:
             await anyio.to_thread.run_sync(self._inputs.close, job.id)
+            await anyio.to_thread.run_sync(self._parts.discard, job.id)
         except OSError as error:
             # What is left over changes nothing about how the job ended.
             _LOG.warning("job %s: its inputs could not be put away", job.id, exc_info=error)
@@ -326,6 +332,23 @@ class Dispatcher:
             self._failed([entry], error)
             return []
         return [replace(order, inputs=opened.drafts) for order in orders]
+
+    async def _join(self, entry: Entry) -> Outcome:
+        """Publish what the entry's outputs are the parts of, now that all of them are there."""
+        entry.sealing += 1
+        try:
+            sealed = await self._sealers.join(entry, self._catalog[entry.job.card])
+        except StudioError as error:
+            entry.end(error)
+        except Exception as error:
+            broken = Broken()
+            _LOG.error("incident %s: joining failed", broken.incident, exc_info=error)
+            entry.end(broken)
+        else:
+            entry.published[sealed.index] = sealed.artifact
+            self.watchers.tell(entry.job.id, sealed)
+        entry.sealing -= 1
+        return Outcome(entry.artifacts, entry.error)
 
     async def _learn(self, entry: Entry, berth: Berth, batch: int, seconds: float) -> None:
         learn = partial(self._paces.learn, entry.job, berth.device, batch, seconds)

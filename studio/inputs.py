@@ -31,7 +31,7 @@ from studio.provenance.verdict import Outcome
 from studio.provenance.verify import Verifier
 from studio.settings import Settings
 from studio.tasks import TASKS, Task
-from studio.tasks.request import Kind, Request
+from studio.tasks.request import Kind, Request, kinds_of
 from studio.tasks.vision import ImageToText
 from studio.tasks.voices import VoiceCloning
 from studio.uploads import Upload, Uploads, upload_id
@@ -46,6 +46,7 @@ _TAKES = {
     "audio": "a sound",
     "video": "a film",
     "scene": "a picture or a film",
+    "recording": "a sound or a film",
     "mesh": "a 3D object",
 }
 #: What people can bring along.
@@ -218,7 +219,9 @@ class Inputs:
             # A second name for the same file: the seal can quote it whatever becomes of the first.
             original = place / f"{name}.original"
             original.hardlink_to(source.path)
-            with decoding(original, self._settings, kinds=_kinds(spec)) as decoded:
+            # Of a film that is only to be heard, no picture is decoded.
+            kinds = ("audio",) if spec.media == "recording" else _kinds(spec)
+            with decoding(original, self._settings, kinds=kinds) as decoded:
                 if decoded.content is None:
                     raise InvalidRequest(f"{name}: {decoded.damage}")
                 opened = decoded.content
@@ -321,13 +324,7 @@ def _named(task: Task, values: Mapping[str, Any]) -> Iterator[tuple[str, FieldSp
 
 def _kinds(spec: FieldSpec) -> tuple[Kind, ...]:
     """What a media field takes."""
-    match spec.media:
-        case "audio" | "video" | "mesh":
-            return (spec.media,)
-        case "scene":
-            return ("image", "video")
-        case _:
-            return ("image",)
+    return kinds_of(spec.media) if spec.media else ()
 
 
 def _fitted(

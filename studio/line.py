@@ -81,6 +81,16 @@ class Entry:
         return bool(self.job.request.get("exact"))
 
     @property
+    def in_parts(self) -> bool:
+        """Whether its outputs are parts of a whole, which follows them."""
+        return TASKS[self.job.task].joins and self.job.request["count"] > 1
+
+    @property
+    def lacks_whole(self) -> bool:
+        """Whether that whole is not published yet."""
+        return self.in_parts and self.job.request["count"] not in self.published
+
+    @property
     def on_lane(self) -> bool:
         """Whether a lane has it."""
         return self.lane is not None

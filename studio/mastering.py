@@ -22,6 +22,8 @@ CEILING = 10 ** (-1 / 20)
 SILENCE = 1e-3
 #: BS.1770 measures blocks of this many seconds; a shorter sound has no loudness.
 _BLOCK = 0.4
+#: Seconds from one block to the next, and the level in LUFS below which a block is silent.
+_STEP, _GATE = 0.1, -70.0
 
 
 @dataclass(frozen=True)
@@ -44,25 +46,44 @@ def measure(samples: Samples, rate: int) -> Levels:
     Raises:
         InvalidRequest: if a sample is not a finite number.
     """
-    # Late: it brings a part of scipy that the host can do without until it hears something.
-    from pyloudnorm import Meter
-
-    magnitudes = np.abs(samples)
-    highest = float(magnitudes.max(initial=0))
+    # No copy of the samples anywhere: a long speech has a hundred million bytes of them.
+    highest = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
     if not math.isfinite(highest):
         raise InvalidRequest("The sound holds values that are no numbers.")
     if highest == 0:
         return Levels(None, None, 0.0, 0)
     loudness = None
     if len(samples) >= _BLOCK * rate:
-        heard = float(Meter(rate, block_size=_BLOCK).integrated_loudness(samples))
+        heard = _loudness(samples, rate)
         loudness = round(heard, 2) if math.isfinite(heard) else None
     return Levels(
         loudness=loudness,
         peak=round(20 * math.log10(highest), 2),
         offset=round(float(np.abs(samples.mean(axis=0, dtype=np.float64)).max()), 5),
-        clipped=int(np.count_nonzero(magnitudes >= 1)),
+        clipped=int(np.count_nonzero(samples >= 1) + np.count_nonzero(samples <= -1)),
     )
+
+
+def _loudness(samples: Samples, rate: int) -> float:
+    """Integrated loudness in LUFS, measured minute by minute; -inf where no block is heard."""
+    # Late: it brings a part of scipy that the host can do without until it hears something.
+    from pyloudnorm import Meter
+
+    meter = Meter(rate, block_size=_BLOCK)
+    blocks: list[float] = []
+    for begin in range(0, len(samples), 60 * rate):
+        # The filters need a moment to settle, and the last blocks reach into the next minute.
+        start = max(0, begin - 2 * rate)
+        piece = samples[start : begin + 60 * rate + round((_BLOCK - _STEP) * rate)]
+        if len(piece) >= _BLOCK * rate:
+            meter.integrated_loudness(piece)
+            skipped = round((begin - start) / rate / _STEP)
+            blocks += meter.blockwise_loudness[skipped:]
+    audible = np.array([10 ** (block / 10) for block in blocks if block >= _GATE])
+    if not len(audible):
+        return -math.inf
+    # What is 10 dB below the mean of these counts no more.
+    return 10 * math.log10(audible[audible > audible.mean() / 10].mean())
 
 
 def trim(samples: Samples, rate: int, margin: float = 0.05) -> Samples:

@@ -13,6 +13,7 @@ from studio.fields import FieldSpec, Value, fields_of
 from studio.protocol import Client
 from studio.recipes.document import MOST_STEPS, Recipe
 from studio.tasks import find_task
+from studio.tasks.request import kinds_of
 
 #: Fields that say nothing about the output itself.
 _ASIDE = ("count", "exact")
@@ -84,7 +85,7 @@ def written(recipe: Recipe) -> str:
 def _input(inputs: dict[str, dict[str, Any]], spec: FieldSpec) -> str:
     """A new input for an upload, which the recipe cannot name for others."""
     name = _unused(spec.name, inputs)
-    kind = "image" if spec.media in ("mask", "scene") else spec.media
+    kind = kinds_of(spec.media)[0] if spec.media else None
     inputs[name] = {"title": spec.title, "description": spec.description, "type": kind}
     return name
 

@@ -171,7 +171,8 @@ class Client(Gallery, Runs, Talk, Voices, Protocol):
         """Begin to import a checkpoint or a folder; the name its card will have.
 
         `imports` says how far it is; when it is done, it is among the `cards`. `copy` copies a
-        folder, which is used where it lies otherwise. Refused as `get_model` is.
+        folder, which is used where it lies otherwise; an interrupted copy goes on where it was.
+        Refused as `get_model` is.
 
         Raises:
             NotFound: if there is nothing at the path, or no such base.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -12,10 +13,11 @@ import anyio
 from studio.artifact import Artifact
 from studio.cards import Card
 from studio.draft import Draft
-from studio.errors import Broken, StudioError
+from studio.errors import Broken, NotFound, StudioError
 from studio.inputs import Inputs
 from studio.job import Sealed
 from studio.line import Entry
+from studio.parts import Parts
 from studio.provenance.manifest import Ingredient
 from studio.provenance.seal import Sealer
 from studio.tasks import TASKS
@@ -36,6 +38,7 @@ class Sealers:
         self,
         sealer: Sealer,
         inputs: Inputs,
+        parts: Parts,
         *,
         done: Callable[[Entry, Sealed], None],
         failed: Callable[[Entry, StudioError], None],
@@ -44,6 +47,7 @@ class Sealers:
         """Who hears of every output that was sealed, was not, or met something unforeseen."""
         self._sealer = sealer
         self._inputs = inputs
+        self._parts = parts
         self._done = done
         self._failed = failed
         self._broken = broken
@@ -60,6 +64,39 @@ class Sealers:
         await self._free.acquire()
         self._keep(self._seal(entry, lane, made, card, revision))
 
+    async def join(self, entry: Entry, card: Card) -> Sealed:
+        """Seal the whole of what the entry's parts say; all of them are published.
+
+        Raises:
+            StudioError: as `Sealer.seal` does.
+        """
+        store = self._sealer.store
+
+        def seal() -> Artifact:
+            parents = []
+            for identity in entry.artifacts:
+                # What its owner has thrown away meanwhile is not quoted.
+                with suppress(NotFound):
+                    path, beside = store.path(identity), store.companion(identity)
+                    media_type = store.get(identity).media_type
+                    parents.append(
+                        Ingredient(path, media_type, "componentOf", identity, beside is None)
+                    )
+            note = store.get(entry.artifacts[0], binned=True).note
+            return self._sealer.seal(
+                self._parts.whole(entry.job),
+                job=entry.job,
+                card=card,
+                revision=note.revision,
+                ingredients=parents,
+                batch=1,
+                versions=note.versions,
+            )
+
+        async with self._free:
+            artifact = await anyio.to_thread.run_sync(seal)
+        return Sealed(artifact.note.index, artifact.id)
+
     async def finish(self) -> None:
         """Wait until everything that was taken is sealed."""
         await asyncio.gather(*self._seals, return_exceptions=True)
@@ -71,12 +108,15 @@ class Sealers:
 
     async def _seal(self, entry: Entry, lane: Lane, made: Made, card: Card, revision: str) -> None:
         def seal() -> Artifact:
+            place = made.place
             try:
+                if entry.in_parts:
+                    place = self._parts.keep(entry.job.id, place)
                 ingredients = self._inputs.open(entry.job).ingredients
                 if made.original is not None:
                     ingredients = (*ingredients, _from(made.original, first=not ingredients))
                 return self._sealer.seal(
-                    Draft.unspool(made.place).checked(
+                    Draft.unspool(place).checked(
                         TASKS[made.order.task].makes, made.order.index, made.order.seed
                     ),
                     job=entry.job,

@@ -219,7 +219,8 @@ def _outputs(view: View, job: Job) -> Markup | None:
 def _output(view: View, job: Job, artifact: Artifact) -> Markup:
     count = int(job.request["count"])
     alt = view.say(
-        "result.alt.many" if count > 1 else "result.alt",
+        # What follows the last of them is the whole that they are parts of.
+        "result.alt.many" if artifact.note.index < count > 1 else "result.alt",
         subject=subject(job),
         index=artifact.note.index + 1,
         count=count,

@@ -11,13 +11,14 @@ from studio.errors import StudioError
 from studio.fields import fields_of
 from studio.gallery import Lineage
 from studio.tasks import TASKS
+from studio.tasks.request import kinds_of
 from studio.words import said
 from ui.copies import copies
 from ui.draw import size
 from ui.explain import explain
 from ui.gallery_grid import ask, collect, face, page, press, subject
 from ui.markup import tag
-from ui.show import downloads, seen, shown
+from ui.show import downloads, score, seen, shown
 from ui.verdicts import verdict
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def detail(showing: Showing) -> Markup:
                 ),
                 class_="halves",
             ),
+            score(showing.say, artifact),
             _order(showing, artifact),
             _uses(showing, artifact),
             _lineage(showing),
@@ -205,8 +207,7 @@ def _uses(showing: Showing, artifact: Artifact) -> Markup | None:
         )
         for task in TASKS.values()
         for spec in fields_of(task.request)
-        if spec.media == artifact.kind
-        or (spec.media == "scene" and artifact.kind in ("image", "video"))
+        if spec.media not in (None, "mask") and artifact.kind in kinds_of(spec.media)
     ]
     if not links:
         return None

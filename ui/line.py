@@ -85,7 +85,8 @@ def _made(view: View, job: Job) -> str:
 
     So no card grows while somebody is about to press a button below it.
     """
-    made, count = len(view.outputs(job)), int(job.request["count"])
+    count = int(job.request["count"])
+    made = min(len(view.outputs(job)), count)
     return view.say("queue.made", made=made, count=count) if made and count > 1 else ""
 
 

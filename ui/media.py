@@ -49,7 +49,9 @@ def component(spec: FieldSpec, common: dict[str, Any]) -> Component:
             editor.preprocess = partial(_painted, editor)
             return editor
         case "audio":
-            return gr.Audio(type="filepath", sources=["upload", "microphone"], **common)
+            return gr.Audio(type="filepath", sources=["upload", "microphone"], buttons=[], **common)
+        case "recording":
+            return gr.File(type="filepath", file_types=["audio", "video"], **common)
         case "video":
             return gr.Video(sources=["upload"], buttons=[], **common)
         case "mesh":

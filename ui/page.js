@@ -13,6 +13,10 @@ const paint = () => {
     canvas.getContext("2d").putImageData(image, 0, 0);
     canvas.painted = canvas.dataset.rgb;
   }
+  // Moments, as people here write them.
+  for (const one of element.querySelectorAll("time[data-seconds]")) {
+    one.textContent = new Date(one.dataset.seconds * 1000).toLocaleString();
+  }
 };
 
 element.addEventListener("click", (event) => {

@@ -78,7 +78,9 @@ class RunsPage:
             (later(f"recipe.{name}.title", shipped.recipe(name).title), name)
             for name in shipped.names()
         ]
-        chosen = gr.Dropdown(names, value=None, label=later("runs.recipe"), elem_id="run-recipe")
+        chosen = gr.Dropdown(
+            names, value=None, label=later("runs.recipe.which"), elem_id="run-recipe"
+        )
 
         def fill(name: str | None, request: gr.Request) -> None:
             if name is None:

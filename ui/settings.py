@@ -8,6 +8,7 @@ from markupsafe import Markup
 from studio.checkup import Finding
 from studio.client import LOCAL, Client
 from studio.words import LANGUAGES, say
+from ui.consents import ConsentForm
 from ui.explain import explain
 from ui.markup import tag
 from ui.page import QUIET, Clients, panel
@@ -25,6 +26,7 @@ class SettingsPage:
         panel("settings-title", tag("h1", later("settings.title")))
         language = panel("settings-language", script="settings.js")
         account = panel("settings-account", script="settings.js")
+        ConsentForm(self._clients).build(pages)
         checked = panel("settings-checked")
         panel(
             "settings-privacy",

@@ -86,7 +86,10 @@ def _state(model: Model, language: str) -> Markup | None:
     if isinstance(source, Hosted):
         return provider(model, source, language)
     if isinstance(source, ByHand):
-        return tag("p", source.by_hand, class_="quiet")
+        if model.installed:
+            return tag("p", say("models.by-hand.here", language), class_="quiet")
+        how = tag("span", source.by_hand, lang="en")
+        return tag("p", say("models.by-hand", language), " ", how, class_="quiet")
     if not isinstance(source, Hub | Imported):
         return tag("p", say("models.embedded", language), class_="quiet")
     title = card.studio.title

@@ -12,11 +12,15 @@ from studio.artifact import Artifact
 from studio.client import Client
 from studio.fields import fields_of
 from studio.formats import EXTENSIONS, FORMATS
+from studio.score import Score
+from studio.sheet import SheetFormat, abc
 from studio.tasks import TASKS
 from ui.markup import tag
 
 #: The media types of files that cannot hold their manifest, which lies beside them.
 _BESIDE = frozenset(one.media_type for one in FORMATS.values() if not one.embeds)
+#: The formats that notes can be fetched in, by what people call them.
+_SHEETS: Mapping[SheetFormat, str] = {"mid": "MIDI", "abc": "ABC", "svg": "SVG"}
 
 
 def about(task: str, request: Mapping[str, Any]) -> str:
@@ -102,9 +106,11 @@ def shown(say: Callable[..., str], artifact: Artifact, alt: str, text: str = "")
 
 
 def downloads(say: Callable[..., str], artifact: Artifact) -> Markup:
-    """What fetches the file and, where that lies beside it, its manifest."""
+    """What fetches the file, of a composed piece its notes, and a manifest that lies beside it."""
     name = f"colophon-{artifact.id[:8]}.{EXTENSIONS[artifact.media_type]}"
     file = tag("a", say("result.download"), href=file_of(artifact), download=name, class_="press")
+    if "score" in artifact.note.about:
+        file += _sheet(say, artifact, "mid")
     if artifact.media_type not in _BESIDE:
         return file
     return file + tag(
@@ -115,3 +121,40 @@ def downloads(say: Callable[..., str], artifact: Artifact) -> Markup:
         title=say("result.manifest.how"),
         class_="press",
     )
+
+
+def score(say: Callable[..., str], artifact: Artifact) -> Markup | None:
+    """The notes of a composed piece, to look at and to read; `downloads` has them for programs."""
+    record = artifact.note.about.get("score")
+    if record is None:
+        return None
+    alt = say("score.roll", subject=seen(artifact))
+    roll = tag("img", src=_sheet_of(artifact, "svg"), alt=alt, loading="lazy")
+    return tag(
+        "section",
+        tag("h3", say("score.title")),
+        tag("p", say("score.how"), class_="note"),
+        tag("div", roll, class_="roll", tabindex="0", role="region", aria_label=say("score.title")),
+        tag("div", _sheet(say, artifact, "abc"), _sheet(say, artifact, "svg"), class_="row"),
+        tag(
+            "details",
+            tag("summary", say("score.abc")),
+            tag("pre", abc(Score.from_record(record), artifact.id), tabindex="0"),
+            class_="fold",
+        ),
+    )
+
+
+def _sheet(say: Callable[..., str], artifact: Artifact, form: SheetFormat) -> Markup:
+    """What fetches the notes in one format."""
+    return tag(
+        "a",
+        say("result.score", form=_SHEETS[form]),
+        href=_sheet_of(artifact, form),
+        download=f"colophon-{artifact.id[:8]}.{form}",
+        class_="press",
+    )
+
+
+def _sheet_of(artifact: Artifact, form: SheetFormat) -> str:
+    return f"/api/v1/artifacts/{artifact.id}/score?format={form}"

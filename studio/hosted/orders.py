@@ -13,6 +13,7 @@ from studio.draft import Draft
 from studio.elsewhere import Hosted, Prices
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Order
+from studio.families.espeak.sentences import parts, sentences
 from studio.formats import FORMATS
 from studio.hosted.calls import Answer, Call, Painting, Speaking, Turn, Writing
 from studio.provenance.encode import encode_picture
@@ -143,9 +144,12 @@ def _paint(model: str, order: Order, options: Mapping[str, Any]) -> Painting:
 
 def _speak(model: str, order: Order, options: Mapping[str, Any]) -> Speaking:
     request = order.request
+    text, count = request["text"], request["count"]
+    if count > 1:
+        text = " ".join(one.text for one in parts(sentences(text), count)[order.index])
     return Speaking(
         model,
-        request["text"],
+        text,
         request["voice"] or options["voice"],
         request["speed"],
         options.get("request", {}),

@@ -1,14 +1,14 @@
 """The import itself: a model folder and a card appear, or nothing does.
 
 A checkpoint is translated by `studio.worker.convert`, in a process of its own without network; a
-folder is used where it lies, or copied. What is being made lies below `home/spool`, which every
-host empties when it starts, so that an import that was killed leaves nothing; the card is written
-last, so that there is no card without its weights.
+folder is used where it lies, or copied. What is being translated lies below `home/spool`, which
+every host empties when it starts, so that an import that was killed leaves nothing. A copy grows in
+a hidden folder beside the models, and one that was interrupted goes on where it was. The card is
+written last, so that there is no card without its weights.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -25,6 +25,7 @@ from studio.cards import Card, Imported
 from studio.catalog import Catalog
 from studio.errors import InvalidRequest, NotFound, StudioError, Unavailable
 from studio.files import replacing, sync_folder
+from studio.imports.copying import copy, digests_of, together, unfinished
 from studio.imports.look import resolved
 from studio.imports.plan import WORDS, Plan, plan
 from studio.imports.write import card_for, checked_name
@@ -37,7 +38,6 @@ Progress = Callable[[int, int], None]
 
 #: In every folder that an import made: what it was made of.
 _RECEIPT = "imported.json"
-_BLOCK = 8_000_000
 #: Seconds between two looks at what the child has written.
 _LOOK = 0.1
 
@@ -85,25 +85,32 @@ def bring(wish: Wish, catalog: Catalog, settings: Settings, progress: Progress) 
     before = [_state(path) for path in sources]
     total = sum(path.stat().st_size for path in sources)
     copied = 0 if in_place else _bytes(made)
-    _check_disk(made, copied, settings)
-    digest = _digest(sources, lambda done: progress(done, total + copied))
+    partial = unfinished(name, catalog.weights)
+    _check_disk(made, max(0, copied - _size(partial)), settings)
+    digests = digests_of(sources, lambda done: progress(done, total + copied))
+
+    def advance(done: int) -> None:
+        progress(total + min(done, copied), total + copied)
+
     with _workplace(settings) as work:
-        folder = work / "model"
+        folder = partial if made.path.is_dir() else work / "model"
         if not in_place:
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=0o700, exist_ok=True)
             if made.path.is_dir():
-                _copy(made.path, folder, lambda done: progress(total + done, total + copied))
+                copy(made.path, folder, digests, advance)
             else:
-                _assemble(made, folder, work, settings, lambda done: progress(
-                    total + min(done, copied), total + copied
-                ))  # fmt: skip
+                _assemble(made, folder, work, settings, advance)
         if [_state(path) for path in sources] != before:
+            shutil.rmtree(partial, ignore_errors=True)
             raise InvalidRequest(
                 f"{made.path} changed while it was being imported.",
                 hint="Wait until whatever writes to it is done, then import it again.",
             )
         source = Imported(
-            imported=str(made.path), sha256=digest, in_place=in_place, variant=made.variant
+            imported=str(made.path),
+            sha256=together(list(digests.values())),
+            in_place=in_place,
+            variant=made.variant,
         )
         text = card_for(name, made, source, wish.licence)
         card = Card.parse(name, text)
@@ -229,21 +236,6 @@ def _convert(
         )
 
 
-def _copy(source: Path, folder: Path, progress: Callable[[int], None]) -> None:
-    """A copy of a folder, without what is hidden and what is no part of a model."""
-    done = 0
-    for path in sorted(source.rglob("*")):
-        place = folder / path.relative_to(source)
-        if path.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-        elif path.suffix in (".safetensors", ".json", ".txt", ".model", ".md", ".jinja"):
-            with path.open("rb") as there, place.open("wb") as here:
-                while block := there.read(_BLOCK):
-                    here.write(block)
-                    done += len(block)
-                    progress(done)
-
-
 def _share(path: Path, place: Path) -> None:
     """The same file at another place; a copy only where the disk is another one."""
     try:
@@ -275,22 +267,6 @@ def _state(path: Path) -> tuple[int, ...]:
     """What is different after anybody has written to the file."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _digest(paths: list[Path], progress: Callable[[int], None]) -> str:
-    """SHA-256 of a file, or of several files' digests."""
-    done, digests = 0, []
-    for path in paths:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                done += len(block)
-                progress(done)
-        digests.append(digest.hexdigest())
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _bytes(made: Plan) -> int:

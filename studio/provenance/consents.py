@@ -17,7 +17,7 @@ from studio.provenance.ledger import Ledger
 
 _DAY = 86_400.0
 _GRANTED, _REVOKED = "consent", "consent revoked"
-_ASK = "Ask for one: `studio voices consent ask SAMPLE` says how."
+_ASK = "Ask for one on the page Settings, or with `studio voices consent ask SAMPLE`."
 
 
 class Consents:

@@ -66,11 +66,13 @@ class Task:
     request: type[Request]
     #: What comes out.
     makes: Kind
+    #: Whether several outputs of one job are the parts of a whole, which follows them as the last.
+    joins: bool = False
 
     @property
     def title(self) -> str:
         """The task's name for people: 'Text to image'."""
-        return self.id.replace("-", " ").capitalize()
+        return self.id.replace("-", " ").capitalize().replace("3d", "3D")
 
     @property
     def description(self) -> str:
@@ -112,7 +114,7 @@ TASKS: Mapping[str, Task] = _by_id(
         Task("object-turntable", "turn", ObjectTurntable, makes="video"),
         Task("text-to-music", "compose", TextToMusic, makes="audio"),
         Task("text-to-audio", "sound", TextToAudio, makes="audio"),
-        Task("text-to-speech", "speak", TextToSpeech, makes="audio"),
+        Task("text-to-speech", "speak", TextToSpeech, makes="audio", joins=True),
         Task("voice-cloning", "clone", VoiceCloning, makes="audio"),
         Task("speaker-comparison", "recognise", SpeakerComparison, makes="text"),
         Task("audio-morphing", "morph", AudioMorphing, makes="audio"),

@@ -110,7 +110,9 @@ class TextToSpeech(_Sound):
         1.0, title="Pitch", description="How high it is said: above 1 is higher."
     )
     count: Annotated[int, Field(ge=1, le=64)] = Field(
-        1, title="Count", description="Into how many files; each can be heard once it is said."
+        1,
+        title="Count",
+        description="In how many parts; each can be heard once it is said, the whole at the end.",
     )
 
 

@@ -11,10 +11,10 @@ from studio.tasks.request import Advanced, Media, Request, Text
 
 
 class AutomaticSpeechRecognition(Request):
-    """Write down what is said in a sound."""
+    """Write down what is said in a sound or a film."""
 
-    audio: Annotated[MediaId, Media("audio", "inputTo")] = Field(
-        title="Sound", description="Who speaks: an output's or an upload's id."
+    audio: Annotated[MediaId, Media("recording", "inputTo")] = Field(
+        title="Sound", description="Who speaks in a sound or film: an output's or an upload's id."
     )
     language: Annotated[Text, Field(pattern="^[a-z]{2,3}$")] | None = Field(
         None, title="Language", description="As en, de or fr; empty finds out by itself."

@@ -7,8 +7,10 @@ command line, a table row, a JSON body and a chat tool alike.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -16,7 +18,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Kind = Literal["image", "audio", "video", "text", "mesh"]
 
 #: What a media field takes.
-MediaKind = Literal["image", "mask", "audio", "video", "scene", "mesh"]
+MediaKind = Literal["image", "mask", "audio", "video", "scene", "recording", "mesh"]
+
+#: Those that take more, or something else, than their name says.
+_TAKEN: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
+    {"mask": ("image",), "scene": ("image", "video"), "recording": ("audio", "video")}
+)
 
 #: What that was to the output, as C2PA has it: what was worked on, what only steered it, or a part.
 Relation = Literal["parentOf", "inputTo", "componentOf"]
@@ -43,12 +50,17 @@ class ModelName:
 class Media:
     """Marks a field that names a picture, sound, film or object, or a list: by id or as files.
 
-    A scene is a picture or a film.
+    A scene is a picture or a film; a recording is a sound, or a film for its sound alone.
     """
 
     kind: MediaKind
     #: Only one file of an output can be its parent.
     relation: Relation = "parentOf"
+
+
+def kinds_of(media: MediaKind) -> tuple[Kind, ...]:
+    """The kinds of files that a media field takes."""
+    return _TAKEN.get(media) or (cast(Kind, media),)
 
 
 def plain_text(text: str) -> str:

@@ -22,7 +22,7 @@ class VoiceCloning(Request):
     )
     consent: Annotated[Text, Field(pattern="^[0-9a-f]{32}$")] = Field(
         title="Consent",
-        description="The id of the consent to that: `studio voices consent` asks for one.",
+        description="The id of the consent: the page Settings, or `studio voices consent`, has it.",
     )
     said: Annotated[Text, Field(max_length=1000)] = Field(
         "", title="Said", description="What the sample says, word by word; most models need it."

@@ -108,7 +108,7 @@ def decode(order: Mapping[str, Any]) -> dict[str, Any]:
     The order also has `content` (the file for pixels or samples), `kinds` (what may be opened),
     `companion` (a `.c2pa` file, or nothing), `anchors` (PEM roots), `max_pixels`; `short_side`:
     pictures more than twice as large are reduced by a whole factor; `seconds`: how much of a sound
-    is wanted. In both 0 keeps all.
+    is wanted. In both 0 keeps all. Where no film may be opened, a film is its sound alone.
 
     Raises:
         NotFound: if there is no such file.
@@ -188,7 +188,7 @@ def _open_film(file: BinaryIO, reader: str, order: Mapping[str, Any]) -> _Opened
     # Late: a check of anything else does without it.
     from studio.worker.decode_film import Film
 
-    film = Film(file, reader, order["max_pixels"])
+    film = Film(file, reader, order["max_pixels"], heard="video" not in order["kinds"])
     spool = partial(film.spool, Path(order["content"]), order["seconds"], order["short_side"] // 2)
     return _Opened(film.kind, film.media_type, film.facts, spool)
 

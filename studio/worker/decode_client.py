@@ -73,7 +73,7 @@ def decoding(
     `anchors` are the PEM roots that manifests are judged by; a manifest may also lie beside the
     file, in `<name>.c2pa`, with the file's extension or without. With `short_side`, pictures whose
     short side is at least twice that are reduced by a whole factor; with `seconds`, sounds are read
-    no further.
+    no further. Without `video` among the `kinds`, a film is its sound alone.
 
     Raises:
         NotFound: if there is no such file.

@@ -37,8 +37,10 @@ _FAILURES = (av.FFmpegError, ValueError, EOFError, OverflowError)
 class Film:
     """A film, or a sound in a film's container, of which only the head has been read."""
 
-    def __init__(self, file: BinaryIO | str, reader: str, max_pixels: int) -> None:
-        """Open `file` with one of FFmpeg's readers and no other.
+    def __init__(
+        self, file: BinaryIO | str, reader: str, max_pixels: int, *, heard: bool = False
+    ) -> None:
+        """Open `file` with one of FFmpeg's readers and no other; to be `heard`, its sound alone.
 
         Raises:
             InvalidRequest: if it is damaged, too long or too large.
@@ -48,8 +50,12 @@ class Film:
         except _FAILURES as error:
             raise _damaged(error) from None
         streams = self._container.streams
-        self._video: Any = streams.video[0] if streams.video else None
+        self._video: Any = streams.video[0] if streams.video and not heard else None
         self._sound: Any = streams.audio[0] if streams.audio else None
+        if self._sound is None and heard:
+            raise InvalidRequest(
+                "There is no sound in this film.", hint="Choose one in which somebody speaks."
+            )
         if self._video is None and self._sound is None:
             raise InvalidRequest("There is neither a film nor a sound in this file.", hint=_AGAIN)
         self.kind: Kind = "video" if self._video else "audio"

@@ -8,7 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from mido import MidiFile
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_accessibility import complaints
 
 pytestmark = pytest.mark.browser
 
@@ -101,3 +104,22 @@ def test_a_file_and_its_manifest_are_fetched_and_checked_together(
     expect(card).to_have_count(1)
     page.set_input_files("#verify-files input[type=file]", files[1])
     expect(card.get_by_role("alert")).to_contain_text("together with the file")
+
+
+def test_a_composed_piece_shows_its_notes_and_gives_them(
+    page: Page, url: str, tmp_path: Path
+) -> None:
+    piece = make(url, "text-to-music", prompt="calm piano", duration=4.0)[0]
+    page.goto(url)
+    with page.expect_download() as download:
+        output(page, piece).get_by_text("Score (MIDI)").click()
+    download.value.save_as(tmp_path / "notes.mid")
+    assert sum(message.type == "note_on" for message in MidiFile(tmp_path / "notes.mid")) > 4
+    page.goto(f"{url}/gallery?show={piece}")
+    shown = page.locator(".detail")
+    roll = shown.locator(".roll img")
+    roll.scroll_into_view_if_needed()
+    expect(roll).not_to_have_js_property("naturalWidth", 0)
+    shown.get_by_text("ABC notation").click()
+    expect(shown.locator("pre", has_text="%abc-2.1")).to_be_visible()
+    assert complaints(page) == []

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import complaints
+from tests.browser.test_media import make
 
 pytestmark = [pytest.mark.browser, pytest.mark.starter]
 
@@ -60,3 +61,18 @@ def test_a_conversation_outlives_its_tab(page: Page, url: str, tmp_path: Path) -
     later.on("dialog", lambda dialog: dialog.accept())
     later.get_by_role("button", name="Delete").click()
     expect(later.locator(".talks li")).to_have_count(0)
+
+
+def test_a_picture_is_attached_and_asked_about(page: Page, url: str, tmp_path: Path) -> None:
+    circle = make(url, "text-to-image", prompt="a red circle")[0]
+    picture = tmp_path / "circle.png"
+    picture.write_bytes(httpx.get(f"{url}/api/v1/artifacts/{circle}/file").content)
+    page.goto(f"{url}/talk")
+    page.get_by_text("Advanced").click()
+    page.locator("#talk-picture input[type=file]").set_input_files(picture)
+    expect(page.locator("#talk-picture")).to_contain_text("circle")
+    page.fill("#talk-text textarea", "what colour is the circle?")
+    page.click("#make")
+    shown = page.locator("#talk-shown")
+    expect(shown.get_by_text("Signed")).to_be_visible()
+    expect(shown.locator(".said").last).to_contain_text("red")

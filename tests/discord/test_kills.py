@@ -87,31 +87,32 @@ def test_a_bot_that_is_killed_at_any_step_goes_on_and_posts_once(tmp_path: Path)
     asyncio.run(scene())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_a_run_of_a_recipe_outlives_kills_and_is_posted_once(tmp_path: Path) -> None:
     async def scene() -> None:
         async with studio(tmp_path / "home", seconds=0.05) as host, FakeDiscord() as discord:
-            home = host.settings.home
-            process = await bot_process.start(discord, home)
-            order: Interaction | None = None
             # Killed when the answer has been given, and around the post of the result.
-            for _, method, path, after in (MOMENTS[1], MOMENTS[4], MOMENTS[5]):
+            moments = MOMENTS[1], MOMENTS[4], MOMENTS[5]
+            for moment, method, path, after in moments:
+                process = await bot_process.start(discord, host.settings.home)
 
                 def at(call: Call, done: bool) -> bool:
                     begins = call.files if path == "files" else call.path.startswith(path)  # noqa: B023
                     return bool(call.method == method and begins and done == after)  # noqa: B023
 
                 killed = kill_at(discord, process, at)
-                order = order or await discord.slash("recipe style-board", subject="a boat")
+                order = await discord.slash("recipe style-board", subject=moment)
                 await asyncio.wait_for(killed, 40)
                 await process.wait()
-                process = await bot_process.start(discord, home)
-            await order.until(lambda one: shown(discord, one), seconds=40)
-            (run,) = await host.client(f"discord:{ADA.id}").runs()
+                process = await bot_process.start(discord, host.settings.home)
+                await order.until(lambda one: shown(discord, one), seconds=40)
+                process.kill()
+                await process.wait()
+            runs = await host.client(f"discord:{ADA.id}").runs()
+            assert len(runs) == len(moments)
             found = [str(one["components"]) for one in discord.messages.all.values()]
-            assert sum(f"colophon:rerun:{run.id}:" in one for one in found) == 1
-            process.kill()
-            await process.wait()
+            for run in runs:
+                assert sum(f"colophon:rerun:{run.id}:" in one for one in found) == 1
 
     asyncio.run(scene())
 

@@ -87,6 +87,15 @@ def test_a_voice_comes_back_signed_though_its_file_does_not_know_its_length(
     assert elsewhere.seen[0].json["voice"] == "alloy"
 
 
+def test_each_part_of_a_long_speech_is_sent_alone(home: Path, elsewhere: Provider) -> None:
+    values = {"model": "speaker", "text": "Hello there. And more. The end.", "count": 3}
+    job = made(home, elsewhere, "text-to-speech", values)
+    assert job.state is JobState.DONE, job.error
+    said = {seen.json["input"] for seen in elsewhere.seen}
+    assert said == {"Hello there.", "And more.", "The end."}
+    assert len(job.artifacts) == 4, "the parts and the whole"
+
+
 def test_a_picture_is_changed_and_is_sent_without_what_its_file_says(
     home: Path, elsewhere: Provider, tmp_path: Path
 ) -> None:

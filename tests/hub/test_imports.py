@@ -276,6 +276,39 @@ def test_what_changes_meanwhile_is_not_imported(
     assert nothing_happened(catalog, settings)
 
 
+def test_an_interrupted_copy_goes_on_where_it_was(
+    models: Path, catalog: Catalog, settings: Settings
+) -> None:
+    wish = Wish(str(models / "one"), name="copied", copy=True)
+    weights = [path.relative_to(models / "one") for path in imported_weights(models / "one")]
+    first = weights[0]
+
+    def stop(done: int, total: int) -> None:
+        # Everything is read once before anything is copied.
+        if any((settings.home / "models").rglob(str(weights[1]))):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        imports.bring(wish, catalog, settings, stop)
+    (partial,) = (settings.home / "models").iterdir()
+    # What was copied is kept; what is damaged, or in the way, is not.
+    kept = (partial / first).stat().st_ino, (partial / first).stat().st_mtime_ns
+    whole = (models / "one" / weights[1]).read_bytes()
+    (partial / weights[1]).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    (partial / "other.safetensors").write_bytes(b"left over")
+    card = imports.bring(wish, catalog, settings, quiet)
+    folder = catalog.folder(card)
+    assert ((folder / first).stat().st_ino, (folder / first).stat().st_mtime_ns) == kept
+    assert [path.relative_to(folder) for path in imported_weights(folder)] == weights
+    for name in weights:
+        assert (folder / name).read_bytes() == (models / "one" / name).read_bytes()
+    assert not partial.exists()
+
+
+def imported_weights(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.safetensors"))
+
+
 def test_a_stopped_import_ends_its_process_and_leaves_nothing_behind(
     models: Path, catalog: Catalog, settings: Settings
 ) -> None:

@@ -61,7 +61,7 @@ def cut_short() -> bytes:
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"hello, I am a text\n" * 20, "film is needed"),
+        (b"hello, I am a text\n" * 20, "is needed here"),
         (cut_short(), "damaged"),
         (encoded(Image.new("1", (9000, 9000))), "pixels"),
         (os.urandom(2_000_001), "longer"),
@@ -157,7 +157,7 @@ def test_over_http_it_is_the_same(server: Server, tmp_path: Path) -> None:  # no
             assert await client.upload(file) == upload
             with pytest.raises(NotFound):
                 await client.upload(tmp_path / "nothing")
-            with pytest.raises(InvalidRequest, match="film is needed"):
+            with pytest.raises(InvalidRequest, match="is needed here"):
                 await client.upload(write(tmp_path / "b", b"text"))
             with pytest.raises(InvalidRequest, match="larger"):
                 await client.upload(write(tmp_path / "c", bytes(1_100_000)))

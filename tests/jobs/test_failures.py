@@ -20,6 +20,7 @@ from studio.host import Host
 from studio.inputs import Inputs
 from studio.job import Failed, JobState, Paused, Step
 from studio.provenance.seal import Sealer
+from studio.tasks.request import Kind
 from tests.fake_lane import FakeLane
 from tests.hosts import SMALL, fake_host, finished, heard, run, settings_for, until, write_cards
 
@@ -183,6 +184,9 @@ class FullOnce:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._full = True
+
+    def prepare(self, kind: Kind) -> None:
+        self._sealer.prepare(kind)
 
     def seal(self, draft: Draft, **how: Any) -> Artifact:
         if self._full:

@@ -42,7 +42,13 @@ def new_job(**request: object) -> Job:
         owner="local",
         task="text-to-image",
         card=CARD.name,
-        request={"prompt": "a secret wish", "format": "png", **request},
+        request={
+            "prompt": "a secret wish",
+            "text": "a secret wish",
+            "language": "en",
+            "format": "png",
+            **request,
+        },
         priority=0,
         created=1.0,
     )

@@ -24,6 +24,7 @@ SPECIAL: dict[str, Any] = {
     "signer": "no-such-program",
     "hosted": {},
     "database_url": "sqlite://",
+    "disclosure": "before",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pyloudnorm import Meter
 
 from studio.errors import InvalidRequest
 from studio.mastering import CEILING, Samples, fade, loop, measure, mix, normalise, resample, trim
@@ -22,6 +23,15 @@ def test_a_full_scale_tone_has_the_loudness_that_the_standard_gives() -> None:
     levels = measure(tone(level=1.0), RATE)
     assert levels.loudness == pytest.approx(-3.01, abs=0.05)
     assert levels.peak == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("seconds", [59.9, 60.35, 125.77])
+def test_a_long_sound_measured_by_the_minute_is_as_loud_as_measured_at_once(seconds: float) -> None:
+    rate = 11_025
+    noise = np.random.default_rng(1).normal(0, 0.1, (round(seconds * rate), 2)).astype(np.float32)
+    noise *= np.linspace(0.001, 1, len(noise), dtype=np.float32)[:, None]
+    at_once = Meter(rate, block_size=0.4).integrated_loudness(noise)
+    assert measure(noise, rate).loudness == pytest.approx(at_once, abs=0.006)
 
 
 def test_silence_short_sounds_offsets_and_clipping_are_told() -> None:

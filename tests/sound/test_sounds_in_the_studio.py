@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
 from studio import Studio
+from studio.commands.subtitles import subtitles
 from studio.errors import InvalidRequest
 from studio.provenance.verdict import Outcome
 from tests.hosts import settings_for
@@ -39,15 +43,19 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    home = tmp_path_factory.mktemp("studio") / "home"
-    (home / "model_cards").mkdir(parents=True)
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("studio") / "home"
+
+
+@pytest.fixture(scope="module")
+def studio(place: Path) -> Iterator[Studio]:
+    (place / "model_cards").mkdir(parents=True)
     for name, (family, task, build) in MODELS.items():
         card = CARD.format(name=name, family=family, task=task)
-        (home / "model_cards" / f"{name}.md").write_text(card)
-        (home / "models" / name).mkdir(parents=True)
-        build(home / "models" / name)
-    with Studio(settings_for(home)) as opened:
+        (place / "model_cards" / f"{name}.md").write_text(card)
+        (place / "models" / name).mkdir(parents=True)
+        build(place / "models" / name)
+    with Studio(settings_for(place)) as opened:
         yield opened
 
 
@@ -62,6 +70,46 @@ def test_what_is_said_is_heard_and_signed(studio: Studio) -> None:
     assert heard.path.read_text().strip() == " ".join(cue["text"] for cue in note.about["cues"])
     assert note.parents == (spoken.artifact.id,)
     assert studio.verify(heard.path).outcome is Outcome.SIGNED
+
+
+def filmed(path: Path, sound: Path | None) -> Path:
+    """A black film with that sound, sample by sample, or with none."""
+    with av.open(str(path), "w") as container:
+        seen = container.add_stream("libx264", rate=10)
+        seen.width, seen.height, seen.pix_fmt = 64, 64, "yuv420p"
+        if sound is not None:
+            samples, rate = soundfile.read(sound, dtype="int16")
+            heard = container.add_stream("pcm_s16le", rate=rate, layout="mono")
+            frame = av.AudioFrame.from_ndarray(samples[None], "s16", "mono")
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
+            container.mux(heard.encode(frame))
+        for _ in range(10):
+            container.mux(seen.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+        container.mux(seen.encode(None))
+    return path
+
+
+def test_a_film_is_heard_like_its_sound_and_gets_subtitles(
+    studio: Studio, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (spoken,) = studio.make("speak", text="a red boat.", model="reader")
+    film = filmed(tmp_path / "film.mov", spoken.path)
+    alike = {"model": "listener", "language": "de", "seed": 3}
+    (of_sound,) = studio.make("transcribe", audio=spoken.path, **alike)
+    (of_film,) = studio.make("transcribe", audio=film, **alike)
+    assert of_film.path.read_text() == of_sound.path.read_text()
+    assert of_film.artifact.note.about["cues"] == of_sound.artifact.note.about["cues"]
+    assert studio.verify(of_film.path).outcome is Outcome.SIGNED
+    monkeypatch.setenv("STUDIO_HOME", str(place))
+    shown = CliRunner().invoke(subtitles, [of_film.artifact.id, "--format", "vtt"])
+    assert shown.output.startswith("WEBVTT\n\nNOTE This transcript is AI-generated.")
+    assert " --> " in shown.output
+
+
+def test_a_film_without_sound_cannot_be_heard(studio: Studio, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no sound in this film") as refused:
+        studio.make("transcribe", audio=filmed(tmp_path / "mute.mp4", None), model="listener")
+    assert "speaks" in refused.value.hint
 
 
 def test_a_sound_of_the_asked_length_is_signed(studio: Studio) -> None:

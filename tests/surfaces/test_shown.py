@@ -9,6 +9,7 @@ from studio.cards import Card
 from studio.client import Model
 from studio.elsewhere import Prices
 from studio.job import Job, Loading, Sealed, TextDelta
+from studio.tasks import TASKS
 from ui import draw, elsewhere, shelf
 from ui.view import Live, View
 
@@ -38,6 +39,21 @@ def test_a_model_elsewhere_says_who_runs_it_and_not_what_memory_it_takes() -> No
     assert "Runs at OpenAI, not here." in shown
     assert "Ships with the studio" not in shown
     assert "Memory" not in shown
+
+
+def test_a_model_that_is_brought_by_hand_says_how_until_it_is_there() -> None:
+    card = Card.read(CARDS / "audiogen-medium.md")
+    assert 'Brought by hand: <span lang="en">Fetch and' in shelf.shelf(
+        [Model(card, False)], {}, "en"
+    )
+    shown = shelf.shelf([Model(card, True)], {}, "en")
+    assert "delete its folder" in shown
+    assert "Fetch and" not in shown.partition("<details>")[0]
+
+
+def test_a_task_is_called_as_people_write_it() -> None:
+    assert TASKS["text-to-3d"].title == "Text to 3D"
+    assert TASKS["text-to-music"].title == "Text to music"
 
 
 def test_an_order_elsewhere_says_what_it_costs_before_it_is_made() -> None:

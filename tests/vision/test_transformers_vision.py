@@ -75,7 +75,8 @@ class TestObserver(_Vision):
         assert not torch.allclose(first, scores(Order(**{**vars(shown), "inputs": other.inputs})))
 
     def test_of_what_was_said_before_as_much_is_heard_as_there_is_room(self, model: Any) -> None:
-        said = [("user", "a" * 60), ("assistant", "b" * 60), ("user", "c"), ("assistant", "d")]
+        long = "a" * model._window()
+        said = [("user", long), ("assistant", long), ("user", "c"), ("assistant", "d")]
         history = json.dumps([{"role": role, "content": text} for role, text in said])
         order = self.order(0, history=history)
         if not model._processor.chat_template:

@@ -104,7 +104,8 @@ async def test_a_child_killed_while_idle_is_replaced(home: Path) -> None:
 async def test_a_child_that_cannot_start_is_unavailable(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "torch.py").write_text("raise SystemExit(3)")
+    # What every child imports; torch is imported by those models alone that need it.
+    (tmp_path / "psutil.py").write_text("raise SystemExit(3)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     async with open_lane(home) as watcher:
         with pytest.raises(Unavailable, match="exit status 3"):
