@@ -51,7 +51,7 @@ class Draft:
     """
 
     kind: Kind
-    #: Place in the job: 0 to count - 1.
+    #: Place in the job: 0 to count - 1, and count for the whole of a job that is made in parts.
     index: int
     #: The seed that made it.
     seed: int

@@ -91,7 +91,7 @@ def test_the_web_form_has_every_field_with_its_limits(task: Task) -> None:
         if isinstance(shown, gr.Radio | gr.Dropdown) and spec.type == "choice":
             assert [value for _, value in shown.choices] == list(spec.choices)
         if spec.media is not None:
-            widget = {"mask": "ImageMask", "mesh": "Model3D"}.get(
+            widget = {"mask": "ImageMask", "mesh": "Model3D", "recording": "File"}.get(
                 spec.media, spec.media.capitalize()
             )
             assert type(shown).__name__ == ("File" if spec.type == "list" else widget)
