@@ -14,7 +14,7 @@ from studio.errors import Broken
 from studio.recipes.run import RunState
 from tests.discord.fake import BOB, CHANNEL, Interaction
 from tests.discord.fake.people import EVE
-from tests.discord.stage import Stage, staged
+from tests.discord.stage import Stage
 from tests.discord.test_buttons import labels
 from tests.hosts import until
 
@@ -191,19 +191,3 @@ def test_a_recipe_keeps_to_the_rules_of_the_server(stage: Stage) -> None:
         await (await stage.discord.slash("settings words", who=EVE)).answer()
 
     stage.play(scene())
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A stage with the studio's own device and models."""
-    yield from staged(tmp_path_factory.mktemp("recipes") / "home", None)
-
-
-@pytest.mark.starter
-def test_a_poster_comes_signed(studio: Stage, tmp_path: Path) -> None:
-    async def scene() -> None:
-        order = await studio.discord.slash("recipe poster", slogan="Come and see", locale="de")
-        (file,) = await order.files(1)
-        assert await studio.verified(file, tmp_path) == "signed"
-
-    studio.play(scene())
