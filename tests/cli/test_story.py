@@ -54,7 +54,8 @@ def told(shell: Shell) -> Path:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    shell.run("story", "boat.yaml")
+    # A step that four of the kills have struck is given up until somebody asks for it again.
+    shell.run("story", "boat.yaml", "--retry-failed")
     return shell.folder / "boat"
 
 
