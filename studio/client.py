@@ -18,7 +18,7 @@ from anyio.from_thread import start_blocking_portal
 from studio.artifact import Artifact
 from studio.async_studio import AsyncStudio, Given, Result
 from studio.checkup import Finding
-from studio.consent import Challenge, Consent
+from studio.client_talk import SpokenStudio
 from studio.errors import StudioError
 from studio.fields import FieldSpec
 from studio.fitting import Fit
@@ -35,14 +35,13 @@ from studio.recipes.run import Line, Run, StepState
 from studio.runs import Begun, Plan
 from studio.settings import Settings
 from studio.shelf import Download
-from studio.talk import Conversation
 from studio.uploads import Upload
 from studio.worker.report import LaneState
 
 __all__ = ["LOCAL", "Client", "Model", "Place", "Studio"]
 
 
-class Studio:
+class Studio(SpokenStudio):
     """The studio for scripts: `with Studio() as studio`. Attaches to a running host, or is one."""
 
     def __init__(self, settings: Settings | None = None, *, owner: str = LOCAL) -> None:
@@ -333,74 +332,6 @@ class Studio:
     def redo(self, run: str, place: int, step: str) -> Run:
         """See `Client.redo`."""
         return self._portal.call(self._client.redo, run, place, step)
-
-    def conversations(
-        self, search: str = "", *, limit: int = 50, before: str | None = None
-    ) -> list[Conversation]:
-        """See `Client.conversations`."""
-        page = partial(self._client.conversations, search, limit=limit, before=before)
-        return self._portal.call(page)
-
-    def conversation(self, conversation: str) -> Conversation:
-        """See `Client.conversation`."""
-        return self._portal.call(self._client.conversation, conversation)
-
-    def start_conversation(
-        self, title: str = "", *, model: str | None = None, system: str = ""
-    ) -> Conversation:
-        """See `Client.start_conversation`."""
-        begin = partial(self._client.start_conversation, title, model=model, system=system)
-        return self._portal.call(begin)
-
-    def change_conversation(
-        self,
-        conversation: str,
-        *,
-        title: str | None = None,
-        model: str | None = None,
-        system: str | None = None,
-    ) -> Conversation:
-        """See `Client.change_conversation`."""
-        change = partial(self._client.change_conversation, title=title, model=model, system=system)
-        return self._portal.call(change, conversation)
-
-    def go_on(self, conversation: str, *, key: str | None = None) -> Job:
-        """See `Client.go_on`."""
-        return self._portal.call(partial(self._client.go_on, conversation, key=key))
-
-    def delete_conversation(self, conversation: str) -> None:
-        """See `Client.delete_conversation`."""
-        self._portal.call(self._client.delete_conversation, conversation)
-
-    def talk(
-        self, conversation: str, text: str, *, image: str | None = None, key: str | None = None
-    ) -> Job:
-        """See `Client.talk`."""
-        return self._portal.call(
-            partial(self._client.talk, conversation, text, image=image, key=key)
-        )
-
-    def regenerate(self, conversation: str, *, key: str | None = None) -> Job:
-        """See `Client.regenerate`."""
-        return self._portal.call(partial(self._client.regenerate, conversation, key=key))
-
-    def ask_consent(self, voice: str) -> Challenge:
-        """See `Client.ask_consent`."""
-        return self._portal.call(self._client.ask_consent, voice)
-
-    def give_consent(self, challenge: str, recording: str, *, days: float = 30) -> Consent:
-        """See `Client.give_consent`."""
-        return self._portal.call(
-            partial(self._client.give_consent, challenge, recording, days=days)
-        )
-
-    def consents(self) -> list[Consent]:
-        """See `Client.consents`."""
-        return self._portal.call(self._client.consents)
-
-    def revoke_consent(self, consent: str) -> Consent:
-        """See `Client.revoke_consent`."""
-        return self._portal.call(self._client.revoke_consent, consent)
 
     def devices(self) -> list[LaneState]:
         """See `Client.devices`."""

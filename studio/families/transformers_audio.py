@@ -16,15 +16,14 @@ from transformers import (
     StoppingCriteria,
     StoppingCriteriaList,
 )
-from transformers.utils import logging as transformers_logging
 
 from studio import mastering
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
+from studio.families.transformers_folder import beside, model_of, opening
 from studio.families.transformers_tunes import Beginning, Ear, heard
-from studio.families.weights import check_weights, first_line
 
 #: Seconds that a loop's end and beginning share, if it is long enough for that.
 _OVERLAP = 1.0
@@ -46,21 +45,9 @@ class TransformersAudio:
             Unavailable: if a file is missing, damaged or of a format that is refused.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
-            model = AutoModelForTextToWaveform.from_pretrained(
-                spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
-            )
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
-        with memory_errors(spec.name):
-            model = model.to(device).eval()
+        with opening(spec):
+            tokenizer = beside(AutoTokenizer, spec)
+            model = model_of(AutoModelForTextToWaveform, spec, device)
         return Musician(spec, model, tokenizer)
 
 

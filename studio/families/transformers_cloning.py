@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import AutoProcessor, CsmForConditionalGeneration, LogitsProcessor
-from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
-from studio.families.weights import check_weights, first_line
+from studio.families.transformers_folder import beside, model_of, opening
 from studio.mastering import resample
 
 #: Seconds of a sample that the model is given, and of speech that it answers with.
@@ -37,21 +36,9 @@ class TransformersCloning:
             Unavailable: if a file is missing, damaged or of a format that is refused.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
-        try:
-            processor = AutoProcessor.from_pretrained(spec.folder, local_files_only=True)
-            model = CsmForConditionalGeneration.from_pretrained(
-                spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
-            )
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
-        with memory_errors(spec.name):
-            model = model.to(device).eval()
+        with opening(spec):
+            processor = beside(AutoProcessor, spec)
+            model = model_of(CsmForConditionalGeneration, spec, device)
         return Imitator(spec.name, model, processor, spec.options.get("arguments", {}))
 
 

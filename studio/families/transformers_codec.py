@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import EncodecModel
-from transformers.utils import logging as transformers_logging
 
 from studio import mastering
 from studio.draft import Draft
 from studio.errors import Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
+from studio.families.transformers_folder import model_of, opening
 from studio.families.transformers_tunes import heard
-from studio.families.weights import check_weights, first_line
 
 #: Seconds of the longer sound: all of it is in memory at once.
 _LONGEST = 60.0
@@ -36,26 +35,15 @@ class TransformersCodec:
                 codec hears one second at a time, which leaves nothing continuous to go along.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
-        try:
-            model = EncodecModel.from_pretrained(
-                spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
-            )
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
+        with opening(spec):
+            model = model_of(EncodecModel, spec, device)
         if model.config.chunk_length_s is not None or model.config.audio_channels != 1:
             raise Unavailable(
                 f"{spec.name} hears sounds second by second, so nothing can be turned into "
                 "something else with it.",
                 hint="Use EnCodec for 24 or 32 kHz.",
             )
-        with memory_errors(spec.name):
-            return Morpher(spec.name, model.to(device).eval())
+        return Morpher(spec.name, model)
 
 
 class Morpher:

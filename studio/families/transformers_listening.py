@@ -15,13 +15,12 @@ from transformers import (
     LogitsProcessor,
     WhisperForConditionalGeneration,
 )
-from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
-from studio.families.weights import check_weights, first_line
+from studio.families.transformers_folder import beside, model_of, opening
 from studio.hearing import Span, joined, sayings
 from studio.mastering import Samples, resample
 from studio.tasks.request import cleaned
@@ -46,22 +45,9 @@ class TransformersListening:
             Unavailable: if a file is missing, damaged or of a format that is refused.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
-        try:
-            ear = AutoFeatureExtractor.from_pretrained(spec.folder, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
-            model = WhisperForConditionalGeneration.from_pretrained(
-                spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
-            )
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
-        with memory_errors(spec.name):
-            model = model.to(device).eval()
+        with opening(spec):
+            ear, tokenizer = beside(AutoFeatureExtractor, spec), beside(AutoTokenizer, spec)
+            model = model_of(WhisperForConditionalGeneration, spec, device)
         return Listener(spec.name, model, tokenizer, ear, spec.options.get("arguments", {}))
 
 

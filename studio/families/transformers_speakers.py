@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioXVector
-from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
-from studio.families.weights import check_weights, first_line
+from studio.families.transformers_folder import beside, model_of, opening
 from studio.hearing import sayings
 from studio.mastering import Samples, resample
 
@@ -36,20 +35,9 @@ class TransformersSpeakers:
             Unavailable: if a file is missing, damaged or of a format that is refused.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        try:
-            ear = AutoFeatureExtractor.from_pretrained(spec.folder, local_files_only=True)
-            model = AutoModelForAudioXVector.from_pretrained(
-                spec.folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
-            )
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
-        with memory_errors(spec.name):
-            model = model.to(device).eval()
+        with opening(spec):
+            ear = beside(AutoFeatureExtractor, spec)
+            model = model_of(AutoModelForAudioXVector, spec, device, torch.float32)
         return Recogniser(spec.name, model, ear, float(spec.options.get("threshold", 0.86)))
 
 

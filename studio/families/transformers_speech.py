@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,14 +23,14 @@ from transformers import (
     SpeechT5HifiGan,
     VitsModel,
 )
-from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
 from studio.families.espeak.sentences import Sentence, parts, sentences
-from studio.families.weights import check_weights, first_line
+from studio.families.transformers_folder import beside, model_of, opening
+from studio.families.weights import check_weights
 
 #: Tokens of a text that Bark reads at a time.
 _BARK_READS = 256
@@ -51,23 +53,14 @@ class TransformersSpeech:
                 model of another kind.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
-        try:
-            kind = AutoConfig.from_pretrained(spec.folder, local_files_only=True).model_type
+        with opening(spec):
+            kind = beside(AutoConfig, spec).model_type
             if kind not in _VOICES:
                 raise Unavailable(
                     f"{spec.name} is a {kind}, which this family does not speak with.",
                     hint=f"It speaks with {', '.join(_VOICES)}.",
                 )
-            with memory_errors(spec.name):
-                voice = _VOICES[kind](spec, device, dtype)
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
+            voice = _VOICES[kind](spec, device)
         return Speaker(spec.name, voice, tuple(spec.options.get("languages", ("en",))))
 
 
@@ -196,9 +189,9 @@ class _Vits:
     hurries = True
     steps = ()
 
-    def __init__(self, spec: Spec, device: str, dtype: torch.dtype) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
-        self._model = _loaded(VitsModel, spec, device, dtype)
+    def __init__(self, spec: Spec, device: str) -> None:
+        self._tokenizer = beside(AutoTokenizer, spec)
+        self._model = model_of(VitsModel, spec, device)
         self.rate = int(self._model.config.sampling_rate)
         speakers = self._model.config.num_speakers
         self.voices = tuple(map(str, range(speakers))) if speakers > 1 else ()
@@ -220,20 +213,18 @@ class _SpeechT5:
 
     hurries = False
 
-    def __init__(self, spec: Spec, device: str, dtype: torch.dtype) -> None:
-        beside = spec.options.get("vocoder")
-        vocoder = spec.folder.parent / str(beside) if beside else spec.folder / "vocoder"
+    def __init__(self, spec: Spec, device: str) -> None:
+        named = spec.options.get("vocoder")
+        vocoder = spec.folder.parent / str(named) if named else spec.folder / "vocoder"
         if not vocoder.is_dir():
             raise Unavailable(
                 f"{spec.name} needs the vocoder in {vocoder}, and that is not here.",
                 hint=f"Get it with `studio models get {vocoder.name}`.",
             )
         check_weights(vocoder)
-        self._tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
-        self._model = _loaded(SpeechT5ForTextToSpeech, spec, device, dtype)
-        self._vocoder = SpeechT5HifiGan.from_pretrained(
-            vocoder, dtype=dtype, use_safetensors=True, local_files_only=True
-        ).to(device)
+        self._tokenizer = beside(AutoTokenizer, spec)
+        self._model = model_of(SpeechT5ForTextToSpeech, spec, device)
+        self._vocoder = model_of(SpeechT5HifiGan, replace(spec, folder=vocoder), device)
         self.rate = int(self._vocoder.config.sampling_rate)
         self.steps = (self._model.speecht5.decoder.wrapped_decoder,)
         known = spec.folder / "speakers.safetensors"
@@ -264,9 +255,9 @@ class _Bark:
     hurries = False
     voices = ()
 
-    def __init__(self, spec: Spec, device: str, dtype: torch.dtype) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
-        self._model = _loaded(BarkModel, spec, device, dtype)
+    def __init__(self, spec: Spec, device: str) -> None:
+        self._tokenizer = beside(AutoTokenizer, spec)
+        self._model = model_of(BarkModel, spec, device)
         self.rate = int(self._model.generation_config.sample_rate)
         self.steps = (
             self._model.semantic,
@@ -290,11 +281,4 @@ class _Bark:
         return self._model.generate(**asked, do_sample=True)[0]  # type: ignore[no-any-return]
 
 
-_VOICES: Mapping[str, Any] = {"vits": _Vits, "speecht5": _SpeechT5, "bark": _Bark}
-
-
-def _loaded(kind: Any, spec: Spec, device: str, dtype: torch.dtype) -> Any:
-    model = kind.from_pretrained(
-        spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
-    )
-    return model.to(device).eval()
+_VOICES: Mapping[str, Any] = MappingProxyType({"vits": _Vits, "speecht5": _SpeechT5, "bark": _Bark})

@@ -21,15 +21,13 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
 )
-from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
-from studio.errors import InvalidRequest, Unavailable
+from studio.errors import InvalidRequest
 from studio.families import Model, Order, Progress, Spec
-from studio.families.diffusers_memory import memory_errors
+from studio.families.transformers_folder import beside, model_of, opening
 from studio.families.transformers_tokens import Writer, padding, write
 from studio.families.transformers_world import SmallWorld
-from studio.families.weights import check_weights, first_line
 from studio.job import Preview
 from studio.tournament import SHORTEST
 from studio.vocabulary import read_vocabulary
@@ -58,24 +56,10 @@ class TransformersText:
             Unavailable: if a file is missing, damaged or of a format that is refused.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        # Processors compute half precision slowly, or not at all.
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
-        try:
-            config = AutoConfig.from_pretrained(spec.folder, local_files_only=True)
+        with opening(spec):
+            config, tokenizer = beside(AutoConfig, spec), beside(AutoTokenizer, spec)
             kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            tokenizer = AutoTokenizer.from_pretrained(spec.folder, local_files_only=True)
-            with memory_errors(spec.name):
-                model = kind.from_pretrained(
-                    spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
-                )
-                model = model.to(device).eval()
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
+            model = model_of(kind, spec, device)
         world = SmallWorld(read_vocabulary(spec.folder)) if spec.options.get("world") else None
         return Author(spec.name, model, tokenizer, spec.options, world)
 

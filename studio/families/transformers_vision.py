@@ -14,15 +14,13 @@ from typing import Any
 import torch
 from PIL import Image
 from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
-from transformers.utils import logging as transformers_logging
 
 from studio.draft import Draft
-from studio.errors import InvalidRequest, Unavailable
+from studio.errors import InvalidRequest
 from studio.families import Model, Order, Progress, Spec
-from studio.families.diffusers_memory import memory_errors
+from studio.families.transformers_folder import beside, model_of, opening
 from studio.families.transformers_matching import Matcher, picture_of
 from studio.families.transformers_tokens import write
-from studio.families.weights import check_weights, first_line
 from studio.tasks.text import turns
 
 _MATCHING = ("clip", "siglip", "siglip2")
@@ -45,30 +43,10 @@ class TransformersVision:
                 that the model's processor needs.
             OutOfMemory: if the device could not hold it.
         """
-        check_weights(spec.folder)
-        transformers_logging.disable_progress_bar()
-        # Processors compute half precision slowly, or not at all.
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
-        try:
-            config = AutoConfig.from_pretrained(spec.folder, local_files_only=True)
-            matching = config.model_type in _MATCHING
-            kind = AutoModel if matching else AutoModelForImageTextToText
-            processor = AutoProcessor.from_pretrained(spec.folder, local_files_only=True)
-            with memory_errors(spec.name):
-                model = kind.from_pretrained(
-                    spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
-                )
-                model = model.to(device).eval()
-        except ImportError as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Install the package that it names, of a version that suits torch.",
-            ) from None
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{spec.name} cannot be loaded: {first_line(error)}",
-                hint="Fetch it again: `studio models remove`, then `studio models get`.",
-            ) from None
+        with opening(spec):
+            matching = beside(AutoConfig, spec).model_type in _MATCHING
+            processor = beside(AutoProcessor, spec)
+            model = model_of(AutoModel if matching else AutoModelForImageTextToText, spec, device)
         if matching:
             return Matcher(spec.name, model, processor, spec.options)
         return Observer(spec.name, model, processor, spec.options)
