@@ -12,7 +12,7 @@ import torch
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
-from studio.families.diffusers_folder import calling, give_back, no_numbers, open_folder
+from studio.families.diffusers_folder import Shared, calling, give_back, no_numbers, open_folder
 from studio.families.diffusers_memory import place
 from studio.mastering import Samples, loop
 
@@ -34,6 +34,9 @@ class DiffusersAudio:
     Card options: `scheduler`, `arguments` and `without`, as the family `diffusers` has them.
     """
 
+    def __init__(self) -> None:
+        self._shared = Shared()
+
     def load(self, spec: Spec, device: str, placement: str) -> Model:
         """The pipeline in `spec.folder`, in any placement.
 
@@ -42,7 +45,7 @@ class DiffusersAudio:
                 pipeline of another kind.
             OutOfMemory: if the device could not hold it.
         """
-        pipe = open_folder(spec, device, placement)
+        pipe = open_folder(spec, device, placement, shared=self._shared)
         kind = type(pipe).__name__
         if kind not in _LENGTHS:
             raise Unavailable(

@@ -44,6 +44,7 @@ from studio.families.diffusers_film import (
     shown,
 )
 from studio.families.diffusers_folder import (
+    Shared,
     calling,
     dtype_of,
     give_back,
@@ -87,13 +88,16 @@ _STILL_STRENGTH = 0.85
 class DiffusersVideo:
     """Loads the film pipelines of the diffusers library."""
 
+    def __init__(self) -> None:
+        self._shared = Shared()
+
     def load(self, spec: Spec, device: str, placement: str) -> Films:
         """The pipeline in `spec.folder`; see `studio.families.Family.load`."""
         with memory_errors(spec.name):
             if "base" in spec.options:
                 pipe = _animated(spec, device, placement)
             else:
-                pipe = open_folder(spec, device, placement)
+                pipe = open_folder(spec, device, placement, shared=self._shared)
             pipe.set_progress_bar_config(disable=True)
             place(pipe, device, placement)
         return Films(pipe, spec, device, placement)
