@@ -1,12 +1,13 @@
 """What the studio adds to a language model's own time, marks and signatures left out.
 
-    python scripts/bench_llm.py [--json scripts/results/llm.json]
+    python -m scripts.bench_llm [--json scripts/results/llm.json]
 
 A Llama of 41 million random parameters writes the same number of tokens through the family, which
 chooses, decodes and tells each token, and through the library's bare `generate` with its own
 sampler, on one thread. Time is the processor's own, so that other programs count little; both take
 turns, each first as often as the other, so that the rest falls on both alike. What is published is
-the middle of the turns' own ratios, and how far apart the middle half of them lies.
+the middle of the turns' own ratios, and how far apart the middle half of them lies. A third text in
+each turn carries the statistical mark; its cost is against the studio's own without.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import secrets
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
-from results import Row, publish
 
+from scripts.results import Row, publish
 from studio.families import Order, Spec
 from studio.families.transformers_text import TransformersText
 from studio.fields import build
@@ -117,21 +120,35 @@ def main(path: Path | None) -> None:
         author = TransformersText().load(spec, "cpu", "full")
     asked = build(TASKS["text-generation"].request, {"prompt": PROMPT, "max_tokens": TOKENS})
     order = Order("0" * 32, 0, "text-generation", asked.model_dump(), 1)
+    marked = replace(order, text_key=secrets.token_hex(32))
     turns: list[Turn] = []
+    marks: list[Turn] = []
     for number in range(RUNS + 1):
         if number % 2:
             theirs, ours = bare(author), through_the_studio(author, order)
+            hidden = through_the_studio(author, marked)
         else:
+            hidden = through_the_studio(author, marked)
             ours, theirs = through_the_studio(author, order), bare(author)
         turns.append((ours, theirs))
+        marks.append((hidden, ours))
     # The first turn warms up.
     publish(
-        [*compared("a text's first token", 0, turns[1:]), *compared("each further", 1, turns[1:])],
+        [
+            *compared("a text's first token", 0, turns[1:]),
+            *compared("each further", 1, turns[1:]),
+            Row(
+                "each further, with the statistical mark ÷ without",
+                statistics.median(hidden[1] / without[1] for hidden, without in marks[1:]),
+                "≤1.2",
+                "×",
+            ),
+        ],
         path,
     )
 
 
-#: What the studio took and what the library did: seconds to the first token, and for each further.
+#: What one took and what the other did: seconds to the first token, and for each further.
 Turn = tuple[tuple[float, float], tuple[float, float]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,20 @@ def _local_connect(self: socket.socket, address: object) -> None:
 
 
 socket.socket.connect = _local_connect  # type: ignore[method-assign,assignment]
+
+# Started in the background, a shell's commands ignore Ctrl-C, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the tests out file by file, and all that need a browser to the same core.
+
+    Two browsers at once on two cores wait longer for each other than one after the other.
+    """
+    for item in items:
+        alike = "browser" if item.get_closest_marker("browser") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(alike))
 
 
 @pytest.fixture(autouse=True)

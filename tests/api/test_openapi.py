@@ -40,7 +40,7 @@ studio:
 """
 
 PLAN = settings(
-    max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=8, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
 )
 
 

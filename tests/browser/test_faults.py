@@ -68,9 +68,7 @@ def test_a_job_that_two_tabs_stop_is_stopped_in_both(page: Page, url: str) -> No
     job = order(url, "a double stop", count=64, steps=50)
     other = page.context.new_page()
     other.goto(url)
-    presses = [
-        card(tab, "a double stop").get_by_role("button", name="Stop") for tab in (page, other)
-    ]
+    presses = [card(tab, "a double stop").locator("[data-action=stop]") for tab in (page, other)]
     for press in presses:
         expect(press).to_be_visible()
     # Both at once, before either has heard of the other.

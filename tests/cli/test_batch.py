@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Shell
+from tests.cli.conftest import Shell, Up
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(
     assert len(list((shell.home / "artifacts").glob("??/*.note.json"))) == before
 
 
-def test_a_signed_sheet_shows_all_the_pictures(shell: Shell, table: str, made: Path) -> None:
+def test_a_signed_sheet_shows_all_the_pictures(shell: Shell, table: str, made: Path, up: Up) -> None:
     shell.run("batch", table, "--task", "imagine", "--out", "stars", "--sheet")
     sheet = made / "contact-sheet-1.png"
     assert shell.run("verify", str(sheet), "--json").out.count("componentOf") >= 3
@@ -107,7 +107,7 @@ def test_a_signed_sheet_shows_all_the_pictures(shell: Shell, table: str, made: P
         assert picture.width > 4 * 256
 
 
-def test_names_follow_the_pattern_and_stay_in_the_folder(shell: Shell) -> None:
+def test_names_follow_the_pattern_and_stay_in_the_folder(shell: Shell, up: Up) -> None:
     (shell.folder / "names.jsonl").write_text(
         '{"prompt": "a red/star", "seed": 3}\n{"prompt": "a red/star", "seed": 3}\n'
     )
@@ -122,7 +122,7 @@ def test_names_follow_the_pattern_and_stay_in_the_folder(shell: Shell) -> None:
     assert not list(shell.folder.glob("*.png"))
 
 
-def test_wrong_rows_are_told_all_at_once(shell: Shell) -> None:
+def test_wrong_rows_are_told_all_at_once(shell: Shell, up: Up) -> None:
     (shell.folder / "wrong.csv").write_text("prompt,steps\na star,4\n,4\na star,x\n")
     ran = shell.run("batch", "wrong.csv", "--task", "imagine", "--out", "wrong", status=64)
     assert "line 3: prompt" in ran.err
@@ -132,7 +132,7 @@ def test_wrong_rows_are_told_all_at_once(shell: Shell) -> None:
     assert ran.err.count("left out") == 2
 
 
-def test_a_recipe_is_made_from_an_output_and_run(shell: Shell, made: Path) -> None:
+def test_a_recipe_is_made_from_an_output_and_run(shell: Shell, made: Path, up: Up) -> None:
     first = results(made)[0]
     written = shell.run("recipe", "from", first["artifact"]).out
     (shell.folder / "again.yaml").write_text(written, encoding="utf-8")
@@ -150,7 +150,7 @@ def test_a_recipe_is_made_from_an_output_and_run(shell: Shell, made: Path) -> No
     assert line["values"]["prompt"] == "a green ring on black"
 
 
-def test_an_output_is_reproduced_from_a_changed_copy(shell: Shell, made: Path) -> None:
+def test_an_output_is_reproduced_from_a_changed_copy(shell: Shell, made: Path, up: Up) -> None:
     source = made / results(made)[0]["file"]
     report = shell.run("reproduce", str(source), "--json").json
     assert report["identical"] is True
@@ -167,7 +167,7 @@ def test_recipes_that_ship_are_listed_and_shown(shell: Shell) -> None:
     assert "style-board" in shell.run("recipe", "show", "nothing", status=66).err
 
 
-def test_runs_are_listed_and_a_step_is_made_again(shell: Shell) -> None:
+def test_runs_are_listed_and_a_step_is_made_again(shell: Shell, up: Up) -> None:
     (shell.folder / "pair.yaml").write_text(
         "name: pair\nsteps:\n"
         "  first: {task: imagine, with: {prompt: a red star, steps: 2}}\n"

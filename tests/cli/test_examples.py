@@ -12,6 +12,9 @@ from PIL import Image
 
 from tests.cli.conftest import Shell
 
+# A studio is running, as on a machine that is in use: no example has to load its models anew.
+pytestmark = pytest.mark.usefixtures("up")
+
 EXAMPLES = Path(__file__).parents[2] / "scripts" / "examples"
 
 

@@ -22,7 +22,7 @@ def blocks(language: str, text: str = README) -> list[str]:
     return found
 
 
-def test_the_commands_run(shell: Shell) -> None:
+def test_the_commands_run(shell: Shell, up: Up) -> None:
     here = Path(sys.executable).parent
     for block in blocks("sh"):
         done = subprocess.run(
@@ -37,7 +37,7 @@ def test_the_commands_run(shell: Shell) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_python_runs(shell: Shell) -> None:
+def test_the_python_runs(shell: Shell, up: Up) -> None:
     for block in blocks("python"):
         done = subprocess.run(
             [sys.executable, "-c", block],
