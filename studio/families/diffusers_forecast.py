@@ -2,8 +2,9 @@
 
 The denoiser and the decoder are built from their configurations and called once, all on tensors
 that have a shape and no data, while the sizes of those that are alive at the same time are added
-up. What kernels take for themselves is not seen; `MARGIN` is for that. Nor are text encoders,
-which in models of real size take less than either.
+up. What kernels take for themselves is not seen; `MARGIN` is for that, and a processor's
+convolutions are counted by what they are known to take. Nor are text encoders seen, which in models
+of real size take less than either.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from studio.families import Order, Spec
 MARGIN = 1.15
 #: Allocators hand out multiples of so many bytes.
 _GRAIN = 512
+_CONVOLUTIONS = (torch.ops.aten.convolution.default,)
 #: How many tokens of text the towers of these models make.
 _CLIP_TOKENS, _T5_TOKENS = 77, 512
 
@@ -33,9 +35,10 @@ _CLIP_TOKENS, _T5_TOKENS = 77, 512
 class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the tensors that are made while it lasts, for as long as each is alive."""
 
-    def __init__(self, *modules: torch.nn.Module) -> None:
-        """The weights of `modules` do not count."""
+    def __init__(self, *modules: torch.nn.Module, device: str = "cpu") -> None:
+        """Count what a call on `device` makes. The weights of `modules` do not count."""
         super().__init__()  # type: ignore[no-untyped-call]
+        self._copies = device == "cpu"
         self._alive = {
             one.untyped_storage()._cdata: 0
             for module in modules
@@ -50,6 +53,8 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Make the call, and count what it made."""
         made = call(*given, **(named or {}))
+        # oneDNN lays out what a convolution is given in an order of its own while it lasts.
+        beside = given[0].nbytes if self._copies and call in _CONVOLUTIONS else 0
         for one in tree_leaves(made):
             if not isinstance(one, torch.Tensor):
                 continue
@@ -58,7 +63,7 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 size = -(-storage.nbytes() // _GRAIN) * _GRAIN
                 self._alive[storage._cdata] = size
                 self._now += size
-                self.peak = max(self.peak, self._now)
+                self.peak = max(self.peak, self._now + beside)
                 weakref.finalize(storage, self._free, storage._cdata)
         return made
 
@@ -90,10 +95,10 @@ def forecast(
                 vae.to(torch.float32)
             scale = 2 ** (len(vae.config.block_out_channels) - 1)
             shape = (size[1] // scale, size[0] // scale)
-            with Tally(model) as denoising:
+            with Tally(model, device=device) as denoising:
                 model(**inputs(model.config, batch, shape))
             latents = torch.empty(len(batch), vae.config.latent_channels, *shape, dtype=vae.dtype)
-            with Tally(vae) as decoding:
+            with Tally(vae, device=device) as decoding:
                 vae.decode(latents)
         finally:
             torch.set_default_dtype(before)
