@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+from studio.__main__ import main
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,12 @@ class Shell:
         if status is not None:
             assert done.returncode == status, done.stdout + done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def here(self, *arguments: str) -> Ran:
+        """Run `studio` in this process, where only what it does matters and not how it starts."""
+        with contextlib.chdir(self.folder):
+            done = CliRunner().invoke(main, arguments, env=self.environment)
+        return Ran(done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,9 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(
     assert len(list((shell.home / "artifacts").glob("??/*.note.json"))) == before
 
 
-def test_a_signed_sheet_shows_all_the_pictures(shell: Shell, table: str, made: Path, up: Up) -> None:
+def test_a_signed_sheet_shows_all_the_pictures(
+    shell: Shell, table: str, made: Path, up: Up
+) -> None:
     shell.run("batch", table, "--task", "imagine", "--out", "stars", "--sheet")
     sheet = made / "contact-sheet-1.png"
     assert shell.run("verify", str(sheet), "--json").out.count("componentOf") >= 3
