@@ -140,21 +140,66 @@ def interval(hits: int, total: int) -> tuple[float, float]:
 
 
 @dataclass
+class Noise:
+    """How much marks changed their pictures, in decibels of peak signal to noise."""
+
+    count: int = 0
+    total: float = 0.0
+    least: float = math.inf
+    at_least_40: int = 0
+
+    def add(self, psnr: float) -> None:
+        """One more picture."""
+        self.count += 1
+        self.total += psnr
+        self.least = min(self.least, psnr)
+        self.at_least_40 += psnr >= 40
+
+    def record(self) -> dict[str, float]:
+        """As the JSON file has it."""
+        return {
+            "mean": self.total / self.count,
+            "least": self.least,
+            "at_least_40": self.at_least_40 / self.count,
+        }
+
+    @classmethod
+    def of(cls, record: dict[str, float], count: int) -> Noise:
+        """What `record` said of so many pictures."""
+        high = round(record["at_least_40"] * count)
+        return cls(count, record["mean"] * count, record["least"], high)
+
+
+@dataclass
 class Tally:
     """What came back so far."""
 
     counts: Counter[str] = field(default_factory=Counter)
     hits: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     wrong: int = 0
-    noise: list[float] = field(default_factory=list)
+    noise: Noise = field(default_factory=Noise)
     #: The other mark's, by how strong it was.
     other_hits: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    other_noise: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    other_noise: dict[str, Noise] = field(default_factory=lambda: defaultdict(Noise))
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Tally:
+        """What `record` had counted, to be counted on."""
+        counts = Counter(record["pictures"])
+        hits = {kind: Counter(found) for kind, found in record["recovered"].items()}
+        noise = Noise.of(record["psnr"], counts.total())
+        tally = cls(counts, defaultdict(Counter, hits), record["wrong"], noise)
+        if other := record.get("dwtDctSvd"):
+            for strength in (EQUAL, USUAL):
+                tally.other_hits[strength] = Counter(other[strength]["recovered"])
+                total = other[strength]["psnr"] * other["pictures"]
+                tally.other_noise[strength] = Noise(other["pictures"], total)
+        return tally
 
     @property
     def others(self) -> int:
         """How many pictures the other mark has had."""
-        return len(self.other_noise[EQUAL])
+        return self.other_noise[EQUAL].count
 
     def record(self) -> dict[str, object]:
         """Everything, as the JSON file has it."""
@@ -166,11 +211,7 @@ class Tally:
             "mean": sum(shares.values()) / len(ATTACKS),
             "core": sum(shares[name] for name in CORE) / len(CORE),
             "wrong": self.wrong,
-            "psnr": {
-                "mean": float(np.mean(self.noise)),
-                "least": min(self.noise),
-                "at_least_40": float(np.mean(np.array(self.noise) >= 40)),
-            },
+            "psnr": self.noise.record(),
         }
         if self.others:
             record["dwtDctSvd"] = {
@@ -185,7 +226,7 @@ class Tally:
         return {
             "recovered": {name: hits[name] for name in ATTACKS},
             "mean": sum(hits.values()) / self.others / len(ATTACKS),
-            "psnr": float(np.mean(self.other_noise[strength])),
+            "psnr": self.other_noise[strength].total / self.others,
         }
 
 
@@ -233,15 +274,25 @@ def as_draft(pixels: np.ndarray) -> Draft:
 
 
 def measure(which: str, counts: dict[str, int], folder: Path | None, out: Path | None) -> Tally:
-    """Mark, attack and read every picture of a set; the JSON file grows as it goes."""
+    """Mark, attack and read every picture of a set; the JSON file grows as it goes.
+
+    One that was begun goes on: its pictures come in the same order again.
+    """
     mark = ImageMark([MarkKey("attack", secrets.token_bytes(32))])
     other = OtherMark.installed()
     tally = Tally()
+    if out is not None and out.exists():
+        before = json.loads(out.read_text(encoding="utf-8"))
+        if before["set"] == which:
+            tally = Tally.of(before)
+    done = tally.counts.total()
     for place, (kind, picture) in enumerate(pictures(which, counts, folder)):
+        if place < done:
+            continue
         number = secrets.randbits(48)
         marked = mark.embed(as_draft(np.array(picture)), number)
         tally.counts[kind] += 1
-        tally.noise.append(marked.psnr)
+        tally.noise.add(marked.psnr)
         for name, attack in ATTACKS.items():
             pixels = np.array(attack(Image.fromarray(marked.draft.arrays["pixels"])))
             found = mark.detect(as_draft(pixels), thorough=True)
@@ -253,7 +304,7 @@ def measure(which: str, counts: dict[str, int], folder: Path | None, out: Path |
             steps = {EQUAL: other.step_for(before, bits, marked.psnr), USUAL: OTHER_STEP}
             for strength, step in steps.items():
                 after = Image.fromarray(other.embed(before, bits, step))
-                tally.other_noise[strength].append(psnr_between(before, np.array(after)))
+                tally.other_noise[strength].add(psnr_between(before, np.array(after)))
                 for name, attack in ATTACKS.items():
                     read = other.read(np.array(attack(after)), step)
                     tally.other_hits[strength][name] += read == bits
@@ -281,11 +332,11 @@ def report(tally: Tally) -> None:
             low, high = interval(hits, count)
             cells.append(f"{hits / count:.3f} [{low:.2f}, {high:.2f}]")
         click.echo(f"| {name} | " + " | ".join(cells) + " |")
-    noise = np.array(tally.noise)
+    noise = tally.noise.record()
     click.echo(
         f"\nMean {record['mean']:.4f} (goal 0.97), core {record['core']:.4f} (goal 0.99), wrong "
-        f"numbers {tally.wrong} (goal 0), PSNR mean {noise.mean():.2f} dB, "
-        f"≥40 dB on {np.mean(noise >= 40):.1%} (goal 95 %)."
+        f"numbers {tally.wrong} (goal 0), PSNR mean {noise['mean']:.2f} dB, "
+        f"≥40 dB on {noise['at_least_40']:.1%} (goal 95 %)."
     )
     for strength in (EQUAL, USUAL) if tally.others else ():
         theirs = tally.other(strength)
