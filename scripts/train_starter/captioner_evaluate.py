@@ -72,12 +72,15 @@ class Captioner:
 def described(
     captioner: Captioner, drawn: Sequence[first.Sample], seen: np.ndarray
 ) -> list[Verdict]:
-    """Of every picture's description, which attributes are right."""
+    """Of every picture's description, which attributes are right; of two shapes either may be
+    named first."""
     said = captioner.answers([(picture, questions.DESCRIBE) for picture in seen])
     verdicts = []
     for sample, text in zip(drawn, said, strict=True):
-        truth = questions.attributes(questions.described(sample))
+        told = questions.attributes(questions.described(sample))
         read = questions.attributes(text)
+        truths = [told, questions.turned(told)] if told.get("relation") else [told]
+        truth = max(truths, key=lambda truth: sum(read.get(n) == v for n, v in truth.items()))
         right = {name: [read.get(name) == value] for name, value in truth.items() if value}
         flat_list = [one for values in right.values() for one in values]
         verdicts.append({**right, "attributes": flat_list, "all": [read == truth]})

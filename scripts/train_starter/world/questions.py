@@ -31,6 +31,7 @@ _SHAPES = re.compile(
     r"(?: (?P<relation>above|below|left of|right of) an? (?P<colour_2>\w+) (?P<kind_2>\w+))?"
     r" on an? (?P<background>\w+) background$"
 )
+_CONVERSE = {"above": "below", "below": "above", "left of": "right of", "right of": "left of"}
 _WORDINGS = {
     DESCRIBE: ("what is this", "what do you see", "what is in this picture"),
     "what colour is the background": ("what colour is the paper", "which background colour is it"),
@@ -79,6 +80,14 @@ def attributes(description: str) -> dict[str, str]:
         seen = {name: value or "" for name, value in found.groupdict().items()}
         return seen | {"time": _TIMES.get(seen["time"], "day")}
     return {}
+
+
+def turned(seen: dict[str, str]) -> dict[str, str]:
+    """The same attributes, told from the other of two shapes: 'a red circle above a blue square'
+    shows what 'a blue square below a red circle' does."""
+    swapped = {name: seen[f"{name}_2"] for name in ("colour", "kind")}
+    swapped |= {f"{name}_2": seen[name] for name in ("colour", "kind")}
+    return seen | swapped | {"relation": _CONVERSE[seen["relation"]]}
 
 
 def questions(sample: Sample, rng: random.Random) -> list[Question]:
