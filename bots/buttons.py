@@ -43,8 +43,11 @@ def working(job: str, language: str) -> ui.View:
     return _view([[_button("stop", job, label=say("job.stop", language), danger=True)]])
 
 
-def ended(job: Job, language: str, shown: Sequence[int]) -> ui.View:
-    """Below a job that has ended; `shown` are the indexes of the outputs that the message shows."""
+def ended(job: Job, language: str, shown: Sequence[int], *, scored: bool = False) -> ui.View:
+    """Below a job that has ended; `shown` are the indexes of the outputs that the message shows.
+
+    `scored` says that there are notes of the one that it shows.
+    """
     again = _button("again", job.id, label=say("bot.again", language), emoji="🔁")
     if not shown:
         return _view([[again]])
@@ -62,13 +65,17 @@ def ended(job: Job, language: str, shown: Sequence[int]) -> ui.View:
         return _view([*rows, deeds])
     if vary and makes == "image":
         deeds.insert(0, _button("vary", job.id, shown[0], label=say("bot.vary", language)))
-    return _view(_alone(deeds, job, shown[0], language))
+    return _view(_alone(deeds, job, shown[0], language, scored))
 
 
 def _alone(
-    deeds: list[ui.Button[Any]], job: Job, index: int, language: str
+    deeds: list[ui.Button[Any]], job: Job, index: int, language: str, scored: bool
 ) -> list[list[ui.Button[Any]]]:
-    """Below one output by itself: keep it, or make something of it."""
+    """Below one output by itself: keep it, have its notes, or make something of it."""
+    if scored:
+        deeds.append(
+            _button("score", job.id, index, label=say("score.title", language), emoji="🎼")
+        )
     star = _button("star", job.id, index, label=say("bot.star", language), emoji="⭐")
     steps = next_steps("next", job.id, TASKS[job.task].makes, language, rest=index)
     return [[*deeds, star], *steps]
@@ -79,10 +86,13 @@ def chaining(run: str, language: str) -> ui.View:
     return _view([[_button("halt", run, label=say("job.stop", language), danger=True)]])
 
 
-def chained(run: str, only: Job | None, language: str) -> ui.View:
-    """Below a run that is over; `only` is the job of its one output, if there is one only."""
+def chained(run: str, only: Job | None, language: str, *, scored: bool = False) -> ui.View:
+    """Below a run that is over; `only` is the job of its one output, if there is one only.
+
+    `scored` says that there are notes of that one.
+    """
     again = _button("rerun", run, label=say("bot.again", language), emoji="🔁")
-    return _view([[again]] if only is None else _alone([again], only, 0, language))
+    return _view([[again]] if only is None else _alone([again], only, 0, language, scored))
 
 
 def said(job: str, language: str) -> ui.View:

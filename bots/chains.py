@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from bots import buttons
+from bots import buttons, recipes
 from bots.ages import check_jobs
 from bots.attachments import brought
 from bots.courier import Courier
 from bots.errand import State
-from bots.making import captioned, failure
+from bots.making import captioned, failure, is_scored
 from bots.parcel import Parcel
 from studio.client import Client
 from studio.errors import NotFound, StudioError
@@ -30,6 +30,8 @@ async def conduct(courier: Courier, client: Client) -> None:
     """Carry the errand out, from wherever it is."""
     errand = courier.errand
     if not errand.job:
+        if errand.recipe is None:
+            errand = courier.errand = await recipes.read(courier.bot, errand)
         recipe = Recipe.of(errand.recipe)
         values = await brought(client, errand.values)
         plan = Plan(recipe.name, recipe=recipe)
@@ -50,7 +52,9 @@ async def conduct(courier: Courier, client: Client) -> None:
     elif line.error is not None:
         ending.append(failure(StudioError.from_record(line.error), errand.language))
     one = next((job for job in jobs if job.artifacts == tuple(artifacts[:1])), None)
-    view = buttons.chained(run, one if len(artifacts) == 1 else None, errand.language)
+    only = one if len(artifacts) == 1 else None
+    scored = only is not None and await is_scored(client, artifacts[0])
+    view = buttons.chained(run, only, errand.language, scored=scored)
     if not artifacts:
         await courier.end("\n".join(ending), view)
         return

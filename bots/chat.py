@@ -17,7 +17,7 @@ from discord import app_commands
 from bots.ages import is_adult
 from bots.attachments import as_values
 from bots.courier import PASSING
-from bots.desk import Asking, allow, errand_for, take, whisper
+from bots.desk import allow, errand_for, roles_of, take, whisper
 from bots.errand import Errand, Kind
 from bots.options import FOR_ALL, command_from
 from bots.wording import clipped, explained, language_of
@@ -50,8 +50,8 @@ def command(bot: StudioBot) -> app_commands.Command[Any, ..., Any]:
         values["text"] = values.pop("message")
         values["thread"] = isinstance(interaction.channel, discord.TextChannel)
         task = _SEEING if "picture" in values else _TALKING
-        allow(bot, Asking.by(interaction), task, values)
         errand = errand_for(interaction, task.id, values, kind=Kind.TALK)
+        allow(bot, errand, task, values)
         await take(bot, interaction, errand)
 
     def spec(name: str, most: int | None = None, **more: Any) -> FieldSpec:
@@ -100,14 +100,12 @@ async def hear(bot: StudioBot, message: discord.Message) -> None:
         words = say("bot.talk.picture" if picture else "bot.talk.nothing", language)
     task = _SEEING if picture else _TALKING
     values = as_values({"text": words} | ({"picture": picture} if picture else {}))
-    guild = str(message.guild.id) if message.guild else ""
-    asking = Asking(message.author, message.channel, channel, guild, language)
+    errand = _errand(message, task, values, language)
     try:
-        allow(bot, asking, task, {**values, "model": chat.model if chat else ""})
+        allow(bot, errand, task, {**values, "model": chat.model if chat else ""})
     except StudioError as error:
         await _refuse(message, explained(error))
         return
-    errand = _errand(message, task, values, language)
     if bot.store.take(errand):
         bot.begin(errand)
 
@@ -148,6 +146,7 @@ def _errand(message: discord.Message, task: Task, values: Any, language: str) ->
         values=values,
         kind=Kind.TALK,
         adult=is_adult(message.channel),
+        roles=roles_of(message.author),
         apart=True,
     )
 

@@ -11,11 +11,13 @@ import aiohttp
 import discord
 from discord import app_commands
 
+from bots.bot import StudioBot
 from bots.health import last_sign
+from bots.serve import Attached
+from bots.store import Store
 from bots.token import default_file, read_token
 from studio.checkup import Finding
 from studio.errors import StudioError
-from studio.tasks import TASKS
 
 #: Seconds without a sign of life after which a bot that should run does not.
 _SILENCE = 120.0
@@ -31,11 +33,27 @@ def examine(home: Path) -> Iterator[Finding]:
     except StudioError as error:
         yield Finding("discord token", "wrong", error.message, error.hint)
         return
-    yield from asyncio.run(_asked(token))
+    yield from asyncio.run(_asked(token, _ours(home)))
     yield _alive(home)
 
 
-async def _asked(token: str) -> list[Finding]:
+def _ours(home: Path) -> set[str]:
+    """All that a bot of this home can be asked for; subcommands with their groups' names before."""
+    with Store(home / "discord.sqlite") as store:
+        tree = StudioBot(Attached(home).client, store, run=home / "run").tree
+        menus = tree.get_commands(type=discord.AppCommandType.message)
+        return {one.qualified_name for one in (*tree.walk_commands(), *menus)}
+
+
+def _theirs(command: app_commands.AppCommand | app_commands.AppCommandGroup) -> Iterator[str]:
+    """A command that Discord knows, and its subcommands."""
+    yield command.name
+    for one in command.options:
+        if isinstance(one, app_commands.AppCommandGroup):
+            yield from (f"{command.name} {name}" for name in _theirs(one))
+
+
+async def _asked(token: str, ours: set[str]) -> list[Finding]:
     async with discord.Client(intents=discord.Intents(guilds=True)) as client:
         try:
             await client.login(token)
@@ -59,7 +77,7 @@ async def _asked(token: str) -> list[Finding]:
         )
         if on
     ]
-    missing = {task.verb for task in TASKS.values()} - {command.name for command in commands}
+    missing = ours - {name for command in commands for name in _theirs(command)}
     return [
         Finding("discord token", "ok", f"it belongs to {application.name}"),
         Finding(
@@ -77,7 +95,7 @@ async def _asked(token: str) -> list[Finding]:
             "Start the bot: it tells them by itself.",
         )
         if missing
-        else Finding("discord commands", "ok", f"{len(commands)} known"),
+        else Finding("discord commands", "ok", f"all {len(ours)} known"),
     ]
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two edits of a message; Discord has little patience with more.
 EDIT_SECONDS = 3.0
+#: Seconds that an edit under way may still take once the end is to be shown.
+_PATIENCE = 15.0
 #: Seconds after which Discord forgets that somebody is typing, less a little.
 _TYPING_SECONDS = 8.0
 #: Discord's name for the message that answers an interaction; discord.py expects a number.
@@ -60,6 +62,8 @@ class Courier:
         self.errand = errand
         self._says = ""
         self._changed = asyncio.Event()
+        #: Held while the answer is edited to tell of progress.
+        self._editing = asyncio.Lock()
         #: Whether the answer can still be edited, where there is one.
         self._open = True
 
@@ -84,6 +88,10 @@ class Courier:
         try:
             yield
         finally:
+            # An edit that is cut off may still be carried out, after the one that shows the end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE), self._editing:
+                    pass
             telling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await telling
@@ -92,7 +100,8 @@ class Courier:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self.tell(self._says, view)
+            async with self._editing:
+                await self.tell(self._says, view)
             await asyncio.sleep(EDIT_SECONDS)
 
     async def _type(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import discord
 
@@ -30,29 +30,6 @@ GRID = 4
 _ANSWERED = 40060
 
 
-@dataclass(frozen=True)
-class Asking:
-    """Who asks for something, and where."""
-
-    user: discord.User | discord.Member
-    channel: object
-    channel_id: str
-    #: Empty outside of servers.
-    guild: str
-    language: str
-
-    @classmethod
-    def by(cls, interaction: discord.Interaction) -> Self:
-        """Who acted."""
-        return cls(
-            interaction.user,
-            interaction.channel,
-            str(interaction.channel_id),
-            str(interaction.guild_id or ""),
-            language_of(interaction),
-        )
-
-
 async def order(
     bot: StudioBot,
     interaction: discord.Interaction,
@@ -66,13 +43,14 @@ async def order(
     given = as_values(values)
     if is_grid(task):
         given.setdefault("count", GRID)
+    errand = errand_for(interaction, task.id, given)
     try:
-        _check_fields(task, given, language_of(interaction))
-        allow(bot, Asking.by(interaction), task, given)
+        _check_fields(task, given, errand.language)
+        allow(bot, errand, task, given)
     except StudioError as error:
         await whisper(interaction, explained(error))
         return
-    await take(bot, interaction, errand_for(interaction, task.id, given))
+    await take(bot, interaction, errand)
 
 
 async def take(bot: StudioBot, interaction: discord.Interaction, errand: Errand) -> None:
@@ -108,6 +86,7 @@ def errand_for(
         task=task,
         values=values,
         adult=is_adult(interaction.channel),
+        roles=roles_of(interaction.user),
         **more,
     )
 
@@ -136,32 +115,32 @@ async def whisper(
             )
 
 
-def allow(bot: StudioBot, asking: Asking, task: Task, values: Mapping[str, Any]) -> None:
-    """Pass what the server's rules, and the studio's on ages, have nothing against.
+def allow(bot: StudioBot, errand: Errand, task: Task, values: Mapping[str, Any]) -> None:
+    """Pass what the rules of the errand's server, and the studio's on ages, have nothing against.
 
     Raises:
         Refused: saying which rule forbids it.
     """
-    now, user = time.time(), asking.user
+    now = time.time()
     model = str(values.get("model") or "")
     check(
-        bot.store.rules(asking.guild),
+        bot.store.rules(errand.guild),
         Asked(
             task=task.id,
             model=model,
             texts=tuple(all_texts(values)),
-            guild=asking.guild,
-            channel=asking.channel_id,
-            roles=[str(role.id) for role in getattr(user, "roles", ())],
-            adult=not asking.guild or is_adult(asking.channel),
-            earlier=bot.store.ordered(str(user.id), asking.guild, now - DAY),
+            guild=errand.guild,
+            channel=errand.channel,
+            roles=errand.roles,
+            adult=not errand.guild or errand.adult,
+            earlier=bot.store.ordered(errand.user, errand.guild, now - DAY),
             now=now,
-            language=asking.language,
+            language=errand.language,
         ),
     )
-    if not is_adult(asking.channel):
-        check_model(bot.models, model, asking.language)
-        check_words([task.id], list(texts_in(values)), asking.language)
+    if not errand.adult:
+        check_model(bot.models, model, errand.language)
+        check_words([task.id], list(texts_in(values)), errand.language)
 
 
 def _check_fields(task: Task, values: Mapping[str, Any], language: str) -> None:
@@ -178,6 +157,11 @@ def _standing_in(value: Any) -> Any:
     if isinstance(value, list):
         return [_standing_in(one) for one in value]
     return "attached" if isinstance(value, dict) else value
+
+
+def roles_of(user: discord.User | discord.Member) -> tuple[str, ...]:
+    """The ids of the roles that somebody has in the server where they act; none outside."""
+    return tuple(str(role.id) for role in getattr(user, "roles", ()))
 
 
 def studio_owner(interaction: discord.Interaction) -> str:

@@ -71,10 +71,12 @@ class Errand:
     #: The fields. A file that was attached is a mapping with its `url` and its `name`.
     values: Mapping[str, Any]
     kind: Kind = Kind.JOB
-    #: The recipe of a run that is to be begun.
+    #: The recipe of a run that is to be begun; None until a file that was brought along is read.
     recipe: Mapping[str, Any] | None = None
     #: Whether the place is age-restricted.
     adult: bool = False
+    #: The roles that the user had in the server.
+    roles: tuple[str, ...] = ()
     #: Whether the end comes as a message of its own, and not in the answer to an interaction.
     apart: bool = False
     spoiler: bool = False

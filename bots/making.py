@@ -35,7 +35,8 @@ async def make(courier: Courier, client: Client) -> None:
             raise
     job = await follow(courier, client, job, buttons.working(job.id, errand.language))
     shown = [n for n in errand.only or range(len(job.artifacts)) if n < len(job.artifacts)]
-    view = buttons.ended(job, errand.language, shown)
+    scored = len(shown) == 1 and await is_scored(client, job.artifacts[shown[0]])
+    view = buttons.ended(job, errand.language, shown, scored=scored)
     if not job.artifacts:
         await courier.end(outcome(job, errand.language), view)
         return
@@ -47,6 +48,11 @@ async def make(courier: Courier, client: Client) -> None:
         lambda parcel: caption(job, subject, parcel, errand.language),
         view,
     )
+
+
+async def is_scored(client: Client, artifact: str) -> bool:
+    """Whether there are notes of an output."""
+    return "score" in (await client.artifact(artifact)).note.about
 
 
 async def follow(courier: Courier, client: Client, job: Job, view: ui.View | None) -> Job:

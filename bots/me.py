@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from bots.desk import studio_owner, whisper
+from bots.desk import roles_of, studio_owner, whisper
 from bots.options import EVERYWHERE, FOR_ALL
 from bots.rules import DAY, applying, moment
 from bots.verbs import LINES, told
@@ -47,8 +47,8 @@ def commands(bot: StudioBot) -> app_commands.Group:
     async def quota(interaction: discord.Interaction) -> None:
         language, user = language_of(interaction), interaction.user
         guild = str(interaction.guild_id or "")
-        roles = [str(role.id) for role in user.roles] if isinstance(user, discord.Member) else []
-        limits = applying(bot.store.rules(guild), guild, str(interaction.channel_id), roles)
+        rules, channel = bot.store.rules(guild), str(interaction.channel_id)
+        limits = applying(rules, guild, channel, roles_of(user))
         used = len(bot.store.ordered(str(user.id), guild, time.time() - DAY))
         days = [limit.per_day for limit in limits if limit.per_day is not None]
         text = (

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import discord
 
 from bots import buttons, recipes
-from bots.desk import Asking, allow, errand_for, order, studio_owner, take, whisper
+from bots.desk import allow, errand_for, order, studio_owner, take, whisper
 from bots.errand import Kind, State
 from bots.wording import language_of
 from studio.errors import NotFound
 from studio.fields import fields_of
 from studio.job import Job
+from studio.score import Score
+from studio.sheet import SheetFormat, written
 from studio.tasks import TASKS, Task, find_task
 from studio.words import say
 
@@ -40,6 +44,8 @@ async def pressed(bot: StudioBot, interaction: discord.Interaction) -> None:
             await _large(bot, interaction, about, int(rest))
         case "star":
             await _star(bot, interaction, about, int(rest))
+        case "score":
+            await _score(bot, interaction, about, int(rest))
         case "again":
             job = await _job(bot, interaction, about, shown=True)
             await order(bot, interaction, TASKS[job.task], _fields(job))
@@ -114,8 +120,8 @@ async def _answer_again(bot: StudioBot, interaction: discord.Interaction, job: s
     errand = bot.store.of_job(job)
     if errand is None or errand.user != str(interaction.user.id):
         raise NotFound(say("bot.not-yours", language_of(interaction)), hint="")
-    allow(bot, Asking.by(interaction), TASKS[errand.task], {})
     errand = errand_for(interaction, errand.task, {"again": job}, kind=Kind.TALK)
+    allow(bot, errand, TASKS[errand.task], {})
     await take(bot, interaction, errand)
 
 
@@ -138,6 +144,24 @@ async def _star(bot: StudioBot, interaction: discord.Interaction, job: str, inde
         await client.star(artifact.id, starred)
     said = say("bot.starred", language) if starred else say("bot.unstarred", language)
     await whisper(interaction, said)
+
+
+async def _score(bot: StudioBot, interaction: discord.Interaction, job: str, index: int) -> None:
+    """Send the notes of a piece, as a MIDI file and as a sheet."""
+    await interaction.response.defer(thinking=True)
+    found = await _job(bot, interaction, job, shown=True)
+    async with bot.clients(found.owner) as client:
+        artifact = await client.artifact(found.artifacts[index])
+    score = Score.from_record(artifact.note.about["score"])
+    forms: tuple[SheetFormat, ...] = ("mid", "abc")
+    contents = [await anyio.to_thread.run_sync(written, score, artifact.id, one) for one in forms]
+    await interaction.edit_original_response(
+        content=say("score.how", language_of(interaction)),
+        attachments=[
+            discord.File(io.BytesIO(content), f"colophon-{artifact.id[:8]}.{form}")
+            for form, content in zip(forms, contents, strict=True)
+        ],
+    )
 
 
 async def _vary(bot: StudioBot, interaction: discord.Interaction, job: str, index: int) -> None:

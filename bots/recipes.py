@@ -12,8 +12,8 @@ from discord import app_commands
 
 from bots.ages import all_texts
 from bots.attachments import as_values, fetched
-from bots.desk import Asking, allow, errand_for, studio_owner, take
-from bots.errand import Kind
+from bots.desk import allow, errand_for, studio_owner, take
+from bots.errand import Errand, Kind
 from bots.options import EVERYWHERE, FOR_ALL, command_from, short
 from bots.wording import command_in
 from studio.errors import InvalidRequest
@@ -47,13 +47,13 @@ def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
         inputs: str = "",
         media: discord.Attachment | None = None,
     ) -> None:
-        await interaction.response.defer(thinking=True)
-        recipe = await _brought(file)
-        given: dict[str, Any] = dict(_pairs(inputs))
-        taken = [spec.name for spec in recipe.specs() if spec.media and spec.name not in given]
-        if media is not None and taken:
-            given[taken[0]] = media
-        await order_run(bot, interaction, recipe, given)
+        if file.size > _MOST_BYTES:
+            raise InvalidRequest(
+                f"{file.filename} is too large for a recipe.",
+                hint=f"A recipe is a YAML text of {_MOST_BYTES:,} bytes at most.",
+            )
+        values = as_values({"file": file, "inputs": inputs, "media": media})
+        await take(bot, interaction, errand_for(interaction, "", values, kind=Kind.RUN))
 
     yield group
 
@@ -82,16 +82,27 @@ async def order_run(
         Refused: if one of its steps is not allowed there.
     """
     values = as_values(given)
-    whole = recipe.values(
-        {name: "attached" if isinstance(one, dict) else one for name, one in values.items()}
-    )
-    asking = Asking.by(interaction)
-    for step in recipe.steps.values():
-        texts = [*all_texts(whole), *all_texts(step.fields)]
-        asked = {"model": step.fields.get("model"), "texts": texts}
-        allow(bot, asking, find_task(step.task), asked)
     errand = errand_for(interaction, recipe.name, values, kind=Kind.RUN, recipe=recipe.record())
+    _check(bot, errand, recipe, values)
     await take(bot, interaction, errand)
+
+
+async def read(bot: StudioBot, errand: Errand) -> Errand:
+    """The errand with the recipe in the file that came with it, written down.
+
+    Raises:
+        NotFound: if Discord does not have the file any more.
+        InvalidRequest: if it holds no recipe, or an input is missing or wrong.
+        Refused: if one of its steps is not allowed there.
+    """
+    brought = errand.values
+    recipe = await _recipe_in(brought["file"])
+    values: dict[str, Any] = dict(_pairs(brought["inputs"]))
+    taken = [spec.name for spec in recipe.specs() if spec.media and spec.name not in values]
+    if brought["media"] is not None and taken:
+        values[taken[0]] = brought["media"]
+    _check(bot, errand, recipe, values)
+    return bot.store.update(errand, task=recipe.name, recipe=recipe.record(), values=values)
 
 
 async def again(bot: StudioBot, interaction: discord.Interaction, run: str) -> None:
@@ -109,23 +120,26 @@ async def again(bot: StudioBot, interaction: discord.Interaction, run: str) -> N
     await order_run(bot, interaction, recipe, {**line.values, **seeds})
 
 
-async def _brought(file: discord.Attachment) -> Recipe:
-    """The recipe in a file that somebody attached.
+def _check(bot: StudioBot, errand: Errand, recipe: Recipe, values: Mapping[str, Any]) -> None:
+    """Pass a run whose inputs are there, and whose steps are allowed to whoever gave the errand."""
+    whole = recipe.values(
+        {name: "attached" if isinstance(one, dict) else one for name, one in values.items()}
+    )
+    for step in recipe.steps.values():
+        texts = [*all_texts(whole), *all_texts(step.fields)]
+        asked = {"model": step.fields.get("model"), "texts": texts}
+        allow(bot, errand, find_task(step.task), asked)
 
-    Raises:
-        InvalidRequest: if it holds none.
-    """
-    if file.size > _MOST_BYTES:
-        raise InvalidRequest(
-            f"{file.filename} is too large for a recipe.",
-            hint=f"A recipe is a YAML text of {_MOST_BYTES:,} bytes at most.",
-        )
-    async with fetched(file.url, file.filename) as path:
+
+async def _recipe_in(file: Mapping[str, str]) -> Recipe:
+    """The recipe in a file that somebody attached."""
+    name = file["name"]
+    async with fetched(file["url"], name) as path:
         try:
             text = await anyio.Path(path).read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise InvalidRequest(
-                f"{file.filename} is no UTF-8 text: {error.reason}.", hint="Attach a YAML file."
+                f"{name} is no UTF-8 text: {error.reason}.", hint="Attach a YAML file."
             ) from None
     return Recipe.read(text)
 

@@ -209,4 +209,5 @@ def _errand(record: dict[str, Any]) -> Errand:
     known = {one.name: record[one.name] for one in fields(Errand) if one.name in record}
     kind = Kind(record.get("kind", Kind.JOB))
     state, only = State(record["state"]), tuple(record["only"])
-    return Errand(**known | {"kind": kind, "state": state, "only": only})
+    roles = tuple(record.get("roles", ()))
+    return Errand(**known | {"kind": kind, "state": state, "only": only, "roles": roles})

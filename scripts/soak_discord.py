@@ -78,7 +78,13 @@ async def grow(home: Path, interactions: int) -> None:
                 size = psutil.Process(process.pid).memory_info().rss / 1e6
                 seconds = time.monotonic() - begun
                 print(f"after {done}, {seconds:.0f} s, {late} late: {size:.1f} MB", flush=True)
-            answered = await asyncio.gather(*(act(discord, done + n, job) for n in range(20)))
+            try:
+                answered = await asyncio.gather(*(act(discord, done + n, job) for n in range(20)))
+            except AssertionError:
+                there = await host.client(f"discord:{ADA.id}").jobs()
+                print(f"the bot's exit status: {process.returncode}; in the studio:")
+                print(*(one for one in there if not one.state.final), sep="\n")
+                raise
             late += answered.count(False)
             discord.calls.clear()
             discord.interactions.clear()

@@ -293,7 +293,10 @@ class Dispatcher:
                             last = made
                             idle = [entry for entry in idle if entry.job.id != made.order.job]
                             entry = self._line[made.order.job]
+                            full = time.monotonic()
                             await self._sealers.take(entry, berth.lane, made, card, revision)
+                            # While all sealers are at work, nobody has the device.
+                            berth.began += time.monotonic() - full
                 idle = [entry for entry in idle if entry.error is None]
                 self._failed(idle, Broken("The worker ended a batch without its outputs."))
                 # The first batch after a load is slower than those that follow.

@@ -26,7 +26,7 @@ async def start(discord: FakeDiscord, home: Path, *arguments: str, **environment
         env={**os.environ, "STUDIO_HOME": str(home), **environment},
         stderr=None if "BOT_STDERR" in os.environ else DEVNULL,
     )
-    await asyncio.wait_for(discord.gateway.ready.wait(), 30)
+    await asyncio.wait_for(discord.gateway.ready.wait(), 120)
     return process
 
 

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import mido
+import numpy as np
+import pytest
+
+from studio.draft import Draft
+from studio.families import Order
+from studio.score import Note, Score
 from tests.discord.fake import ADA, BOB, Interaction
 from tests.discord.fake.acts import walk
 from tests.discord.stage import Stage
 from tests.hosts import until
 
 EPHEMERAL = 1 << 6
+WALTZ = Score(90.0, "3/4", "Bb minor", 1, {"melody": "piano"}, (Note(0, 480, 70, 90, "melody"),))
+
+
+def waltz(order: Order) -> Draft:
+    """A second of a quiet hum, with the notes of `WALTZ`."""
+    hum = np.sin(np.arange(44100) / 20, dtype=np.float32)[:, None] * np.float32(0.1)
+    facts = {"rate": 44100, "score": WALTZ.record()}
+    return Draft("audio", order.index, order.seed, {"samples": hum}, facts)
 
 
 async def grid(stage: Stage, **more: Any) -> Interaction:
@@ -138,5 +154,26 @@ def test_what_a_result_can_become_is_offered_below_it(stage: Stage) -> None:
         await made.files(4)
         last, before = await stage.client().jobs(limit=2)
         assert last.request["image"] == before.artifacts[3]
+
+    stage.play(scene())
+
+
+def test_the_notes_of_a_piece_come_as_a_midi_file_and_as_a_sheet(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        picture = await stage.discord.slash("imagine", prompt="x", model="noise", count=1)
+        await picture.files(1)
+        assert "Score" not in labels(picture.message)
+        monkeypatch.setattr(stage.lane, "_draft", waltz)
+        tune = await stage.discord.slash("compose", prompt="a waltz")
+        await tune.files(1)
+        await stage.restart()
+        asked = await stage.discord.press(tune.message, "Score", who=BOB)
+        midi, sheet = map(stage.discord.messages.file, await asked.files(2))
+        notes = [one.note for one in mido.MidiFile(file=io.BytesIO(midi)) if one.type == "note_on"]
+        assert notes == [70]
+        assert sheet.startswith(b"%abc-2.1")
+        assert "no sound" in asked.said
 
     stage.play(scene())

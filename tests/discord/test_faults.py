@@ -13,7 +13,7 @@ from bots.buttons import button_id
 from bots.errand import Errand, State
 from bots.store import Store
 from tests.discord.fake import ADA, CHANNEL, Fault, Interaction
-from tests.discord.fake.people import DIRECT
+from tests.discord.fake.people import BOT, DIRECT
 from tests.discord.stage import PUBLIC, Stage, enter, leave
 from tests.hosts import until
 
@@ -27,6 +27,7 @@ def nothing_left(stage: Stage) -> Iterator[None]:
     stage.discord.faults.clear()
     stage.discord.messages.largest = 10 * 2**20
     stage.discord.gateway.resumable = True
+    stage.discord.slow = 0.0
     stage.lane.go.set()
 
 
@@ -138,6 +139,19 @@ def test_a_storm_of_limits_delays_the_result_and_loses_nothing(stage: Stage) -> 
         await order.files(1)
         assert stage.discord.faults[-1].times == 0
         assert len(results(stage, await last_job(stage))) == 1
+
+    stage.play(scene())
+
+
+def test_an_edit_that_is_under_way_does_not_come_after_the_end(stage: Stage) -> None:
+    async def scene() -> None:
+        order = await held(stage)
+        stage.discord.slow = 2.0
+        stage.lane.go.set()
+        await until(lambda: state_of(stage, order) is State.POSTED)
+        sent = stage.discord.called("PATCH", f"/webhooks/{BOT.id}/{order.token}/")
+        await until(lambda: len(order.edits) == len(sent))
+        assert order.message["attachments"]
 
     stage.play(scene())
 

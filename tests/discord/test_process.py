@@ -30,6 +30,14 @@ def kept(folder: Path, token: str, mode: int = 0o600) -> Path:
     return file
 
 
+def lose(discord: FakeDiscord, *path: str) -> None:
+    """Have Discord know nothing of a command, or of one of its subcommands."""
+    commands = discord.commands
+    for name in path[:-1]:
+        commands = next(one for one in commands if one["name"] == name)["options"]
+    commands[:] = [one for one in commands if one["name"] != path[-1]]
+
+
 def test_a_token_is_read_from_a_private_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +82,13 @@ def test_one_bot_at_a_time_says_how_it_is_and_the_doctor_reads_it(tmp_path: Path
             names = {one.name: one.state for one in found}
             assert names["discord token"] == names["discord intents"] == "ok"
             assert names["discord commands"] == "ok"
+            for path in (("verify",), ("me", "erase"), ("Describe",)):
+                lose(discord, *path)
+            with discord.instead():
+                found = await asyncio.to_thread(lambda: list(checkup.examine(home)))
+            (told,) = (one for one in found if one.name == "discord commands")
+            assert told.state == "note"
+            assert told.message.endswith(": Describe, me erase, verify")
 
             arguments = ("-m", "tests.discord.bot_process", discord.api, discord.gateway.address)
             second = await asyncio.create_subprocess_exec(

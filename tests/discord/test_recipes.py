@@ -39,6 +39,7 @@ def nothing_left(stage: Stage) -> Iterator[None]:
     """No test leaves a lane that waits."""
     yield
     stage.lane.go.set()
+    stage.discord.gives.set()
 
 
 async def own(stage: Stage, **more: Any) -> Interaction:
@@ -179,6 +180,19 @@ def test_a_run_outlives_the_bot_and_is_posted_once(stage: Stage) -> None:
     stage.play(scene())
 
 
+def test_ones_own_recipe_is_not_lost_with_a_bot_that_had_not_read_it(stage: Stage) -> None:
+    async def scene() -> None:
+        stage.discord.gives.clear()
+        order = await own(stage)
+        await order.answer()
+        await stage.restart()
+        stage.discord.gives.set()
+        await order.files(1)
+        assert len(posts(stage, await last_run(stage))) == 1
+
+    stage.play(scene())
+
+
 def test_a_recipe_keeps_to_the_rules_of_the_server(stage: Stage) -> None:
     async def scene() -> None:
         await (await stage.discord.slash("settings tasks", allowed="imagine", who=EVE)).answer()
@@ -189,5 +203,26 @@ def test_a_recipe_keeps_to_the_rules_of_the_server(stage: Stage) -> None:
         refused = await own(stage)
         await refused.says("does not allow one of these words")
         await (await stage.discord.slash("settings words", who=EVE)).answer()
+
+    stage.play(scene())
+
+
+def test_ones_own_recipe_is_one_order_and_has_its_owners_limits(stage: Stage) -> None:
+    async def limit(**values: Any) -> None:
+        await (await stage.discord.slash("settings limit", who=EVE, **values)).answer()
+
+    async def scene() -> None:
+        await limit(cooldown=60)
+        first = await own(stage, who=BOB)
+        await first.files(1)
+        second = await own(stage, who=BOB)
+        await second.says("Not so fast")
+        await limit(per_day=0)
+        await limit(role="5000", per_day=1000)
+        # Ada's role lets her, though it is looked at after the answer.
+        mine = await own(stage)
+        await mine.files(1)
+        await limit()
+        await limit(role="5000")
 
     stage.play(scene())

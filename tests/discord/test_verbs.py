@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from studio.draft import Draft
 from tests.discord.fake import BOB, CHANNEL, GUILD, Interaction
 from tests.discord.fake.gateway import channel
 from tests.discord.fake.people import EVE
@@ -58,6 +62,27 @@ def test_a_file_in_any_message_can_be_used(stage: Stage) -> None:
         before = (await stage.client().jobs(limit=2))[1]
         parents = (await stage.client().artifact(job.artifacts[0])).note.parents
         assert before.artifacts[0] in parents
+
+    stage.play(scene())
+
+
+def test_a_picture_in_any_message_is_described(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        order = await made(stage)
+        described = Draft("text", 0, 0, facts={"text": "A grey noise."})
+        monkeypatch.setattr(
+            stage.lane, "_draft", lambda one: replace(described, index=one.index, seed=one.seed)
+        )
+        told = await stage.discord.right_click(order.message, "Describe", who=BOB)
+        await told.says("A grey noise.")
+        job = (await stage.client(BOB).jobs(limit=1))[0]
+        assert job.task == "image-to-text"
+        nothing = stage.discord.says("words", ("notes.txt", b"no picture"))
+        refused = await stage.discord.right_click(nothing, "Describe")
+        _, data, _ = await refused.answer()
+        assert "no file" in data["content"]
 
     stage.play(scene())
 

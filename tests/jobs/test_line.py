@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from studio.errors import InvalidRequest, NotFound, OutOfMemory
 from studio.job import JobState
 from studio.pace import kind_of
+from studio.sealers import SEALERS
 from tests.hosts import SMALL, fake_host, finished, run, until
 
 
@@ -31,6 +33,26 @@ def test_owners_take_turns_and_priority_goes_first(home: Path) -> None:
             ran = [order.job for batch in lane.batches for order in batch]
             a1, a2, a3, b1, urgent = (job.id for job in jobs)
             assert ran == [a1, urgent, b1, a2, a3]
+
+    run(test)
+
+
+def test_nobody_is_charged_for_the_time_in_which_an_output_waits_to_be_sealed(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        async with host:
+            ann = host.client("ann")
+            sealers = host.dispatcher._sealers._free
+            for _ in range(SEALERS):
+                await sealers.acquire()
+            job = await ann.submit("imagine", SMALL | {"count": 2})
+            await until(lambda: lane.batches)
+            await asyncio.sleep(1.5)
+            for _ in range(SEALERS):
+                sealers.release()
+            await until(lambda: len(lane.batches) == 2)
+            assert host.dispatcher._line._served["ann"] < 1.5
+            await finished(ann, job.id)
 
     run(test)
 

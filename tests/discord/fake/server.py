@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -55,6 +56,11 @@ class FakeDiscord(Acts):
         self.calls: list[Call] = []
         self.commands: list[dict[str, Any]] = []
         self.faults: list[Fault] = []
+        #: Seconds until an edit without files is carried out; its sender may be gone by then.
+        self.slow = 0.0
+        #: Cleared, it keeps every file from being fetched.
+        self.gives = asyncio.Event()
+        self.gives.set()
         #: Told of every call, before it is carried out and after.
         self.on_call: Callable[[Call, bool], None] = lambda call, done: None
         self.interactions: dict[str, Interaction] = {}
@@ -215,6 +221,7 @@ class FakeDiscord(Acts):
             del self.messages.all[identity]
             return web.Response(status=204)
         if request.method == "PATCH":
+            await asyncio.sleep(0 if _sent(request) else self.slow)
             message = self.messages.edit(identity, request[_BODY], _sent(request))
             one.edits.append(Edit(time.monotonic(), request[_BODY], _sent(request)))
             if identity == one.message["id"]:
@@ -271,6 +278,7 @@ class FakeDiscord(Acts):
         return web.json_response(channel(direct=True))
 
     async def _cdn(self, request: web.Request) -> web.Response:
+        await self.gives.wait()
         return web.Response(body=self.messages.cdn[request.match_info["path"]])
 
 
