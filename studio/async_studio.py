@@ -36,8 +36,10 @@ class Result:
     companion: Path | None = None
 
     def save(self, folder: Path) -> Path:
-        """Copy the file into `folder`, which exists, and return the copy's path."""
-        copy = Path(shutil.copy(self.path, folder))
+        """Copy the file into `folder`, which exists; a stem's name says which. The copy's path."""
+        stem = self.artifact.note.about.get("stem")
+        named = self.path.with_stem(f"{self.path.stem}-{stem}") if stem else self.path
+        copy = Path(shutil.copy(self.path, folder / named.name))
         if self.companion is not None:
             shutil.copy(self.companion, copy.with_name(f"{copy.name}.c2pa"))
         return copy

@@ -109,11 +109,8 @@ class Catalog:
                 if self.permits(card) and not card.misses(task, request)
             ]
             if not able or isinstance(able[0].studio.source, Hosted) or not self.installed(able[0]):
-                names = ", ".join(other.name for other in able) or "none"
                 raise Unavailable(
-                    f"No model for {task.id} that can do this is installed.",
-                    hint=f"Get one of these with `studio models get NAME`, or name one that runs "
-                    f"elsewhere: {names}.",
+                    f"No model for {task.id} that can do this is installed.", hint=_where(able)
                 )
             card = able[0]
         self.folder(card)
@@ -208,3 +205,14 @@ def card_folder() -> Path:
     """The studio's own cards: beside the package in a checkout, inside it in a wheel."""
     inside = _PACKAGE / "_cards"
     return inside if inside.is_dir() else _PACKAGE.parent / "model_cards"
+
+
+def _where(able: Iterable[Card]) -> str:
+    """Where one of these cards' models is to be had."""
+    away = [card.name for card in able if isinstance(card.studio.source, Hosted)]
+    here = [card.name for card in able if card.name not in away]
+    hints = [
+        f"Get one with `studio models get NAME`: {', '.join(here)}." if here else "",
+        f"Or name one that runs elsewhere: {', '.join(away)}." if away else "",
+    ]
+    return " ".join(filter(None, hints)) or "Import one that can with `studio models import`."

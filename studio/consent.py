@@ -101,6 +101,7 @@ class Voices(Protocol):
         Raises:
             NotFound: if one has no such sound.
             InvalidRequest: if it is no sound, or too short or too long to be a sample.
+            Unavailable: if no model is installed that could hear the sentence; the hint names some.
         """
 
     async def give_consent(self, challenge: str, recording: str, *, days: float = 30) -> Consent:

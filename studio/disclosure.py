@@ -29,7 +29,6 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
         "zh": "这是人工智能生成的声音。",
     }
 )
-_CAPTION = "[AI voice]"
 #: The tasks that say their `text` in its `language`.
 _SPOKEN = frozenset({"text-to-speech", "voice-cloning"})
 
@@ -42,7 +41,7 @@ def announced(how: Disclosure, task: str, request: Request) -> Request:
     values = request.model_dump()
     if how not in ("before", "after") or task not in _SPOKEN or disclosed(task, values):
         return request
-    said = (sentence(values), values["text"])
+    said = (sentence(values["language"]), values["text"])
     return request.model_copy(update={"text": " ".join(said if how == "before" else said[::-1])})
 
 
@@ -50,16 +49,16 @@ def disclosed(task: str, request: Mapping[str, Any]) -> str:
     """Which disclosure a speech's own text holds at one of its ends; empty if none."""
     if task not in _SPOKEN:
         return ""
-    said, text = sentence(request), request["text"]
+    said, text = sentence(request["language"]), request["text"]
     return said if text.startswith(f"{said} ") or text.endswith(f" {said}") else ""
 
 
-def sentence(request: Mapping[str, Any]) -> str:
-    """The disclosure in the language of the request."""
-    return _SENTENCES.get(request["language"].lower().partition("-")[0], _SENTENCES["en"])
+def sentence(language: str) -> str:
+    """The disclosure in a language, by its tag."""
+    return _SENTENCES.get(language.lower().partition("-")[0], _SENTENCES["en"])
 
 
-def captioned(cues: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The cues of a speech, the first of which begins with the disclosure."""
-    first = {**cues[0], "text": f"{_CAPTION} {cues[0]['text']}"}
+def captioned(cues: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
+    """The cues of a speech in `language`, the first of which begins with the disclosure."""
+    first = {**cues[0], "text": f"[{sentence(language)}] {cues[0]['text']}"}
     return [first, *map(dict, cues[1:])]

@@ -14,13 +14,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studio.errors import Broken, Unavailable
-from studio.tasks.request import Kind
+
+if TYPE_CHECKING:
+    # The device child starts without the tasks and the cards.
+    from studio.tasks.request import Kind
 
 Array = NDArray[Any]
 
@@ -160,3 +163,11 @@ def pieces(array: Array, length: int = 0) -> Iterator[Array]:
             yield np.memmap(str(array.filename), array.dtype, "r", offset, shape)
         else:
             yield array[begin : begin + length]
+
+
+def let_go(array: Array) -> None:
+    """Give back the memory in which a mapped array is seen; what it holds stays in its file."""
+    base: object = array.base
+    # What was written into a private copy is in no file.
+    if isinstance(array, np.memmap) and isinstance(base, mmap.mmap) and array.mode != "c":
+        base.madvise(mmap.MADV_DONTNEED)

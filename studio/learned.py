@@ -49,6 +49,8 @@ class Learned:
         file = sqlite3.connect(self._path)
         try:
             file.execute("PRAGMA journal_mode = WAL")
+            # No batch waits for the disk: what a power cut damages is begun anew.
+            file.execute("PRAGMA synchronous = OFF")
             file.execute(self._create)
         except sqlite3.Error:
             file.close()

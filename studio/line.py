@@ -83,7 +83,8 @@ class Entry:
     @property
     def in_parts(self) -> bool:
         """Whether its outputs are parts of a whole, which follows them."""
-        return TASKS[self.job.task].joins and self.job.request["count"] > 1
+        asked = self.job.request
+        return asked["count"] > 1 and bool(TASKS[self.job.task].joins or asked.get("stems"))
 
     @property
     def lacks_whole(self) -> bool:

@@ -11,7 +11,7 @@ import anyio
 
 from studio.consent import NOT_COMPARED, Challenge, Consent, Voices, was_read
 from studio.errors import Broken, InvalidRequest, Refused, StudioError
-from studio.fields import Value
+from studio.fields import Value, build
 from studio.gallery import Gallery
 from studio.job import Done, Failed, Job
 from studio.tasks import TASKS
@@ -47,6 +47,9 @@ class LocalConsent(Gallery, Voices):
     async def cancel(self, job: str) -> Job: ...
 
     async def ask_consent(self, voice: str) -> Challenge:
+        # Before anybody reads anything aloud: somebody must be there to hear it.
+        listening = TASKS["automatic-speech-recognition"]
+        self._host.catalog.choose(listening, build(listening.request, {"audio": voice}))
         sample = await self._sound(voice, _SAMPLE)
         return self._host.provenance.consents.ask(self._owner, voice, sample.sha256)
 

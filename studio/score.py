@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
+from itertools import chain
 from typing import Any, Self
 
 #: Ticks of a quarter note.
 TICKS = 480
+
+#: The parts of a piece, from the highest to the lowest.
+PARTS = ("melody", "accompaniment", "bass", "drums")
 
 #: General MIDI percussion keys of the drums.
 DRUM_KEYS: Mapping[str, int] = {
@@ -55,6 +59,19 @@ class Score:
         """Ticks of a bar."""
         beats, unit = map(int, self.metre.split("/"))
         return 4 * TICKS * beats // unit
+
+    def only(self, part: str) -> Score:
+        """The same piece with the notes of one part alone."""
+        return replace(self, notes=tuple(note for note in self.notes if note.part == part))
+
+    @staticmethod
+    def together(parts: Sequence[Score]) -> Score:
+        """The piece whose parts these are."""
+        notes = sorted(
+            chain.from_iterable(part.notes for part in parts),
+            key=lambda note: (note.start, note.part, note.pitch),
+        )
+        return replace(parts[0], notes=tuple(notes))
 
     def record(self) -> dict[str, Any]:
         """The score as plain JSON; each note is a list of its values, as there are many."""

@@ -15,7 +15,7 @@ from typing import Literal
 
 from mido import Message, MetaMessage, MidiFile, MidiTrack, bpm2tempo
 
-from studio.score import TICKS, Note, Score
+from studio.score import PARTS, TICKS, Note, Score
 
 SheetFormat = Literal["mid", "abc", "svg"]
 
@@ -27,8 +27,6 @@ MEDIA_TYPES: Mapping[SheetFormat, str] = {
 }
 _DISCLOSURE = "AI-generated with Colophon; the signed sound is"
 
-#: The parts, from the highest to the lowest.
-_PARTS = ("melody", "accompaniment", "bass", "drums")
 #: General MIDI's program, counted from 0, and how many octaves above the written note it sounds.
 _PROGRAMS: Mapping[str, tuple[int, int]] = {
     "piano": (0, 0), "electric piano": (4, 0), "vibraphone": (11, 0), "bells": (14, 0),
@@ -70,7 +68,7 @@ def midi(score: Score, artifact: str) -> bytes:
         MetaMessage("key_signature", key=key.plain),
     ]
     tracks = [MidiTrack(head)]
-    for part in _PARTS:
+    for part in PARTS:
         notes = [note for note in score.notes if note.part == part]
         if notes:
             tracks.append(_track(part, notes, score.timbres.get(part)))
@@ -95,7 +93,7 @@ def abc(score: Score, artifact: str) -> str:
         f"Q:1/4={round(score.tempo)}",
         f"K:{key.tonic}{key.mode[:3]}",
     ]
-    for number, part in enumerate(_PARTS[:-1], start=1):
+    for number, part in enumerate(PARTS[:-1], start=1):
         notes = [note for note in score.notes if note.part == part]
         if notes:
             clef = " clef=bass" if part == "bass" else ""

@@ -150,7 +150,8 @@ class Speaker:
         for name in unable:
             if request[name] != 1:
                 raise InvalidRequest(f"{name}: this model has no say in it.", hint="Leave it at 1.")
-        return parts(sentences(request["text"]), request["count"])[order.index]
+        whole = sentences(request["text"], request["speed"])
+        return parts(whole, request["count"])[order.index]
 
     def _said(
         self, text: str, order: Order, voice: _Voice, progress: Progress, done: int, total: int

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from studio.cards import Card
 from studio.errors import OutOfMemory
 from studio.memory.plan import SLACK, demand, plan, rungs
 from studio.memory.sizes import Room, need_of
+
+if TYPE_CHECKING:
+    # The device child starts without the tasks and the cards.
+    from studio.cards import Card
 
 #: What graphics cards commonly have, in bytes.
 COMMON = tuple(size * 1_000_000_000 for size in (8, 12, 16, 24, 48, 80, 141))

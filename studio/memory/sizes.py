@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from studio.cards import Card
 from studio.memory.headers import Component, stage_of
+
+if TYPE_CHECKING:
+    # The device child starts without the tasks and the cards.
+    from studio.cards import Card
 
 #: So many measured runs tell what the next will take.
 ENOUGH = 3

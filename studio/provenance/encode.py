@@ -12,6 +12,7 @@ from PIL import Image
 
 from studio.draft import Draft
 from studio.formats import Format
+from studio.mastering import resample
 
 
 def encode_picture(draft: Draft, target: Format, place: Path) -> None:
@@ -43,8 +44,6 @@ def encode_sound(draft: Draft, target: Format, place: Path) -> None:
 
 def at_known_rate(draft: Draft, target: Format) -> tuple[NDArray[Any], int]:
     """The draft's samples (n, channels), resampled if the format does not have their rate."""
-    from studio.provenance.marks.audio_reading import resample
-
     samples, rate = draft.arrays["samples"], int(draft.facts["rate"])
     if target.rates and rate not in target.rates:
         wanted = next((known for known in target.rates if known > rate), target.rates[-1])

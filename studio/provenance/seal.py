@@ -43,7 +43,7 @@ from studio.tasks.request import Kind
 #: Bytes that stay free on the disk: databases must be able to write their last rows.
 _RESERVE = 16_000_000
 #: What of a draft's facts its owner is told in the note.
-_ABOUT = ("plan", "loop", "score", "language", "cues", "usage")
+_ABOUT = ("plan", "loop", "stem", "score", "language", "cues", "usage")
 
 
 @dataclass(frozen=True)
@@ -218,8 +218,10 @@ class Sealer:
     def _about(self, draft: Draft) -> dict[str, Any]:
         """What of the draft's facts its owner is told."""
         about = {name: draft.facts[name] for name in _ABOUT if name in draft.facts}
-        if self.settings.disclosure == "written" and about.get("cues"):
-            about["cues"] = captioned(about["cues"])
+        # A transcript has cues, too, and those may be of anybody's voice.
+        speaks = draft.kind == "audio" and about.get("cues")
+        if speaks and self.settings.disclosure == "written":
+            about["cues"] = captioned(about["cues"], about.get("language", ""))
         return about
 
     def _mark(self, draft: Draft, target: Format) -> tuple[Draft, _Hidden]:

@@ -42,6 +42,11 @@ class TextToMusic(_Sound):
     loopable: bool = Field(
         False, title="Loopable", description="Whether the end leads back to the beginning."
     )
+    stems: Annotated[bool, Advanced()] = Field(
+        False,
+        title="Stems",
+        description="Whether each part of the music is an output of its own; the mix comes last.",
+    )
     melody: Annotated[MediaId, Media("audio", "inputTo")] | None = Field(
         None, title="Melody", description="A tune to follow: hummed, played, or an output's id."
     )

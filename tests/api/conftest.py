@@ -50,7 +50,7 @@ def serve(settings: Settings, *, page: bool = False, **lane: Any) -> Iterator[Se
         async with Host(settings, lanes=[FakeLane(settings, **lane)]) as host:
             app = create_app(host)
             if page:
-                mount(app, host.client, settings, app.state.gate.authenticate)
+                await mount(app, host.client, settings, app.state.gate.authenticate)
             config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve())

@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from studio.errors import NotFound, Refused
+from studio.cards import Card
+from studio.errors import NotFound, Refused, Unavailable
 from studio.remote import RemoteClient
 from tests.api.conftest import Server
+from tests.sound.test_consent import CARD
+
+#: A model that would hear what is read, if anybody read it.
+LISTENER = CARD.format(name="listener", task="automatic-speech-recognition")
 
 
 def test_a_consent_is_asked_listed_and_taken_back(server: Server, tmp_path: Path) -> None:
@@ -22,6 +27,9 @@ def test_a_consent_is_asked_listed_and_taken_back(server: Server, tmp_path: Path
     async def use() -> None:
         async with RemoteClient(server.url, token, owner="ann") as ann:
             sample = await ann.upload(path)
+            with pytest.raises(Unavailable, match="automatic-speech-recognition"):
+                await ann.ask_consent(sample.id)
+            server.host.catalog.add(Card.parse("listener", LISTENER))
             asked = await ann.ask_consent(sample.id)
             assert asked.sha256 == sample.sha256
             assert asked.sentence.startswith("I agree")

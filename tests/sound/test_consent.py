@@ -19,7 +19,7 @@ import soundfile
 from studio.catalog import Catalog
 from studio.consent import NOT_COMPARED, Consent, fresh_sentence, was_read
 from studio.draft import Draft
-from studio.errors import InvalidRequest, NotFound, Refused
+from studio.errors import InvalidRequest, NotFound, Refused, Unavailable
 from studio.families import Order, Spec
 from studio.families.espeak.family import Espeak
 from studio.fields import build
@@ -162,6 +162,18 @@ def test_with_a_consent_a_voice_is_imitated_and_without_it_is_not(
             artifact = await client.artifact(ended.artifacts[0])
             assert artifact.note.request["consent"] == given.id
             host.provenance.ledger.check()
+
+    run(test)
+
+
+def test_where_no_model_listens_nobody_is_asked_to_read(home: Path) -> None:
+    async def test() -> None:
+        async with studio(home, Stage()) as (host, _, client):
+            sample = brought(host, 1)
+            host.catalog.drop("a-automatic-speech-recognition")
+            with pytest.raises(Unavailable, match="automatic-speech-recognition") as caught:
+                await client.ask_consent(sample.id)
+            assert "whisper-large-v3-turbo" in caught.value.hint
 
     run(test)
 

@@ -160,6 +160,29 @@ def test_pauses_last_as_long_as_written_and_the_timings_fit(model: Speaker) -> N
     assert cues[-1]["end"] == pytest.approx(seconds(draft), abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("written", "silence"),
+    [("[pause 1.5 seconds]", 1.5), ("[ PAUSE 300 ms ]", 0.3), ("[pause 2]", 2.0), ("[pause]", 0.7),
+     ('<break time="500ms"/>', 0.5), ("<break time='1s' />", 1.0), ("<break/>", 0.7)],
+)  # fmt: skip
+def test_silence_is_written_in_any_usual_way(written: str, silence: float) -> None:
+    assert sentences(f"Go. {written} Come.") == [Sentence("Go.", silence), Sentence("Come.", 0)]
+
+
+@pytest.mark.parametrize("wrong", ["[pause for tea]", "[pause 11s]", '<break strength="weak"/>'])
+def test_what_is_no_pause_is_not_read_out(wrong: str) -> None:
+    with pytest.raises(InvalidRequest, match="pause"):
+        sentences(f"Go. {wrong} Come.")
+    with pytest.raises(InvalidRequest, match="<prosody"):
+        sentences('<prosody rate="slow">Go.</prosody>')
+
+
+def test_the_usual_pauses_follow_the_speed_and_written_ones_do_not() -> None:
+    text = "One. Two. [pause 1s] Three.\n\nFour."
+    usual = [one.pause for one in sentences(text)]
+    assert [one.pause for one in sentences(text, 2.0)] == [usual[0] / 2, 1.0, usual[2] / 2, 0]
+
+
 def test_what_it_cannot_say_is_told_with_what_it_can(model: Speaker) -> None:
     with pytest.raises(InvalidRequest, match="klingonish") as caught:
         say(model, "Hello.", language="klingonish")
@@ -212,7 +235,7 @@ def test_the_first_part_of_a_long_text_is_spoken_at_once(model: Speaker) -> None
     ("text", "expected"),
     [
         ("Dr. Who came at 3.5 p.m. and left. Why?", ["Dr. Who came at 3.5 p.m. and left.", "Why?"]),
-        ("“Go!” she said. He went.", ["“Go!", "she said.", "He went."]),
+        ("“Go!” she said. He went.", ["“Go!”", "she said.", "He went."]),
         ("你好。再见！", ["你好。", "再见！"]),
         ("no end", ["no end"]),
     ],

@@ -152,7 +152,7 @@ def test_a_style_is_clean_and_as_long_as_asked(genre: str) -> None:
     ensemble = dict(zip(("melody", "accompaniment", "bass"), GENRES[genre].ensemble, strict=True))
     score = arrange(plan, compose(random.Random(1), plan), 6.3, ensemble, 1)
     assert Score.from_record(json.loads(json.dumps(score.record()))) == score
-    samples = synthesiser.render(score, 6.3, loop=False)
+    samples = synthesiser.Take.of(score, 6.3, loop=False).mix()
     assert samples.dtype == np.float32
     assert samples.shape == (round(6.3 * 44100), 2)
     assert np.abs(samples).max() <= synthesiser.CEILING
@@ -165,7 +165,8 @@ def test_a_style_is_clean_and_as_long_as_asked(genre: str) -> None:
 def test_a_timbre_is_in_tune(timbre: str) -> None:
     note = Note(0, 960, 57, 100, "melody")
     score = Score(60, "4/4", "A minor", 1, {"melody": timbre}, (note,))
-    samples = synthesiser.render(score, 2.5, loop=False)[11025:77175].mean(axis=1)
+    take = synthesiser.Take.of(score, 2.5, loop=False)
+    samples = take.mix()[11025:77175].mean(axis=1)
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), 2**19))
     frequencies = np.fft.rfftfreq(2**19, 1 / 44100)
     expected = 220 * 2 ** TIMBRES[timbre].octave

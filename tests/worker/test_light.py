@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,44 @@ from studio.job import JobState
 from studio.protocol import LOCAL
 from studio.worker.machine import only_a_processor
 from tests.hosts import finished, run, settings_for
+
+#: A fresh process each: in this one somebody may have imported anything.
+CHILD = """
+import sys
+import studio.worker.child
+import studio.families.espeak.family
+assert not {"studio.cards", "studio.tasks", "scipy"} & {*sys.modules}, "it starts with less"
+"""
+SEALED = """
+import sys
+from pathlib import Path
+import numpy as np
+from studio.catalog import Catalog
+from studio.draft import Draft
+from studio.job import Job
+from studio.provenance import open_provenance
+from studio.settings import Settings
+
+settings = Settings(home=Path(sys.argv[1]))
+provenance = open_provenance(settings)
+noise = np.random.default_rng(1).normal(0, 0.1, (44_100, 1)).astype(np.float32)
+artifact = provenance.sealer.seal(
+    Draft("audio", 0, 1, {"samples": noise}, {"rate": 22_050}),
+    job=Job("a" * 32, "local", "text-to-audio", "x", {"format": "wav", "seed": 1}, 0, 0.0),
+    card=Catalog.open(settings)["espeak-ng"],
+    revision="1",
+    batch=1,
+    versions={},
+)
+assert artifact.note.marks["audio"]["id"] and artifact.note.about["loudness"] < 0
+provenance.close()
+assert "scipy" not in sys.modules, "to import it takes longer than to seal"
+"""
+
+
+def test_a_child_starts_and_a_sound_is_sealed_without_what_takes_long(home: Path) -> None:
+    for program in (CHILD, SEALED):
+        subprocess.run([sys.executable, "-c", program, home], check=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process has mapped is in /proc")

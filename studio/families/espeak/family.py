@@ -120,7 +120,7 @@ class Speaker:
                     f"{field}: this voice knows no {value!r}.",
                     hint=f"It knows {', '.join(sorted(known))}.",
                 )
-        whole = sentences(order.request["text"])
+        whole = sentences(order.request["text"], order.request["speed"])
         return parts(whole, order.request["count"])[order.index]
 
     def _say(self, text: str, order: Order) -> tuple[Samples, int]:

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from studio.families.starter_music.notation import (
 from studio.families.starter_music.plan import GENRES, Plan, draw, fit
 from studio.families.starter_music.theory import Key, parse_key
 from studio.families.starter_music.words import Wish, read
-from studio.score import Score
+from studio.score import PARTS, Score
 
 #: Seconds of music that one order may ask for.
 SECONDS = (1.0, 180.0)
@@ -88,32 +88,44 @@ class Composer:
 
         The facts hold `rate` in Hz, the `score`, the `plan` that was followed, whether it is a
         `loop`, and the prompt's `unknown_words`. Orders are written one by one, bar by bar, so a
-        draft never depends on its batch. One step is one bar.
+        draft never depends on its batch. One step is one bar. With `stems`, output n of a job is
+        part n of `score.PARTS`, which the fact `stem` names, of the piece that the job's own seed
+        makes; together they are that piece.
 
         Raises:
             InvalidRequest: if a request names a key, genre, mood or metre that there is not.
             Cancelled: as `progress` raised it.
             Broken: if the weights are damaged.
         """
-        wanted = [_wanted(order) for order in batch]
+        # One request and one seed are one piece, whoever asks for which part of it.
+        alike = groupby(batch, lambda order: (order.request, _seed(order)))
+        pieces = [list(orders) for _, orders in alike]
+        wanted = [_wanted(orders[0]) for orders in pieces]
         total = sum(plan.bars for plan, _, _ in wanted)
         done = 0
-        for order, (plan, wish, seconds) in zip(batch, wanted, strict=True):
+        for orders, (plan, wish, seconds) in zip(pieces, wanted, strict=True):
+            seed = _seed(orders[0])
             bars: list[Bar] = []
-            for bar in self.write(plan, order.seed):
+            for bar in self.write(plan, seed):
                 bars.append(bar)
                 done += 1
                 progress.step(done, total)
-            score = _score(plan, bars, wish, seconds, order.seed)
-            samples = synthesiser.render(score, seconds, plan.loop)
+            score = _score(plan, bars, wish, seconds, seed)
+            take = synthesiser.Take.of(score, seconds, plan.loop)
             facts = {
                 "rate": synthesiser.RATE,
-                "score": score.record(),
                 "plan": _described(plan),
                 "loop": plan.loop,
                 "unknown_words": list(wish.unknown),
             }
-            yield Draft("audio", order.index, order.seed, {"samples": samples}, facts)
+            for order in orders:
+                if order.request.get("stems"):
+                    part = PARTS[order.index]
+                    samples = take.stem(part)
+                    told = facts | {"stem": part, "score": score.only(part).record()}
+                else:
+                    samples, told = take.mix(), facts | {"score": score.record()}
+                yield Draft("audio", order.index, order.seed, {"samples": samples}, told)
 
     def write(self, plan: Plan, seed: int) -> Iterator[Bar]:
         """The bars of a piece, one after the other; the same plan and seed give the same bars."""
@@ -182,6 +194,11 @@ class Composer:
         return allowed[int(kept[index])]
 
 
+def _seed(order: Order) -> int:
+    """What its piece is made from; of a stem, the job's own seed, without its own place in it."""
+    return order.seed - order.index if order.request.get("stems") else order.seed
+
+
 def _wanted(order: Order) -> tuple[Plan, Wish, float]:
     """The plan for an order, what its prompt wished, and the length of the sound in seconds.
 
@@ -189,7 +206,7 @@ def _wanted(order: Order) -> tuple[Plan, Wish, float]:
     """
     asked: Mapping[str, Any] = order.request
     wish = read(str(asked.get("prompt") or ""))
-    rng = random.Random(order.seed)  # noqa: S311 - taste, not secrets
+    rng = random.Random(_seed(order))  # noqa: S311 - taste, not secrets
     seconds = float(asked.get("duration") or 10.0)
     if not SECONDS[0] <= seconds <= SECONDS[1]:
         raise InvalidRequest(

@@ -7,8 +7,9 @@ partials instead. A hall, a high-pass and a limiter follow. Nothing is random: n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from studio.families.starter_music.timbres import TIMBRES, Timbre
 from studio.score import DRUM_KEYS, Score
 
 Samples = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 RATE = 44100
 #: No sample exceeds this: −1 dBFS.
@@ -30,47 +32,109 @@ _TABLE = 4096
 _PANNING = {"melody": 0.12, "accompaniment": -0.18, "bass": 0.0, "drums": 0.05}
 _BALANCE = {"melody": 0.5, "accompaniment": 0.2, "bass": 0.42, "drums": 0.55}
 _HALL_SECONDS = 1.6
+#: Samples for which a piece may ring on after its end.
+_RINGING = int((_HALL_SECONDS + 1.5) * RATE)
 
 
-def render(score: Score, seconds: float, loop: bool) -> Samples:
-    """The score as float32 (round(seconds · RATE), 2) with every |sample| ≤ `CEILING`.
+@dataclass(frozen=True)
+class Take:
+    """A score as it was played, each part on a track of its own.
 
-    With `loop` what rings past the end is folded into the beginning, and filters and limiter run
-    round the seam, so that the last sample leads into the first.
+    Hall and filter are linear, and the limiter turns a stem down as it does the mix: so the stems
+    add up to the mix.
     """
-    length = round(seconds * RATE)
-    room = length + int((_HALL_SECONDS + 1.5) * RATE)
-    # Equal notes are equal sounds, and music repeats itself; the sounds go when the piece is done.
-    tone = lru_cache(maxsize=256)(_tone)
-    dry, wet = np.zeros((2, room), np.float32), np.zeros(room, np.float32)
-    for part in _BALANCE:
-        notes = [note for note in score.notes if note.part == part]
-        if not notes:
-            continue
-        line = np.zeros(room, np.float32)
-        for note in notes:
-            if part == "drums":
-                sound = _drum(note.pitch)
-            else:  # lengths lie on a grid of 5 ms, so that more notes are equal
-                held = max(0.03, round(score.seconds(note.length) / 0.005) * 0.005)
-                sound = tone(score.timbres[part], note.pitch, held)
-            start = round(score.seconds(note.start) * RATE)
-            stop = min(room, start + len(sound))
-            line[start:stop] += sound[: stop - start] * (note.velocity / 100) ** 1.6
-        line *= _BALANCE[part]
-        angle = (_PANNING[part] + 1) * np.pi / 4
-        dry += np.array([[np.cos(angle)], [np.sin(angle)]], np.float32) * line
-        wet += line * (0.12 if part == "drums" else TIMBRES[score.timbres[part]].hall)
-    for channel in range(2):
-        dry[channel] += fftconvolve(wet, _hall(channel))[:room]
-    if loop:
-        mixed = dry[:, :length].copy()
-        for start in range(length, room, length):
-            tail = dry[:, start : start + length]
-            mixed[:, : tail.shape[1]] += tail
-    else:
-        mixed = dry[:, :length]
-    return _master(mixed, loop)
+
+    #: By part, float32 (samples,): the piece and what rings on after it.
+    tracks: Mapping[str, Samples]
+    #: How much of each part the hall gets.
+    halls: Mapping[str, float]
+    #: Samples of the finished piece, and whether its end leads back to its beginning.
+    length: int
+    loop: bool
+
+    @staticmethod
+    def of(score: Score, seconds: float, loop: bool) -> Take:
+        """The score, played for so many seconds.
+
+        With `loop` what rings past the end is folded into the beginning, and filters and limiter
+        run round the seam, so that the last sample leads into the first.
+        """
+        length = round(seconds * RATE)
+        # Equal notes are equal sounds, and music repeats itself; they go when the piece is done.
+        tone = lru_cache(maxsize=256)(_tone)
+        tracks: dict[str, Samples] = {}
+        halls: dict[str, float] = {}
+        for part in _BALANCE:
+            notes = [note for note in score.notes if note.part == part]
+            if not notes:
+                continue
+            line = np.zeros(length + _RINGING, np.float32)
+            for note in notes:
+                if part == "drums":
+                    sound = _drum(note.pitch)
+                else:  # lengths lie on a grid of 5 ms, so that more notes are equal
+                    held = max(0.03, round(score.seconds(note.length) / 0.005) * 0.005)
+                    sound = tone(score.timbres[part], note.pitch, held)
+                start = round(score.seconds(note.start) * RATE)
+                stop = min(len(line), start + len(sound))
+                line[start:stop] += sound[: stop - start] * (note.velocity / 100) ** 1.6
+            line *= _BALANCE[part]
+            tracks[part] = line
+            halls[part] = 0.12 if part == "drums" else TIMBRES[score.timbres[part]].hall
+        return Take(tracks, halls, length, loop)
+
+    def mix(self) -> Samples:
+        """All parts together, float32 (samples, 2) with every |sample| ≤ `CEILING`."""
+        return self._levelled(self._mixed, CEILING)
+
+    def stem(self, part: str) -> Samples:
+        """One part as it is heard in the mix, float32 (samples, 2); silence if nobody plays it."""
+        return self._levelled(self._heard([part] if part in self.tracks else []), 1.0)
+
+    @cached_property
+    def _mixed(self) -> Doubles:
+        return self._heard(self.tracks)
+
+    @cached_property
+    def _levels(self) -> tuple[float, Doubles]:
+        """What brings the mix to one loudness, and its limiter's gain, float64 (samples,)."""
+        scale = float(_LEVEL / max(np.sqrt(np.mean(self._mixed**2)), 1e-9))
+        # The loudest sample within 5 ms sets the gain, which a mean over 5 ms makes smooth and
+        # never larger: every sample in the mean has seen the same peak.
+        window = int(0.005 * RATE) | 1
+        mode = "wrap" if self.loop else "nearest"
+        peak = maximum_filter1d(np.abs(self._mixed * scale).max(axis=0), window, mode=mode)
+        wanted = np.minimum(1, CEILING / np.maximum(peak, 1e-9))
+        return scale, uniform_filter1d(wanted, window, mode=mode)
+
+    def _levelled(self, heard: Doubles, ceiling: float) -> Samples:
+        scale, gain = self._levels
+        limited = np.clip(heard * scale * gain, -ceiling, ceiling)
+        return np.ascontiguousarray(limited.T, np.float32)
+
+    def _heard(self, parts: Iterable[str]) -> Doubles:
+        """These parts in their places in the hall, without offset, float64 (2, samples)."""
+        room = self.length + _RINGING
+        dry, wet = np.zeros((2, room), np.float32), np.zeros(room, np.float32)
+        for part in parts:
+            angle = (_PANNING[part] + 1) * np.pi / 4
+            dry += np.array([[np.cos(angle)], [np.sin(angle)]], np.float32) * self.tracks[part]
+            wet += self.tracks[part] * self.halls[part]
+        for channel in range(2):
+            dry[channel] += fftconvolve(wet, _hall(channel))[:room]
+        sections = butter(2, 28, "highpass", fs=RATE, output="sos")
+        if not self.loop:
+            filtered = sosfilt(sections, dry[:, : self.length])
+            fade = min(self.length // 8, int(0.4 * RATE))
+            filtered[:, -fade:] *= np.cos(np.linspace(0, np.pi / 2, fade)) ** 2
+            return np.asarray(filtered)
+        turn = dry[:, : self.length].copy()
+        for start in range(self.length, room, self.length):
+            tail = dry[:, start : start + self.length]
+            turn[:, : tail.shape[1]] += tail
+        # The second time round, the filter has forgotten that there was a beginning.
+        filtered = sosfilt(sections, np.concatenate([turn, turn], axis=1))[:, self.length :]
+        return np.asarray(filtered - filtered.mean(axis=1, keepdims=True))
 
 
 def _tone(name: str, pitch: int, seconds: float) -> Samples:
@@ -181,24 +245,3 @@ def _hall(channel: int) -> Samples:
     response = high * np.exp(-time / 0.16) + low * np.exp(-time / 0.32)
     response[: int(0.012 * RATE)] = 0
     return np.asarray(response / np.sqrt(np.sum(response**2)) * 0.9, np.float32)
-
-
-def _master(mixed: Samples, loop: bool) -> Samples:
-    """Without offset, at one loudness, limited; float32 (samples, 2)."""
-    sections = butter(2, 28, "highpass", fs=RATE, output="sos")
-    if loop:  # the second time round, the filter has forgotten that there was a beginning
-        filtered = sosfilt(sections, np.concatenate([mixed, mixed], axis=1))[:, mixed.shape[1] :]
-    else:
-        filtered = sosfilt(sections, mixed)
-        fade = min(mixed.shape[1] // 8, int(0.4 * RATE))
-        filtered[:, -fade:] *= np.cos(np.linspace(0, np.pi / 2, fade)) ** 2
-    filtered -= filtered.mean(axis=1, keepdims=True) if loop else 0
-    level = np.sqrt(np.mean(filtered**2))
-    scaled = filtered * (_LEVEL / max(level, 1e-9))
-    # The loudest sample within 5 ms sets the gain, which a mean over 5 ms makes smooth and never
-    # larger: every sample in the mean has seen the same peak.
-    window = int(0.005 * RATE) | 1
-    mode = "wrap" if loop else "nearest"
-    peak = maximum_filter1d(np.abs(scaled).max(axis=0), window, mode=mode)
-    gain = uniform_filter1d(np.minimum(1, CEILING / np.maximum(peak, 1e-9)), window, mode=mode)
-    return np.ascontiguousarray(np.clip(scaled * gain, -CEILING, CEILING).T, np.float32)

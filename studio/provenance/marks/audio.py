@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.draft import Draft
+from studio.draft import Draft, let_go
 from studio.errors import InvalidRequest
+from studio.mastering import resample
 from studio.provenance.marks import Found, Marked, MarkKey
 from studio.provenance.marks.audio_carrier import BLOCK, CODE, PERIOD, Carrier
 from studio.provenance.marks.audio_masking import RATE, Floats, Hiding, from_spectra, spectra
-from studio.provenance.marks.audio_reading import PIECE, FoundSound, Reader, resample
+from studio.provenance.marks.audio_reading import PIECE, FoundSound, Reader
 from studio.provenance.marks.audio_search import USED, Grid
 from studio.provenance.marks.code import PAYLOAD_BITS
 from studio.tasks.request import Kind
@@ -91,6 +92,7 @@ class SoundMark:
             energy += float(np.square(mark, dtype=np.float64).sum())
             margins.append(margin)
             strengths.append(decibels)
+            let_go(samples)
         peak = -10 * np.log10(max(energy / max(samples.size, 1), 1e-12))
         best = max(margins)
         return MarkedSound(marked, max(strengths), float(peak), best, best < WEAK)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
+from studio.mastering import resample
 from studio.provenance.marks.audio_carrier import BLOCK, CODE, DATA, PILOTS, WIDTH, Carrier
 from studio.provenance.marks.audio_masking import RATE, Floats, Masking
 from studio.provenance.marks.audio_search import (
@@ -189,12 +189,3 @@ def _mix(samples: Floats) -> Floats:
     mixed = samples.mean(axis=1)
     silent = np.square(mixed).mean() < 1e-4 * np.square(samples).mean()
     return samples[:, 0].copy() if silent else mixed
-
-
-def resample(samples: Floats, source: int, target: int) -> Floats:
-    """`samples` (n, channels) at `target` Hz instead of `source` Hz."""
-    if source == target:
-        return np.array(samples, np.float32)
-    common = np.gcd(source, target)
-    found = signal.resample_poly(samples, target // common, source // common, axis=0)
-    return np.asarray(found, np.float32)

@@ -16,10 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage, signal
 
+from studio.mastering import resample
 from studio.provenance.marks.audio_carrier import BLOCK, PERIOD, Carrier
 from studio.provenance.marks.audio_masking import (
     Floats,
@@ -62,10 +63,14 @@ def whiten(samples: Floats, masking: Masking) -> Floats:
     """
     values = spectra(samples)
     power = density(values) + np.float32(1e-16)
-    floor = np.percentile(ndimage.uniform_filter(power, 5)[:, USED], 10)
+    floor = np.percentile(cv2.blur(power, (5, 5), borderType=cv2.BORDER_REFLECT)[:, USED], 10)
     host = np.maximum(power - 3 * floor, np.float32(0.003) * power)
     hidden = masking.threshold(host)
-    local = 0.3 * ndimage.uniform_filter(power, (1, 3)) + 0.7 * power + np.float32(1e-14)
+    local = (
+        0.3 * cv2.blur(power, (3, 1), borderType=cv2.BORDER_REFLECT)
+        + 0.7 * power
+        + np.float32(1e-14)
+    )
     weights = np.sqrt(np.minimum(hidden / local, np.float32(0.3)) / local)
     weights[:, : USED.start] = 0
     weights[:, USED.stop :] = 0
@@ -78,13 +83,13 @@ class Peaks:
 
     def __init__(self, white: Floats) -> None:
         self._length = len(white)
-        self._padded = fft.next_fast_len(len(white) + BLOCK + BLOCK // 16, real=True)
-        self._spectrum = fft.rfft(white, self._padded)
+        self._padded = _quick(len(white) + BLOCK + BLOCK // 16)
+        self._spectrum = np.fft.rfft(white, self._padded)
 
     def at(self, carrier: Carrier, speed: float = 1.0) -> Floats:
         """Correlation with the carrier's pilot block that starts at each sample; median 2/3."""
-        template = fft.rfft(carrier.template(speed), self._padded)
-        found = fft.irfft(self._spectrum * np.conj(template), self._padded)[: self._length]
+        template = np.fft.rfft(carrier.template(speed), self._padded)
+        found = np.fft.irfft(self._spectrum * np.conj(template), self._padded)[: self._length]
         return np.asarray(found / (1.4826 * np.median(np.abs(found[::7])) + 1e-12), np.float32)
 
 
@@ -173,6 +178,9 @@ def _tracks(
     padded: Floats, blocks: int, states: int, signs: Floats, most: int
 ) -> list[tuple[float, NDArray[np.int64], int]]:
     """Score, path of states and place of the first block, for the `most` likeliest places."""
+    # Late: only a thorough search needs it, and the host does without it otherwise.
+    from scipy import ndimage
+
     length = BLOCK // _COARSE
     phases = np.arange(PERIOD)
     score = np.zeros((PERIOD, states), np.float32)
@@ -247,4 +255,9 @@ def _coarse(peaks: Floats, step: int) -> Floats:
 def at_speed(samples: Floats, speed: float) -> Floats:
     """`samples` as they were before they were played `speed` times as fast."""
     ratio = Fraction(speed).limit_denominator(2000)
-    return np.asarray(signal.resample_poly(samples, ratio.numerator, ratio.denominator), np.float32)
+    return resample(samples, ratio.denominator, ratio.numerator)
+
+
+def _quick(length: int) -> int:
+    """The next length from `length` on whose transform is quick."""
+    return min(odd << (-(-length // odd) - 1).bit_length() for odd in (1, 3, 5, 9, 15, 25, 27, 45))
