@@ -30,6 +30,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A microphone that hums, so that recording can be tried.
+    "--use-fake-device-for-media-stream",
 ]
 SCREENS: dict[str, ViewportSize] = {
     "desk": {"width": 1280, "height": 900},

@@ -6,5 +6,9 @@ files by their address in the API, so that a browser gets the very bytes that we
 
 import os
 
+from ui.lean import importing
+
 # Gradio reads it once, when it is first imported, and then asks a host on the internet.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+with importing():
+    import gradio as gradio

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode
 
 import gradio as gr
 from fastapi import FastAPI, Request
-from gradio.routes import App
 from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -19,13 +17,15 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.client import Client
+from studio.client import LOCAL, Client
 from studio.settings import Settings
 from ui.assets import Assets
+from ui.blank import Form, first_form
 from ui.door import Door
 from ui.frame import PLACES, masthead, script
 from ui.gallery import GalleryPage
 from ui.help import HelpPage
+from ui.lean import building
 from ui.make import MakePage
 from ui.markup import tag
 from ui.models import ModelsPage
@@ -55,10 +55,10 @@ _FORGET = (3600, 24 * 3600)
 _PRIVATE = ("artifacts", "inputs", "keys", "logs", "models", "run", "spool", "uploads")
 
 
-def build(clients: Clients) -> gr.Blocks:
-    """The pages, each under its own address."""
+def build(clients: Clients, first: Form) -> gr.Blocks:
+    """The pages, each under its own address; `first` is the form that comes with the first one."""
     rooms: dict[str, Room] = {
-        "/": MakePage(clients),
+        "/": MakePage(clients, first),
         "/talk": TalkPage(clients),
         "/queue": QueuePage(clients),
         "/runs": RunsPage(clients),
@@ -68,28 +68,17 @@ def build(clients: Clients) -> gr.Blocks:
         "/settings": SettingsPage(clients),
         "/help": HelpPage(clients),
     }
-    with _no_applications():
+    with building():
         with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_FORGET) as pages:
             rooms["/"].build(pages)
         for place in PLACES[1:]:
             with pages.route(place.route, place.path, show_in_navbar=False):
                 rooms[place.path].build(pages)
+        pages.queue(api_open=False, default_concurrency_limit=None)
     return pages
 
 
-@contextmanager
-def _no_applications() -> Iterator[None]:
-    """Gradio makes a whole application, of a hundred routes, at the end of each page, and throws
-    all of them away: nearly half of the studio's start. The one that serves is made by `mount`."""
-    making = App.create_app
-    App.create_app = staticmethod(lambda *_given, **_named: None)
-    try:
-        yield
-    finally:
-        App.create_app = making
-
-
-def mount(
+async def mount(
     app: FastAPI,
     client_for: Callable[[str], Client],
     settings: Settings,
@@ -107,8 +96,8 @@ def mount(
     # Gradio's own place is shared by all users of the machine.
     os.environ["GRADIO_TEMP_DIR"] = str(entered)
     # No route of Gradio's answers to anyone whom `authenticate` does not know.
-    pages = build(lambda request: client_for(request.username or ""))
-    pages.queue(api_open=False, default_concurrency_limit=None)
+    first = await first_form(client_for(LOCAL))
+    pages = build(lambda request: client_for(request.username or ""), first)
     # The style not as `css`: Gradio would rewrite every selector, and breaks those with a comma.
     head = (
         tag("link", rel="stylesheet", href="/theme.css")

@@ -273,7 +273,8 @@ def _own(view: View, artifact: Artifact) -> dict[str, str]:
     # Whatever is made of another picture takes its size from there.
     sized = artifact.kind == "image" and None not in map(note.request.get, ("width", "height"))
     pixels = view.say("receipt.pixels", **note.request) if sized else ""
-    return {
+    stem = {"receipt.stem": str(note.about["stem"])} if "stem" in note.about else {}
+    return stem | {
         "receipt.seed": str(note.seed),
         "receipt.file": f"{pixels}{artifact.media_type}, {size(artifact.size)}",
     }

@@ -15,8 +15,9 @@ import gradio as gr
 from gradio.components import Component
 
 from studio.fields import FieldSpec, Value
-from studio.words import ENGLISH, said, say
+from studio.words import ENGLISH
 from ui import media
+from ui.tongue import fixed
 
 #: Up to so many choices are shown at once; more become a menu.
 RADIO_CHOICES = 4
@@ -31,8 +32,8 @@ def translated(spec: FieldSpec, language: str) -> FieldSpec:
     """The field with its label and help in `language`; in the request's own English if need be."""
     return replace(
         spec,
-        title=said(f"field.{spec.name}.title", spec.title, language),
-        description=said(f"field.{spec.name}.description", spec.description, language),
+        title=fixed(f"field.{spec.name}.title", language, spec.title),
+        description=fixed(f"field.{spec.name}.description", language, spec.description),
     )
 
 
@@ -47,8 +48,8 @@ def component(
 
     It comes with `value` in it, or with the field's default where that is None; for media that is
     a file's path.
-    Where `form` stays the same from one rendering to the next, what a person typed stays too. The
-    defaults of a newly chosen model still take effect, because only texts are kept.
+    Where `form` stays the same from one rendering to the next, what a person typed or spoke stays
+    too. The defaults of a newly chosen model still take effect, because nothing else is kept.
     """
     spec = translated(spec, language)
     shown = spec.default if value is None else value
@@ -58,19 +59,23 @@ def component(
         "value": shown,
         # Said outright: Gradio guesses wrongly for what is rendered later.
         "interactive": True,
+        # What has no key keeps, where it has no value, that of what stood in its place before.
+        "key": f"{form}-{spec.name}",
+        "preserved_by_key": [],
     }
     if spec.media is not None:
+        if spec.media in ("audio", "recording"):
+            # Nobody speaks a second time because another model was chosen.
+            common["preserved_by_key"] = "value"
         return media.component(spec, common)
     common["info"] = spec.description
     match spec.type:
         case "text":
             return gr.Textbox(
-                **common,
+                **common | {"preserved_by_key": "value"},
                 lines=3 if spec.multiline and not spec.advanced else 1,
                 max_lines=8 if spec.multiline else 1,
                 max_length=spec.max_length,
-                key=f"{form}-{spec.name}",
-                preserved_by_key="value",
             )
         case "integer" | "number" if is_slider(spec):
             return gr.Slider(
@@ -81,11 +86,12 @@ def component(
             )
         case "integer" | "number":
             return gr.Textbox(
-                **common | {"value": "" if shown is None else str(shown)},
-                placeholder=say("make.random" if spec.name == "seed" else "make.default", language),
+                **common
+                | {"value": "" if shown is None else str(shown), "preserved_by_key": "value"},
+                placeholder=fixed(
+                    "make.random" if spec.name == "seed" else "make.default", language
+                ),
                 max_length=24,
-                key=f"{form}-{spec.name}",
-                preserved_by_key="value",
             )
         case "model":
             return gr.Dropdown(choices=list(models), **common)

@@ -30,7 +30,8 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      find("#make")?.click();
+      const make = find("#make");
+      if (make?.checkVisibility({ visibilityProperty: true })) make.click();
       event.preventDefault();
       return;
     }

@@ -47,9 +47,11 @@ PLACES = (
 _DARK = """if (matchMedia("(prefers-color-scheme: dark)").matches)
   document.body.classList.add("dark");"""
 
-#: What was typed before the page came again; an address that asks for a form has its own words.
+#: What was typed before the page came again. An address that asks for a form has its own words,
+#: and is shown no other form before that has come.
 _EARLY = """const early = document.currentScript.previousSibling;
 early.hidden = location.search !== "";
+document.body.classList.toggle("asking", early.hidden);
 early.elements[0].value = sessionStorage.getItem(`typed ${location.pathname}`) ?? "";"""
 
 #: What each shortcut does: the keys as they are shown, and the sentence.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from studio.client import Model
-from studio.words import said, say
 from ui.markup import tag
+from ui.tongue import fixed
 
 #: How many of one's latest jobs are searched for earlier prompts, and how many are offered.
 LOOKED_AT = 50
@@ -32,21 +32,21 @@ def hints(model: Model | None, earlier: Sequence[str], language: str) -> Markup:
 
 def _words(model: Model, language: str) -> Markup:
     groups = [
-        tag("h4", said(f"words.{group}", group, language)) + _presses(words, "append")
+        tag("h4", fixed(f"words.{group}", language, group)) + _presses(words, "append")
         for group, words in model.vocabulary.items()
     ]
     if not groups:
         return Markup("")
-    note = tag("p", say("hints.words.how", language, model=model.card.studio.title))
+    note = tag("p", fixed("hints.words.how", language))
     return tag(
-        "details", tag("summary", say("hints.words", language)), note, *groups, class_="hints"
+        "details", tag("summary", fixed("hints.words", language)), note, *groups, class_="hints"
     )
 
 
 def _fold(key: str, texts: Sequence[str], action: str, language: str, *, shown: bool) -> Markup:
     if not texts:
         return Markup("")
-    summary = tag("summary", say(key, language))
+    summary = tag("summary", fixed(key, language))
     return tag("details", summary, _presses(texts, action), class_="hints", open=shown)
 
 

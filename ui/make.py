@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
@@ -14,16 +12,17 @@ from markupsafe import Markup
 
 from studio.client import Client, Model
 from studio.errors import InvalidRequest, StudioError
-from studio.fields import FieldSpec, Value
+from studio.fields import FieldSpec
 from studio.presets import Preset
 from studio.tasks import TASKS, find_task
 from studio.words import say
 from ui import draw, elsewhere, hints, media
+from ui.blank import Form, form_for
 from ui.explain import as_studio_error, explain
-from ui.form import can_choose, collect, component
+from ui.form import collect, component
 from ui.markup import tag
-from ui.page import QUIET, Clients, panel
-from ui.tongue import language_of, later
+from ui.page import QUIET, Clients, draw_now, panel
+from ui.tongue import LATER, fixed, language_of, later
 from ui.view import View, watch
 
 #: How many variations one press makes.
@@ -46,39 +45,17 @@ _SHOW_WORK = """() => {
 }"""
 
 
-@dataclass(frozen=True, eq=False)
-class Form:
-    """Which form is shown. Compared by identity, so that Gradio takes each new one as a change."""
-
-    task: str
-    #: The fields in which there is something to choose.
-    specs: tuple[FieldSpec, ...]
-    #: What the model's menu offers, as (label, name).
-    models: tuple[tuple[str, str], ...]
-    #: The language of whoever fills it in.
-    language: str
-    #: The model whose defaults and limits it shows.
-    model: Model | None = None
-    #: What whoever fills it in has asked for before, newest first.
-    earlier: tuple[str, ...] = ()
-    presets: tuple[Preset, ...] = ()
-    #: What it comes filled in with, where that is not the default.
-    values: Mapping[str, Value] = field(default_factory=dict)
-    #: The files that its media fields come filled in with.
-    files: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    #: Another one each time a form comes filled in: what was typed before makes way then.
-    fresh: int = 0
-
-
 class MakePage:
     """The handlers of the page, and how it is laid out."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, first: Form) -> None:
+        """`first` is the form that comes with the page."""
         self._clients = clients
+        self._first = first
 
     def build(self, pages: gr.Blocks) -> None:
         """Lay the page out in `pages`, which are open."""
-        view, form = gr.State(View()), gr.State()
+        view, form = gr.State(View()), gr.State(self._first)
         tasks = [(later(f"task.{task.id}.title", task.title), task.id) for task in TASKS.values()]
         panel("tour", _tour())
         with gr.Row(elem_id="desk"):
@@ -103,8 +80,10 @@ class MakePage:
                 self._fields(shown, form, view)
 
             gr.render([form], [form.change], show_progress="hidden")(fill)
+            drawn = draw_now(pages, self._first)
 
-        pages.load(self.arrive, [task], [form, task], **QUIET)
+        personal = [drawn[name] for name in ("hints", "preset-kept", "preset-delete")]
+        pages.load(self.arrive, [task], [form, task, *personal], **QUIET)
         task.input(self.choose, [task], [form], **QUIET)
         pages.load(self.keep_true, [view], work, **QUIET)
         for drawn in work:
@@ -119,20 +98,24 @@ class MakePage:
                 components[spec.name] = component(
                     spec,
                     f"{shown.task}-{shown.fresh}",
-                    shown.models,
+                    shown.menu,
                     shown.language,
                     media.initial(spec, shown.values, shown.files),
                 )
+                if spec.media == "recording":
+                    media.microphone(components[spec.name], fixed("make.record", shown.language))
 
         add([spec for spec in shown.specs if spec.required])
-        press = gr.Button(say("make.press", shown.language), variant="primary", elem_id="make")
+        press = gr.Button(fixed("make.press", shown.language), variant="primary", elem_id="make")
         away = elsewhere.order(shown.model, {}, shown.language) if shown.model else None
         cost = panel("cost", away)
         problem = panel("problem")
         panel("hints", hints.hints(shown.model, shown.earlier, shown.language))
-        with gr.Column(elem_id="everyday"):
+        # Its style keeps a form that was not asked for out of sight.
+        asked = [] if shown.language == LATER else ["asked"]
+        with gr.Column(elem_id="everyday", elem_classes=asked):
             add([spec for spec in shown.specs if not spec.required and not spec.advanced])
-        with gr.Accordion(say("make.advanced", shown.language), open=False, elem_id="advanced"):
+        with gr.Accordion(fixed("make.advanced", shown.language), open=False, elem_id="advanced"):
             add([spec for spec in shown.specs if spec.advanced])
 
         press.click(
@@ -167,35 +150,37 @@ class MakePage:
     def _presets(self, shown: Form, form: gr.State, fields: list[Component]) -> None:
         """Lay out what keeps the form's settings under a name, and brings them back."""
         names = [preset.name for preset in shown.presets]
-        with gr.Accordion(say("preset.title", shown.language), open=False, elem_id="presets"):
+        with gr.Accordion(fixed("preset.title", shown.language), open=False, elem_id="presets"):
             said = panel("preset-problem")
             kept = gr.Dropdown(
                 names,
                 value=None,
-                label=say("preset.kept", shown.language),
-                info=say("preset.how", shown.language),
+                label=fixed("preset.kept", shown.language),
+                info=fixed("preset.how", shown.language),
                 elem_id="preset-kept",
                 interactive=True,
                 visible=bool(names),
             )
             delete = gr.Button(
-                say("preset.delete", shown.language),
+                fixed("preset.delete", shown.language),
                 elem_id="preset-delete",
                 size="sm",
                 visible=bool(names),
             )
             name = gr.Textbox(
-                label=say("preset.name", shown.language), elem_id="preset-name", max_length=80
+                label=fixed("preset.name", shown.language), elem_id="preset-name", max_length=80
             )
-            save = gr.Button(say("preset.save", shown.language), elem_id="preset-save", size="sm")
+            save = gr.Button(fixed("preset.save", shown.language), elem_id="preset-save", size="sm")
         kept.input(self.load, [form, kept], [form], **QUIET)
         save.click(self.save, [form, name, *fields], [said, form], **QUIET)
         delete.click(self.delete, [form, kept], [said, form], **QUIET)
 
     async def load(self, request: gr.Request, form: Form, name: str) -> Form:
         """The form as the preset called `name` has it."""
-        preset = next(one for one in form.presets if one.name == name)
-        return await self._fill(self._clients(request), form, preset.values)
+        presets = await self._clients(request).presets()
+        values = next(one.values for one in presets if (one.task, one.name) == (form.task, name))
+        model = values.get("model") or form.values["model"]
+        return await self._form(request, form.task, model, values, form.fresh + 1)
 
     async def save(
         self, request: gr.Request, form: Form, name: str, *entered: Any
@@ -207,39 +192,35 @@ class MakePage:
             values = {key: value for key, value in entries if key not in files}
             await self._clients(request).save_preset(Preset(name.strip(), form.task, values))
         except Exception as error:
-            return explain(say("error.preset", form.language), error), gr.skip()
-        again = await self.choose(request, form.task)
-        return Markup(""), await self._fill(self._clients(request), again, values)
+            return explain(say("error.preset", language_of(request)), error), gr.skip()
+        form = await self._form(request, form.task, values["model"], values, form.fresh + 1)
+        return Markup(""), form
 
     async def delete(self, request: gr.Request, form: Form, name: str | None) -> tuple[Any, Any]:
         """Forget the preset called `name`."""
         try:
             await self._clients(request).delete_preset(name or "")
         except Exception as error:
-            return explain(say("error.preset", form.language), error), gr.skip()
+            return explain(say("error.preset", language_of(request)), error), gr.skip()
         return Markup(""), await self.choose(request, form.task)
 
     async def choose(self, request: gr.Request, task: str) -> Form:
         """The form of a task, with the defaults and limits of the model that would be chosen."""
-        client = self._clients(request)
-        language = language_of(request)
-        models = await _models(client, task)
-        names = tuple((_name(model, language), model.card.name) for model in models)
-        jobs = await client.jobs(limit=hints.LOOKED_AT)
-        form = Form(
-            task,
-            (),
-            names,
-            language,
-            earlier=tuple(dict.fromkeys(draw.subject(job) for job in jobs if job.task == task)),
-            presets=tuple(one for one in await client.presets() if one.task == task),
-        )
-        return await _form(client, form, models[0].card.name if models else None, {})
+        return await self._form(request, task)
 
-    async def arrive(self, request: gr.Request, task: str) -> tuple[Form, str]:
+    async def narrow(self, request: gr.Request, form: Form, model: str) -> Form:
+        """The same form with the defaults and limits of another model."""
+        return await self._form(request, form.task, model, {}, form.fresh)
+
+    async def _form(self, request: gr.Request, task: str, *given: Any) -> Form:
+        return await form_for(self._clients(request), language_of(request), task, *given)
+
+    async def arrive(self, request: gr.Request, task: str) -> tuple[Any, ...]:
         """The form that the page's address asks for: `/?again=ARTIFACT`, `/?task=…&prompt=…`.
 
-        An address that makes no sense opens the ordinary form.
+        An address that makes no sense opens the ordinary form. That came with the page, and may be
+        half filled in by now: it is only given what is this visitor's own, the earlier prompts and
+        the presets.
         """
         client = self._clients(request)
         asked = dict(request.query_params)
@@ -258,22 +239,14 @@ class MakePage:
                 }
         except StudioError:
             values = {}
-        form = await self.choose(request, task)
-        if values:
-            form = await self._fill(client, form, values)
-        return form, task
-
-    async def _fill(self, client: Client, form: Form, values: Mapping[str, Value]) -> Form:
-        """The same form with these values in it."""
-        model = str(values.get("model") or (form.model.card.name if form.model else "")) or None
-        names = {name for _, name in form.models}
-        kept = {key: value for key, value in values.items() if key != "model"}
-        form = replace(form, fresh=form.fresh + 1, files=await media.fetch(client, form.task, kept))
-        return await _form(client, form, model if model in names else form.models[0][1], kept)
-
-    async def narrow(self, request: gr.Request, form: Form, model: str) -> Form:
-        """The same form with the defaults and limits of another model."""
-        return await _form(self._clients(request), form, model, {})
+        form = await self._form(request, task, values.get("model"), values, 1 if values else 0)
+        nothing = gr.skip()
+        if asked or form.looks != self._first.looks:
+            return form, task, nothing, nothing, nothing
+        told = hints.hints(form.model, form.earlier, form.language) if form.earlier else nothing
+        kept = gr.update(choices=[one.name for one in form.presets], visible=True)
+        presets = (kept, gr.update(visible=True)) if form.presets else (nothing, nothing)
+        return nothing, nothing, told, *presets
 
     async def order(self, request: gr.Request, view: View, form: Form, *entered: Any) -> Markup:
         """Submit what the form holds; say what is wrong with it, if anything is."""
@@ -332,17 +305,6 @@ class MakePage:
                 before = drawn
 
 
-async def _form(client: Client, form: Form, model: str | None, values: Mapping[str, Value]) -> Form:
-    """The form with the defaults and limits of `model`, and with `values` in their place."""
-    specs = filter(can_choose, await client.fields(form.task, model))
-    return replace(
-        form,
-        model=next((one for one in await client.cards() if one.card.name == model), None),
-        specs=tuple(specs),
-        values={**values, "model": model},
-    )
-
-
 def _tour() -> Markup:
     """The first steps; the frame's script shows them once, and again when Help asks for it."""
     steps = (tag("p", later(f"tour.{step}"), data_at=at, hidden=True) for step, at in _TOUR.items())
@@ -358,19 +320,8 @@ def _tour() -> Markup:
     )
 
 
-async def _models(client: Client, task: str) -> list[Model]:
-    """The models that can do the task, the installed ones first."""
-    able = [model for model in await client.cards() if task in model.card.studio.tasks]
-    return sorted(able, key=lambda model: not model.installed)
-
-
 async def _verify(client: Client, artifact: str) -> Any:
     try:
         return await client.verify(await client.fetch(artifact))
     except Exception as error:
         return as_studio_error(error)
-
-
-def _name(model: Model, language: str) -> str:
-    title = model.card.studio.title
-    return title if model.installed else say("make.model.missing", language, title=title)

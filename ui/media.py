@@ -22,6 +22,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from studio.client import Client
 from studio.errors import NotFound
 from studio.fields import FieldSpec, Value
+from ui.page import QUIET
 
 
 def component(spec: FieldSpec, common: dict[str, Any]) -> Component:
@@ -58,6 +59,22 @@ def component(spec: FieldSpec, common: dict[str, Any]) -> Component:
             return gr.Model3D(**common)
         case None:
             raise TypeError(f"{spec.name} takes no media")
+
+
+def microphone(file: Component, label: str) -> None:
+    """Lay out what records a sound into `file`, a field that takes films as well."""
+    recorder = gr.Audio(
+        value=None,
+        key=f"{file.key}-microphone",
+        label=label,
+        type="filepath",
+        sources=["microphone"],
+        buttons=[],
+        interactive=True,
+        elem_id=f"{file.elem_id}-microphone",
+    )
+    recorder.stop_recording(lambda path: path, [recorder], [file], **QUIET)
+    recorder.clear(lambda: None, None, [file], **QUIET)
 
 
 def under_the_brush(path: str | None) -> dict[str, Any] | None:

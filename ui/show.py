@@ -107,7 +107,8 @@ def shown(say: Callable[..., str], artifact: Artifact, alt: str, text: str = "")
 
 def downloads(say: Callable[..., str], artifact: Artifact) -> Markup:
     """What fetches the file, of a composed piece its notes, and a manifest that lies beside it."""
-    name = f"colophon-{artifact.id[:8]}.{EXTENSIONS[artifact.media_type]}"
+    parts = ("colophon", artifact.id[:8], artifact.note.about.get("stem"))
+    name = f"{'-'.join(filter(None, parts))}.{EXTENSIONS[artifact.media_type]}"
     file = tag("a", say("result.download"), href=file_of(artifact), download=name, class_="press")
     if "score" in artifact.note.about:
         file += _sheet(say, artifact, "mid")

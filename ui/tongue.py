@@ -24,12 +24,21 @@ COOKIE = "studio_language"
 TITLE = "%%page.title|%%"
 #: Stands for the code of the language that the page is served in.
 LANGUAGE = "%%page.language|%%"
+#: In place of a language's code, for what is laid out for whoever will open the page.
+LATER = "later"
 _PLACEHOLDER = re.compile(r"%%([a-z0-9._-]+?)\|([^%]*)%%")
 
 
 def later(key: str, otherwise: str = "") -> str:
     """The sentence called `key` in the language of whoever will open the page."""
     return f"%%{key}|{otherwise}%%"
+
+
+def fixed(key: str, language: str, otherwise: str = "") -> str:
+    """The sentence called `key`, which takes no values, in one of the `LANGUAGES` or in `LATER`."""
+    if language == LATER:
+        return later(key, otherwise)
+    return said(key, otherwise or key, language)
 
 
 def language_of(request: Request | gr.Request) -> str:

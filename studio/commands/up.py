@@ -56,7 +56,7 @@ async def _serve(
 ) -> None:
     async with Host(settings) as host:
         app = create_app(host)
-        mount(app, host.client, settings, app.state.gate.authenticate)
+        await mount(app, host.client, settings, app.state.gate.authenticate)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

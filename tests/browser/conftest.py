@@ -28,10 +28,26 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+#: The largest file that the tests' studio takes, in bytes; and the token of the guarded one.
+LARGEST = 5_000_000
+TOKEN = "a long and random secret"
+
+
+@pytest.fixture(scope="package")
 def url() -> Iterator[str]:
-    """The address of `studio up` with an empty home, for one module: jobs do not get in the way."""
-    with studio() as url:
+    """The address of `studio up`, begun with an empty home.
+
+    Modules share it, for a start costs as much as many tests. One that counts what there is, or
+    needs nobody else in line, has a studio of its own under the same name.
+    """
+    with studio(MAX_UPLOAD_BYTES=str(LARGEST)) as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
+def guarded() -> Iterator[str]:
+    """The address of a studio that lets in whoever has the `TOKEN`."""
+    with studio(TOKEN=TOKEN) as url:
         yield url
 
 
@@ -63,7 +79,8 @@ def made(browser: Browser, url: str, tmp_path_factory: pytest.TempPathFactory) -
     page.fill("#field-prompt textarea", "a blue circle")
     page.click("#make")
     with page.expect_download() as download:
-        page.locator(".card", has_text="a blue circle").get_by_text("Download").click()
+        card = page.locator("#work-finished .card", has_text="a blue circle").first
+        card.get_by_text("Download").click()
     path = tmp_path_factory.mktemp("made") / download.value.suggested_filename
     download.value.save_as(path)
     page.close()

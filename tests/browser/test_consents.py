@@ -18,13 +18,19 @@ from studio.provenance import open_provenance
 from tests.browser.test_accessibility import complaints
 from tests.browser.test_media import make
 from tests.hosts import settings_for
+from tests.sound.test_consent import CARD
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("agreed") / "home"
+    home = tmp_path_factory.mktemp("agreed") / "home"
+    cards = home / "model_cards"
+    cards.mkdir(mode=0o700, parents=True)
+    card = CARD.format(name="listener", task="automatic-speech-recognition")
+    (cards / "listener.md").write_text(card)
+    return home
 
 
 @pytest.fixture(scope="module")

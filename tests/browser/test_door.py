@@ -5,23 +5,21 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from scripts.screenshots import studio
+from tests.browser.conftest import TOKEN
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_studio_with_a_token_lets_in_whoever_has_it(browser: Browser) -> None:
-    token = "a long and random secret"
-    with studio(TOKEN=token) as url:
-        page = browser.new_page()
-        answer = page.goto(url)
-        assert answer is not None
-        assert answer.status == 401
-        assert "Prompt" not in page.content()
-        page.fill("#token", "a guess")
-        page.get_by_role("button").click()
-        expect(page.get_by_role("alert")).to_contain_text("not this studio’s token")
-        page.fill("#token", token)
-        page.get_by_role("button").click()
-        page.wait_for_selector("#make", timeout=60_000)
-        page.close()
+def test_a_studio_with_a_token_lets_in_whoever_has_it(browser: Browser, guarded: str) -> None:
+    page = browser.new_page()
+    answer = page.goto(guarded)
+    assert answer is not None
+    assert answer.status == 401
+    assert "Prompt" not in page.content()
+    page.fill("#token", "a guess")
+    page.get_by_role("button").click()
+    expect(page.get_by_role("alert")).to_contain_text("not this studio’s token")
+    page.fill("#token", TOKEN)
+    page.get_by_role("button").click()
+    page.wait_for_selector("#make", timeout=60_000)
+    page.close()

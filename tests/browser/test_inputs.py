@@ -1,4 +1,4 @@
-"""Pictures into the form: from an address, from a file, and under the brush."""
+"""Media into the form: from an address, a file, a microphone, and under the brush."""
 
 from __future__ import annotations
 
@@ -60,3 +60,27 @@ def test_without_a_picture_the_form_says_what_is_missing(page: Page, url: str) -
     page.goto(f"{url}/?task=image-to-image&image={'0' * 32}&prompt=a+star")
     page.click("#make")
     expect(page.locator("#problem")).to_contain_text("image")
+
+
+def test_a_task_from_the_menu_takes_nothing_over_from_the_form_before(page: Page) -> None:
+    page.click("#task input")
+    page.get_by_role("option", name="Image to image", exact=True).click()
+    page.locator("#field-image").wait_for()
+    page.fill("#field-prompt textarea", "a star")
+    page.click("#make")
+    expect(page.locator("#problem .banner")).to_contain_text("image: Field required")
+    expect(page.locator("#problem")).not_to_contain_text("Examples")
+
+
+def test_what_is_to_be_written_down_is_recorded_in_the_form(page: Page, url: str) -> None:
+    page.context.grant_permissions(["microphone"])
+    page.goto(f"{url}/?task=automatic-speech-recognition")
+    recorder, field = page.locator("#field-audio-microphone"), page.locator("#field-audio")
+    recorder.get_by_role("button", name="Record").click()
+    recorder.get_by_role("button", name="Stop").wait_for()
+    page.wait_for_timeout(1500)
+    recorder.get_by_role("button", name="Stop").click()
+    expect(field).to_contain_text(".wav")
+    page.click("#make")
+    # Nothing that listens ships with the studio; what was recorded has come that far.
+    expect(page.locator("#problem")).to_contain_text("is not installed")

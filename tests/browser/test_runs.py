@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,8 +18,20 @@ from studio.words import say
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A studio with no other runs and jobs."""
+    with studio() as url:
+        yield url
+
+
 def run_card(page: Page, name: str) -> Locator:
     return page.locator("#runs .card").filter(has=page.locator(".subject", has_text=name)).first
+
+
+def runs(url: str) -> list[str]:
+    """Which runs there are; how far they are changes while one looks."""
+    return [run["id"] for run in httpx.get(f"{url}/api/v1/runs").raise_for_status().json()]
 
 
 def bring(page: Page, url: str, table: Path) -> None:
@@ -33,6 +46,18 @@ def table(tmp_path: Path) -> Path:
     path = tmp_path / "stars.csv"
     path.write_text("prompt,seed\na {red|blue} star,1\na green star,many\n", encoding="utf-8")
     return path
+
+
+def test_where_nothing_was_begun_the_page_says_what_runs_are_for(
+    browser: Browser, url: str
+) -> None:
+    page = browser.new_page(locale="de")
+    page.goto(f"{url}/runs")
+    expect(page.locator("#runs .empty")).to_contain_text(say("runs.empty.how", "de"))
+    page.click("#run-recipe input")
+    page.get_by_role("option", name="Stiltafel").click()
+    expect(page.locator("#field-subject")).to_contain_text("Was jedes Bild zeigt.")
+    page.close()
 
 
 def test_a_table_is_checked_begun_and_its_results_fetched(
@@ -139,27 +164,14 @@ def test_a_recipe_begins_from_the_form_of_its_inputs(page: Page, url: str) -> No
 def test_a_table_that_is_none_is_explained_and_begins_nothing(
     page: Page, url: str, tmp_path: Path, name: str, content: str
 ) -> None:
-    before = httpx.get(f"{url}/api/v1/runs").json()
+    before = runs(url)
     (tmp_path / name).write_text(content, encoding="utf-8")
     bring(page, url, tmp_path / name)
     page.click("#run-begin")
     expect(page.locator("#runs-said .problem .hint")).to_be_visible()
-    assert httpx.get(f"{url}/api/v1/runs").json() == before
+    assert runs(url) == before
 
 
 def test_somebody_elses_run_is_not_there(page: Page, url: str) -> None:
     page.goto(f"{url}/runs?run={'0' * 32}")
     expect(page.locator("#runs .problem")).to_be_visible()
-
-
-def test_where_nothing_was_begun_the_page_says_what_runs_are_for(
-    browser: Browser, tmp_path: Path
-) -> None:
-    with studio(HOME=str(tmp_path / "home")) as url:
-        page = browser.new_page(locale="de")
-        page.goto(f"{url}/runs")
-        expect(page.locator("#runs .empty")).to_contain_text(say("runs.empty.how", "de"))
-        page.click("#run-recipe input")
-        page.get_by_role("option", name="Stiltafel").click()
-        expect(page.locator("#field-subject")).to_contain_text("Was jedes Bild zeigt.")
-        page.close()

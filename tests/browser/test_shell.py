@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from scripts.screenshots import READY, studio
 from studio.words import LANGUAGES, say
+from tests.browser.conftest import TOKEN
 
 pytestmark = pytest.mark.browser
 
@@ -72,6 +74,41 @@ def test_what_is_sent_before_gradio_has_begun_is_made(browser: Browser, url: str
     page.close()
 
 
+def test_the_first_form_comes_with_the_page_in_the_visitors_language(url: str) -> None:
+    page = httpx.get(url, headers={"Accept-Language": "de"}).text
+    for part in ("make.press", "field.seed.title", "hints.words.how", "make.model.missing"):
+        assert say(part, "de") in page
+    assert "%%" not in page
+
+
+def test_what_a_returning_visitor_changes_at_once_is_kept(page: Page, url: str) -> None:
+    order = {"prompt": "an earlier star", "steps": 1}
+    httpx.post(f"{url}/api/v1/text-to-image", json=order).raise_for_status()
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    page.reload()
+    page.fill("#field-count input[type=number]", "3")
+    page.fill("#field-seed textarea, #field-seed input", "7")
+    page.route("**/queue/join*", lambda route: route.continue_())
+    for route in held:
+        route.continue_()
+    expect(page.locator(".hints", has_text="What you asked before")).to_be_visible()
+    expect(page.locator("#field-count input[type=number]")).to_have_value("3")
+    expect(page.locator("#field-seed :is(textarea, input)")).to_have_value("7")
+
+
+def test_scripts_come_compressed_and_no_other_file_with_them(url: str) -> None:
+    found = re.search(r"assets/index-[\w-]+\.js", httpx.get(url).text)
+    assert found
+    small = httpx.get(f"{url}/{found[0]}")
+    plain = httpx.get(f"{url}/{found[0]}", headers={"Accept-Encoding": "identity"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert small.content == plain.content
+    for name in ("nothing.js", "%2e%2e/index.html", "..%2findex.html"):
+        assert httpx.get(f"{url}/assets/{name}").status_code == 404
+
+
 def test_a_second_page_asks_for_none_of_the_scripts_again(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_selector("#make")
@@ -82,13 +119,23 @@ def test_a_second_page_asks_for_none_of_the_scripts_again(page: Page, url: str) 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_visitor_reads_the_page_in_the_language_of_the_browser(
-    browser: Browser, url: str, language: str
-) -> None:
-    page = visitor(browser, url, locale=language)
-    expect(page.locator("html")).to_have_attribute("lang", language)
-    expect(page.locator("#make")).to_have_text(say("make.press", language))
-    expect(page.locator("#work-title")).to_have_text(say("work.title", language))
+def test_a_page_comes_in_the_language_of_the_browser(url: str, language: str) -> None:
+    for place in ("", "/gallery", "/settings"):
+        page = httpx.get(url + place, headers={"Accept-Language": language}).text
+        assert f'lang="{language}"' in page
+        assert say("studio.line", language) in page
+        assert "%%" not in page
+
+
+def test_a_visitor_reads_all_of_the_page_in_one_language(browser: Browser, url: str) -> None:
+    page = visitor(browser, url, locale="ja")
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+    expect(page.locator("#make")).to_have_text(say("make.press", "ja"))
+    expect(page.locator("#work-title")).to_have_text(say("work.title", "ja"))
+    page.locator("#task input").click()
+    page.get_by_role("option").nth(1).click()
+    expect(page.locator("#field-image")).to_contain_text(say("field.image.title", "ja"))
+    expect(page.locator("#make")).to_have_text(say("make.press", "ja"))
     assert "%%" not in page.content()
     page.context.close()
 
@@ -156,39 +203,35 @@ def test_a_studio_that_was_started_again_is_found_again_by_itself(
         page.context.close()
 
 
-def test_another_user_sees_the_line_and_not_what_is_made(browser: Browser, tmp_path: Path) -> None:
-    operator = "a long and random secret"
-    with studio(TOKEN=operator) as url:
-        client = httpx.Client(
-            base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {operator}"}
-        )
-        with client as api:
-            token = api.post("users", json={"name": "ann"}).json()["token"]
-            job = api.post("text-to-image", json={"prompt": "a secret star", "count": 30}).json()
-            page = browser.new_page()
-            page.set_default_timeout(60_000)
-            page.goto(url)
-            page.fill("#token", token)
-            page.get_by_role("button").click()
-            page.wait_for_selector("#make")
-            expect(page.locator("#work-finished .empty")).to_be_visible()
-            page.goto(f"{url}/queue")
-            expect(page.locator("#queue-line .card.other")).to_have_count(1)
-            assert "secret" not in page.content()
-            # Whoever is not the operator is told so, and the page stays whole.
-            page.goto(f"{url}/settings")
-            expect(page.locator("#settings-account")).to_contain_text("ann")
-            expect(page.locator("#settings-checked")).to_contain_text(
-                "Only whoever runs this studio"
-            )
-            api.delete(f"jobs/{job['id']}")
-            page.locator("#settings-account button").click()
-            page.wait_for_selector("#token")
-            page.close()
+def test_another_user_sees_the_line_and_not_what_is_made(browser: Browser, guarded: str) -> None:
+    client = httpx.Client(
+        base_url=f"{guarded}/api/v1/", headers={"Authorization": f"Bearer {TOKEN}"}
+    )
+    with client as api:
+        token = api.post("users", json={"name": "ann"}).json()["token"]
+        job = api.post("text-to-image", json={"prompt": "a secret star", "count": 30}).json()
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(guarded)
+        page.fill("#token", token)
+        page.get_by_role("button").click()
+        page.wait_for_selector("#make")
+        expect(page.locator("#work-finished .empty")).to_be_visible()
+        page.goto(f"{guarded}/queue")
+        expect(page.locator("#queue-line .card.other")).to_have_count(1)
+        assert "secret" not in page.content()
+        # Whoever is not the operator is told so, and the page stays whole.
+        page.goto(f"{guarded}/settings")
+        expect(page.locator("#settings-account")).to_contain_text("ann")
+        expect(page.locator("#settings-checked")).to_contain_text("Only whoever runs this studio")
+        api.delete(f"jobs/{job['id']}")
+        page.locator("#settings-account button").click()
+        page.wait_for_selector("#token")
+        page.close()
 
 
 def test_a_token_is_not_guessed_for_long(browser: Browser) -> None:
-    with studio(TOKEN="a long and random secret") as url:
+    with studio(TOKEN=TOKEN) as url:
         page = browser.new_page()
         page.goto(url)
         for guess in range(6):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from scripts.screenshots import studio
+
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A studio in which nobody else is in line, and nothing was asked before."""
+    with studio() as url:
+        yield url
 
 
 def prompt(page: Page) -> Locator:

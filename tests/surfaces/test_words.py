@@ -72,6 +72,12 @@ def test_no_sentence_reads_as_markup(language: str) -> None:
     assert [key for key, words in catalogue(language).items() if set('<>&"\\') & set(words)] == []
 
 
+def test_no_field_of_the_form_that_comes_with_the_page_reads_as_markup() -> None:
+    first = next(iter(TASKS.values()))
+    worded = {spec.name: spec.title + spec.description for spec in fields_of(first.request)}
+    assert [name for name, words in worded.items() if set('%<>&"\\') & set(words)] == []
+
+
 def test_a_missing_sentence_is_said_in_english_and_an_unknown_one_is_an_error() -> None:
     assert say("make.press", "de") != say("make.press")
     assert said("field.nothing.title", "Nothing", "de") == "Nothing"
@@ -97,3 +103,29 @@ def test_a_browser_is_answered_in_the_language_it_asks_for(header: str, language
 def test_a_page_is_translated_and_its_tasks_keep_their_own_name_where_there_is_none() -> None:
     page = '<html lang="en">%%make.press|%%, %%task.some-thing.title|Some thing%%'
     assert translate(page, "de") == f'<html lang="de">{say("make.press", "de")}, Some thing'
+
+
+#: How each language says "you", by the words of the other way, which no sentence may use. What
+#: begins a sentence is left out in German, where "Sie" may be "they" there.
+OTHER_WAY = {
+    "de": r"(?<!^)(?<![.:!?] )\b(Sie|Ihnen|Ihr|Ihre[mnrs]?)\b",
+    "es": r"(?i)\b(usted(es)?|pulse|suelte|elija|espere|describa|mire|redúzcalo|inténtelo)\b",
+    "fr": r"(?i)\b(tu|toi|te|tes|t’\w+|appuie|dépose|choisis|décris|essaie|attends)\b",
+    "zh": "您",
+}
+#: Sentences that begin with "they" or "their".
+THEY = {
+    "about.carry", "about.not", "receipt.says", "verify.how", "verify.empty.mark",
+    "runs.table.how", "privacy.prompts",
+    "bot.option.settings.tasks.allowed", "bot.option.settings.models.allowed",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", OTHER_WAY)
+def test_every_language_says_you_in_one_way(language: str) -> None:
+    words = catalogue(language)
+    other = re.compile(OTHER_WAY[language])
+    assert [key for key, sentence in words.items() if other.search(sentence)] == []
+    if language == "de":
+        begins = re.compile(r"(?:^|[.:!?] )(Sie|Ihnen|Ihr|Ihre[mnrs]?)\b")
+        assert {key for key, sentence in words.items() if begins.search(sentence)} == THEY
