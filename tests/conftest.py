@@ -43,15 +43,20 @@ socket.socket.connect = _local_connect  # type: ignore[method-assign,assignment]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Share the tests out file by file, and all that need a browser to the same core.
 
     Two browsers at once on two cores wait longer for each other than one after the other.
     """
-    for item in items:
-        alike = "browser" if item.get_closest_marker("browser") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(alike))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "browser" if file.startswith("tests/browser/") else file
+
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
