@@ -7,6 +7,7 @@ returns a new array; none needs a model, a device or a file.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +24,8 @@ CEILING = 10 ** (-1 / 20)
 SILENCE = 1e-3
 #: BS.1770 measures blocks of this many seconds; a shorter sound has no loudness.
 _BLOCK = 0.4
-#: The level in LUFS below which a block is silent. A new one begins every tenth of a second.
+#: The level in LUFS below which a block is silent.
 _GATE = -70.0
-#: Tenths of a second that are measured at a time.
-_STRETCH = 100
-#: What each of up to five channels counts: left, right, centre, and the two at the back.
-_EARS = np.array([1, 1, 1, 1.41, 1.41])
 
 
 @dataclass(frozen=True)
@@ -70,47 +67,33 @@ def measure(samples: Samples, rate: int) -> Levels:
 
 
 def _loudness(samples: Samples, rate: int) -> float:
-    """Integrated loudness in LUFS, measured stretch by stretch; -inf where no block is heard."""
-    steps = 10 * len(samples) // rate
-    edges = np.arange(steps + 1) * rate // 10
-    power = np.empty(steps)
-    for first in range(0, steps, _STRETCH):
-        inner = edges[first : first + _STRETCH + 1]
-        # The filters need a moment to settle.
-        start = max(0, inner[0] - rate)
-        heard = np.square(_weighted(samples[start : inner[-1]], rate)) @ _EARS[: samples.shape[1]]
-        sums = np.add.reduceat(heard, inner[:-1] - start)
-        power[first : first + _STRETCH] = sums / np.diff(inner)
-    blocks = np.convolve(power, np.full(4, 0.25), "valid")
-    audible = blocks[blocks >= 10 ** ((_GATE + 0.691) / 10)]
-    if not len(audible):
-        return -math.inf
-    # What is 10 dB below the mean of these counts no more.
-    return -0.691 + 10 * math.log10(audible[audible > audible.mean() / 10].mean())
+    """Integrated loudness in LUFS by FFmpeg's meter; -inf where no block is heard."""
+    # Late: the host can do without it until it hears something.
+    import av
 
-
-def _weighted(samples: Samples, rate: int) -> NDArray[np.float64]:
-    """`samples` as ears weigh them: 4 dB more above 1.5 kHz, and little below 38 Hz.
-
-    The two filters are those of the "Audio EQ cookbook" (Bristow-Johnson), by their response to
-    each frequency: what they echo has faded long before the padding ends.
-    """
-    size = -(-(len(samples) + rate) // 4096) * 4096
-    delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
-    gain, turn = 10 ** (4 / 40), 2 * math.pi * 1500 / rate
-    more, less = gain + 1, gain - 1
-    tilt, slope = math.cos(turn), math.sqrt(2 * gain) * math.sin(turn)
-    shelf = gain * np.polyval(
-        (more + less * tilt - slope, -2 * (less + more * tilt), more + less * tilt + slope), delay
+    channels = samples.shape[1]
+    layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
+    graph = av.filter.Graph()
+    source = graph.add(
+        "abuffer",
+        f"sample_rate={rate}:sample_fmt=flt:channel_layout={layout}:time_base=1/{rate}",
     )
-    shelf /= np.polyval(
-        (more - less * tilt - slope, 2 * (less - more * tilt), more - less * tilt + slope), delay
-    )
-    low = 2 * math.pi * 38 / rate
-    rumble = (1 + math.cos(low)) / 2 * np.square(1 - delay)
-    rumble /= np.polyval((1 - math.sin(low), -2 * math.cos(low), 1 + math.sin(low)), delay)
-    spectrum = np.fft.rfft(samples, size, axis=0) * (shelf * rumble)[:, None]
-    return np.fft.irfft(spectrum, size, axis=0)[: len(samples)]
+    meter, sink = graph.add("ebur128", "metadata=1:framelog=quiet"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    heard = -math.inf
+    for begin in range(0, len(samples) + rate, rate):
+        # A second at a time; when there is no more, what the meter still holds.
+        piece = np.ascontiguousarray(samples[begin : begin + rate]).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(piece, "flt", layout) if piece.size else None
+        if frame is not None:
+            frame.sample_rate, frame.pts = rate, begin
+        graph.push(frame)
+        with suppress(av.error.BlockingIOError, av.error.EOFError):
+            while True:
+                heard = float(graph.pull().metadata.get("lavfi.r128.I", heard))
+    return heard if heard > _GATE else -math.inf
 
 
 def trim(samples: Samples, rate: int, margin: float = 0.05) -> Samples:
