@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -16,6 +14,7 @@ from studio.artifact import Artifact
 from studio.cards import Card
 from studio.draft import Draft
 from studio.errors import Broken, NotFound, StudioError
+from studio.heap import trim
 from studio.inputs import Inputs
 from studio.job import Sealed
 from studio.line import Entry
@@ -75,9 +74,8 @@ class Sealers:
         store = self._sealer.store
 
         def seal() -> Artifact:
-            if sys.platform == "linux":
-                # What the parts' seals had and do not need any more is large; so is the whole.
-                ctypes.CDLL(None).malloc_trim(0)
+            # What the parts' seals had and do not need any more is large; so is the whole.
+            trim()
             parents = []
             for identity in entry.artifacts:
                 # What its owner has thrown away meanwhile is not quoted.

@@ -1,12 +1,15 @@
-"""Train the starter film model: a motion module over the shipped picture model, on a processor.
+"""Train the starter film model: one UNet that draws all frames of a film at once.
 
     python scripts/train_starter/film.py --out training/film
 
-The picture model's UNet stays as it is. What learns is an AnimateDiff motion adapter between its
-layers, and a text tower of the film's own, which begins as the picture model's and learns the
-verbs. The finished folder holds these two; the rest is the picture model's. Budgets are in steps:
-an interrupted training goes on from its last checkpoint, one whose `--steps` are raised from its
-end.
+A film is one latent picture whose channels are the channels of its sixteen frames, and frames that
+are given are held while the others are drawn, so that one model starts films, sets pictures in
+motion, goes on, and leads from one picture to another (masked conditional video diffusion, Voleti
+et al. 2022). A film then costs what a picture costs, which a processor can learn. It learns films
+themselves, not noise: a film's many channels hold little that is new, and a narrow network has no
+room to carry their noise through. The latents are the shipped picture model's, whose decoder draws
+them; the text tower begins as the picture model's. Budgets are in steps: an interrupted training
+goes on from its last checkpoint, one whose `--steps` are raised from its end.
 """
 
 from __future__ import annotations
@@ -23,79 +26,162 @@ import vocabulary
 from continue_first import tokens
 from evaluate import MODEL, load
 from loop import Budget, Loop
-from stages.autoencoder import as_values
-from stages.denoiser import noise_levels
 from torch import Tensor, nn
+from torch.nn import functional
 from world import motion
 
 FRAMES = 16
 SIZE = 128
+CHANNELS = (96, 112, 112)
+#: The frames of a film agree in most that they say, so that noise hides less of a film than of one
+#: picture: it takes about sixteen times as much, which triples the betas.
+BETAS = (0.0025, 0.036)
+#: No noise level counts more than this many times as much as pure noise.
+_MOST_WEIGHT = 10.0
+#: What moves is a thirtieth of a film's variance, and most of what is asked of it.
+_MOVING_COUNTS = 8.0
+_UNCONDITIONAL = 0.1
+#: Which frames are given, and how often: none, the first, first and last, the first four, the last.
+_GIVEN: tuple[tuple[float, tuple[int, ...]], ...] = (
+    (0.55, ()),
+    (0.25, (0,)),
+    (0.08, (0, FRAMES - 1)),
+    (0.08, (0, 1, 2, 3)),
+    (0.04, (FRAMES - 1,)),
+)
 
 
-def build() -> tuple[Any, Any]:
-    """The shipped picture model's pipeline, and its UNet with an untrained motion adapter."""
-    from diffusers import MotionAdapter, UNetMotionModel
+def scheduler() -> Any:
+    """Zero terminal signal, few steps, and the film itself as what is guessed."""
+    from diffusers import DDIMScheduler
 
-    pipeline = load(MODEL)
-    shape = pipeline.unet.config
-    adapter = MotionAdapter(
-        block_out_channels=tuple(shape.block_out_channels),
-        motion_layers_per_block=shape.layers_per_block,
-        motion_num_attention_heads=4,
-        motion_norm_num_groups=shape.norm_num_groups,
-        motion_max_seq_length=FRAMES,
-        use_motion_mid_block=True,
+    return DDIMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=BETAS[0],
+        beta_end=BETAS[1],
+        prediction_type="sample",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
     )
-    unet = UNetMotionModel.from_unet2d(pipeline.unet, adapter)
+
+
+def build(pipeline: Any) -> Any:
+    """An untrained UNet over that pipeline's latents, whose residual branches begin at zero."""
+    from diffusers import UNet2DConditionModel
+
+    pictures = pipeline.unet.config
+    unet = UNet2DConditionModel(
+        sample_size=pictures.sample_size,
+        in_channels=FRAMES * pictures.in_channels,
+        out_channels=FRAMES * pictures.in_channels,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=CHANNELS,
+        layers_per_block=1,
+        cross_attention_dim=pictures.cross_attention_dim,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
     for name, weight in unet.named_parameters():
-        weight.requires_grad_("motion_modules" in name)
-        if "motion_modules" in name and name.endswith(("proj_out.weight", "proj_out.bias")):
-            nn.init.zeros_(weight)  # an untrained adapter changes nothing
-    return pipeline, unet
+        if ".conv2." in name or ".proj_out." in name:
+            nn.init.zeros_(weight)
+    return unet
 
 
-def motion_modules(unet: Any) -> nn.ModuleList:
-    """The layers that learn."""
-    return nn.ModuleList(
-        module for name, module in unet.named_modules() if name.endswith("motion_modules")
-    )
+class Encoder:
+    """The picture model's encoder, which is one affine map for each 8 × 8 patch, as one product."""
+
+    @torch.no_grad()
+    def __init__(self, vae: Any) -> None:
+        basis = torch.zeros(193, 3, 8, 8)
+        basis[1:] = torch.eye(192).reshape(192, 3, 8, 8)
+        # Amid a larger picture, so that the convolutions' padding is out of the way.
+        seen = vae.encode(functional.pad(basis, (8, 8, 8, 8))).latents[:, :, 1, 1]
+        self._bias, self._matrix = seen[0], seen[1:] - seen[0]
+
+    def __call__(self, frames: np.ndarray) -> Tensor:
+        """Bytes (frames, h, w, 3) → latents (frames × channels, h/8, w/8)."""
+        count, side = len(frames), frames.shape[1] // 8
+        cells = torch.from_numpy(frames).view(count, side, 8, side, 8, 3)
+        patches = cells.permute(0, 1, 3, 5, 2, 4).reshape(count * side * side, 192)
+        latents: Tensor = (patches.float() / 127.5 - 1) @ self._matrix + self._bias
+        return latents.view(count, side, side, -1).permute(0, 3, 1, 2).reshape(-1, side, side)
 
 
-@torch.no_grad()
-def latents_of(vae: Any, films: list[motion.Film]) -> Tensor:
-    """The films as latents (n, channels, frames, side, side)."""
-    pictures = np.concatenate([film.render(FRAMES, SIZE) for film in films])
-    # A film at a time: larger batches leave the processor's cache.
-    parts = as_values(torch.from_numpy(pictures)).split(FRAMES)
-    encoded = torch.cat([vae.encode(part).latents for part in parts])
-    return encoded.unflatten(0, (len(films), FRAMES)).transpose(1, 2).contiguous()
+class Reel:
+    """A ring of films: latents (channels, side, side) in half precision, and token numbers."""
+
+    def __init__(self, pipeline: Any, capacity: int, seed: int) -> None:
+        pictures = pipeline.unet.config
+        side = pictures.sample_size
+        self._latents = torch.empty(
+            capacity, FRAMES * pictures.in_channels, side, side, dtype=torch.float16
+        )
+        self._tokens: list[Tensor] = [torch.empty(0)] * capacity
+        self._encode, self._pipeline = Encoder(pipeline.vae), pipeline
+        self._rng = random.Random(seed)
+        self._made = 0
+
+    def shoot(self, count: int) -> None:
+        """Films over the oldest ones."""
+        films = [motion.sample(self._rng) for _ in range(count)]
+        numbers = tokens(self._pipeline, [film.caption for film in films])
+        for film, words in zip(films, numbers, strict=True):
+            place = self._made % len(self._tokens)
+            self._latents[place] = self._encode(film.render(FRAMES, SIZE)).half()
+            self._tokens[place] = words
+            self._made += 1
+
+    def draw(self, count: int) -> tuple[Tensor, Tensor]:
+        """Random films: latents and token numbers."""
+        filled = min(self._made, len(self._tokens))
+        chosen = torch.randint(filled, (count,)).tolist()
+        return self._latents[chosen].float(), torch.stack([self._tokens[one] for one in chosen])
 
 
-def train(folder: Path, budget: Budget, seed: int) -> None:
+def given_frames(count: int, channels: int) -> Tensor:
+    """Which channels of each film are given: booleans (count, frames × channels, 1, 1)."""
+    shares = torch.tensor([share for share, _ in _GIVEN])
+    given = torch.zeros(count, FRAMES, dtype=torch.bool)
+    for film, which in zip(given, torch.multinomial(shares, count, True).tolist(), strict=True):
+        film[list(_GIVEN[which][1])] = True
+    return given.repeat_interleave(channels, dim=1)[:, :, None, None]
+
+
+def train(folder: Path, budget: Budget, seed: int, capacity: int, fresh: int) -> None:
     """Train to the end of the budget, then write the model below `folder`."""
     torch.manual_seed(seed)
-    pipeline, unet = build()
-    tower, vae, rng = pipeline.text_encoder.train(), pipeline.vae.eval(), random.Random(seed)
-    signal = pipeline.scheduler.alphas_cumprod.float().clone()
+    pipeline = load(MODEL)
+    unet = build(pipeline).to(memory_format=torch.channels_last).train()
+    tower = pipeline.text_encoder.train()
+    signal = scheduler().alphas_cumprod.float()
     signal[-1] = 0.0
+    weights = (1 / (1 - signal)).clamp(max=_MOST_WEIGHT)
     empty = tokens(pipeline, [""])[0]
-    layers = motion_modules(unet.train())
+    reel = Reel(pipeline, capacity, seed)
+    channels = pipeline.unet.config.in_channels
 
     def step(number: int) -> Tensor:
-        rng.seed(seed * 1_000_003 + number)  # a training that was interrupted sees the same films
-        films = [motion.sample(rng) for _ in range(budget.batch)]
-        latents = latents_of(vae, films)
-        numbers = tokens(pipeline, [film.caption for film in films])
-        numbers[torch.rand(len(numbers)) < 0.1] = empty
-        when = noise_levels(len(latents), latents.device)
-        kept = signal[when].view(-1, 1, 1, 1, 1)
-        noise = torch.randn_like(latents)
-        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-        velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
-        words = tower(numbers)[0].repeat_interleave(FRAMES, dim=0)
+        reel.shoot(fresh if reel._made else capacity)
+        latents, numbers = reel.draw(budget.batch)
+        numbers[torch.rand(len(numbers)) < _UNCONDITIONAL] = empty
+        when = torch.randint(len(signal), (len(latents),))
+        kept = signal[when].view(-1, 1, 1, 1)
+        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * torch.randn_like(latents)
+        given = given_frames(len(latents), channels)
+        noisy = torch.where(given, latents, noisy).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):  # twice as fast, also on a processor
-            guessed: Tensor = unet(noisy, when, words).sample
-        return (guessed.float() - velocity).pow(2).mean()
+            guessed: Tensor = unet(noisy, when, tower(numbers)[0]).sample
+        wrong = (guessed.float() - latents).masked_fill(given, 0)
+        wrong = wrong.view(len(wrong), FRAMES, channels, *wrong.shape[2:])
+        still = wrong.mean(dim=1, keepdim=True)
+        missed = still.pow(2).mean(dim=(1, 2, 3, 4))
+        missed = missed + _MOVING_COUNTS * (wrong - still).pow(2).mean(dim=(1, 2, 3, 4))
+        loss: Tensor = (weights[when] * missed).mean()
+        return loss
 
     def keep(_: int) -> None:
         unet.eval(), tower.eval()
@@ -103,36 +189,31 @@ def train(folder: Path, budget: Budget, seed: int) -> None:
         unet.train(), tower.train()
 
     Loop(
-        "film",
-        folder,
-        budget,
-        [layers],
-        slow=[tower],
-        checkpoint_every=100,
-        log_every=20,
-        at_checkpoint=keep,
+        "film", folder, budget, [unet], slow=[tower], checkpoint_every=250, at_checkpoint=keep
     ).run(step)
     keep(budget.steps)
 
 
 def write(folder: Path, pipeline: Any, unet: Any) -> None:
-    """Adapter, text tower and vocabulary in half precision; the picture model has the rest."""
-    from diffusers import MotionAdapter
+    """UNet, text tower, scheduler and vocabulary, halved; the picture model has the rest."""
+    from diffusers import UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    new = folder.with_name(folder.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
     # Copies: halving in place would halve what is still learning.
-    unet.save_motion_modules(fresh)
-    adapter = MotionAdapter.from_pretrained(fresh, use_safetensors=True)
-    adapter.half().save_pretrained(fresh)
-    tower = CLIPTextModel(pipeline.text_encoder.config)
-    tower.load_state_dict(pipeline.text_encoder.state_dict())
-    tower.half().save_pretrained(fresh / "text_encoder")
+    parts = {
+        "unet": UNet2DConditionModel.from_config(unet.config),
+        "text_encoder": CLIPTextModel(pipeline.text_encoder.config),
+    }
+    for (name, copy), learned in zip(parts.items(), (unet, pipeline.text_encoder), strict=True):
+        copy.load_state_dict(learned.state_dict())
+        copy.half().save_pretrained(new / name)
+    scheduler().save_pretrained(new / "scheduler")
     known = vocabulary.document(motion.vocabulary())
-    (fresh / "vocabulary.json").write_text(known, encoding="utf-8")
+    (new / "vocabulary.json").write_text(known, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    new.rename(folder)
 
 
 def main() -> None:
@@ -140,16 +221,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=4_000)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--films", type=int, default=6_000, help="how many are kept at a time")
+    parser.add_argument("--fresh", type=int, default=20, help="new films per step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
-    budget = Budget(options.steps, options.batch, options.rate, 50, decay_from=0.5, average=0.998)
-    train(options.out, budget, options.seed)
+    budget = Budget(options.steps, options.batch, options.rate, 100, decay_from=0.5, average=0.998)
+    train(options.out, budget, options.seed, options.films, options.fresh)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python scripts/train_starter/film_evaluate.py --out model_cards/starter-film.eval.json
 
-The prompts are fresh draws from the training distribution. `--renders` measures the judge itself,
-on films that the world's own program drew.
+No pair of colour and thing that a prompt asks for was in any film of training. `--renders` measures
+the judge itself, on films that the world's own program drew.
 """
 
 from __future__ import annotations
@@ -21,27 +21,32 @@ from evaluate import MODEL, weights_hash
 from film import FRAMES, SIZE
 from judge import moving
 from measures import summarise
+from PIL import Image
 from world import motion
 
 FILM = MODEL.with_name("film")
 SEED = 30_000
+ON_SHEET = 16
 
 
 def questions(count: int, seed: int = SEED) -> list[motion.Film]:
     """The first `count` prompts of the evaluation with this seed."""
-    return [motion.sample(random.Random(seed + number)) for number in range(count)]
+    return [motion.sample(random.Random(seed + number), withheld=True) for number in range(count)]
 
 
 def load(folder: Path, base: Path = MODEL) -> Any:
     """The film pipeline, in single precision."""
-    from diffusers import AnimateDiffPipeline, MotionAdapter
+    from diffusers import DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel
 
+    from studio.families.diffusers_channels import ChannelFilmPipeline
+
     reading = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
-    pipeline = AnimateDiffPipeline.from_pretrained(
+    pipeline = ChannelFilmPipeline.from_pretrained(
         base,
-        motion_adapter=MotionAdapter.from_pretrained(folder, **reading),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **reading),
         text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", **reading),
+        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         **reading,
     )
     pipeline.set_progress_bar_config(disable=True)
@@ -58,6 +63,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sheet", type=Path, help="where a picture of the first films goes")
     parser.add_argument("--renders", action="store_true", help="judge drawn films, not made ones")
     parser.add_argument("--out", type=Path, help="where the JSON goes; printed when absent")
     options = parser.parse_args()
@@ -65,26 +71,28 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     pipeline = None if options.renders else load(options.model)
     asked = questions(options.prompts, options.seed)
-    verdicts, flickers, began = [], [], time.perf_counter()
+    verdicts, flickers, shown, began = [], [], [], time.perf_counter()
     for number, film in enumerate(asked):
         if pipeline is None:
             frames = film.render(FRAMES, SIZE)
         else:
             made = pipeline(
                 prompt=film.caption,
+                width=SIZE,
+                height=SIZE,
                 num_frames=FRAMES,
                 generator=torch.Generator().manual_seed(options.seed + number),
                 num_inference_steps=options.steps,
                 guidance_scale=options.guidance,
-                output_type="np",
-            ).frames[0]
+            )[0]
             frames = np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8)
+        shown.append(np.concatenate(list(frames[::3]), axis=1))
         verdicts.append(moving.score(film.scene, frames))
         flickers.append(moving.flicker(frames))
     seconds = time.perf_counter() - began
     report = {
         "prompts": options.prompts,
-        "prompt_source": "fresh draws from the training distribution",
+        "prompt_source": "films whose pair of colour and thing was withheld from training",
         "seed": options.seed,
         "best_of": 1,
         "frames": FRAMES,
@@ -101,6 +109,8 @@ def main() -> None:
         },
         "measures": summarise(verdicts),
     }
+    if options.sheet is not None:
+        Image.fromarray(np.concatenate(shown[:ON_SHEET])).save(options.sheet)
     text = json.dumps(report, indent=2) + "\n"
     if options.out is None:
         print(text, end="")

@@ -19,6 +19,7 @@ from studio.cards import Embedded
 from studio.commands.bot import require_discord
 from studio.commands.log import keep_log
 from studio.errors import StudioError, Unavailable
+from studio.heap import trim
 from studio.host import Host
 from studio.settings import Settings
 from studio.tasks import TASKS
@@ -117,9 +118,8 @@ async def _warm(host: Host) -> None:
         # Large models are loaded when somebody wants them.
         if isinstance(card.studio.source, Embedded):
             await host.lanes[0].warm(card, catalog.folder(card), catalog.revision(card))
-    if sys.platform == "linux":
-        # What building the pages needed and nobody needs again goes back to the system.
-        ctypes.CDLL(None).malloc_trim(0)
+    # What building the pages needed and nobody needs again goes back to the system.
+    trim()
 
 
 def _return_memory() -> None:

@@ -41,14 +41,20 @@ def pictures_of(order: Order) -> list[Image.Image]:
     return [Image.fromarray(np.asarray(frame)) for frame in frames]
 
 
-def last_frame(order: Order) -> Image.Image:
-    """The last picture of the order's film."""
-    return Image.fromarray(np.asarray(Draft.unspool(order.inputs["video"]).arrays["frames"][-1]))
+def last_frames(order: Order, count: int) -> list[Image.Image]:
+    """The last `count` pictures of the order's film at the rate that is asked for; the last alone
+    of a film that has fewer."""
+    given = Draft.unspool(order.inputs["video"])
+    frames, rate = given.arrays["frames"], float(given.facts["fps"])
+    apart = rate / int(order.request["fps"])
+    places = [round(len(frames) - 1 - apart * back) for back in reversed(range(count))]
+    return [Image.fromarray(np.asarray(frames[at])) for at in (places if places[0] >= 0 else [-1])]
 
 
-def finished(frames: NDArray[np.uint8], spec: Spec, order: Order) -> NDArray[np.uint8]:
-    """As many frames as were asked for, of exactly the size that was asked for."""
-    frames = frames[: _asked(order)]
+def finished(frames: NDArray[np.uint8], spec: Spec, order: Order, known: int) -> NDArray[np.uint8]:
+    """As many frames as were asked for, of exactly the size that was asked for; of the `known` ones
+    that a film begins with, only one was."""
+    frames = frames[: _asked(order) + known - 1]
     factor = int(spec.options.get("upscale", 1))
     if factor > 1:
         size = (frames.shape[2] * factor, frames.shape[1] * factor)
@@ -61,23 +67,25 @@ def finished(frames: NDArray[np.uint8], spec: Spec, order: Order) -> NDArray[np.
     return np.ascontiguousarray(frames[:, top : top + height, left : left + width])
 
 
-def extended(order: Order, drawn: NDArray[np.uint8]) -> tuple[dict[str, Array], dict[str, Any]]:
+def extended(
+    order: Order, drawn: NDArray[np.uint8], known: int
+) -> tuple[dict[str, Array], dict[str, Any]]:
     """The order's film with what was `drawn` after it, as a draft's arrays and facts.
 
-    It keeps its size and its sound; of the two rates it has the higher one. The first frame drawn
-    is the film's last one once more, and is left out.
+    It keeps its size and its sound; of the two rates it has the higher one. The `known` frames that
+    were drawn first are the film's last ones once more, and are left out.
     """
     film, fps = Draft.unspool(order.inputs["video"]), int(order.request["fps"])
     given, own = film.arrays["frames"], float(film.facts["fps"])
     rate = max(own, fps)
     before, after = (
-        round(count / each * rate) for count, each in ((len(given), own), (len(drawn) - 1, fps))
+        round(count / each * rate) for count, each in ((len(given), own), (len(drawn) - known, fps))
     )
     height, width = given.shape[1:3]
     frames = blank_frames(before + after, height, width)
     for frame, shown_then in zip(frames, _at_rate(given, own, rate, before), strict=False):
         frame[:] = shown_then
-    for frame, new in zip(frames[before:], _at_rate(drawn[1:], fps, rate, after), strict=True):
+    for frame, new in zip(frames[before:], _at_rate(drawn[known:], fps, rate, after), strict=True):
         frame[:] = ImageOps.fit(Image.fromarray(new), (width, height), Image.Resampling.LANCZOS)
     arrays: dict[str, Array] = {"frames": frames}
     facts: dict[str, Any] = {"fps": rate}

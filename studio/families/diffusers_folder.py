@@ -5,10 +5,8 @@ Everything runs through the library's real pipelines, loaded from a folder, safe
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from weakref import WeakValueDictionary
 
 import diffusers
 import torch
+from diffusers import DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
@@ -24,6 +23,7 @@ from studio.errors import InvalidRequest, Unavailable
 from studio.families import Spec
 from studio.families.diffusers_memory import memory_errors
 from studio.families.weights import check_weights, first_line, read_ahead
+from studio.heap import trim
 from studio.memory.headers import components_of, files_of, stage_of
 
 
@@ -56,14 +56,14 @@ def open_folder(
     spec: Spec,
     device: str,
     placement: str,
-    kind: str = "DiffusionPipeline",
+    kind: type[DiffusionPipeline] = DiffusionPipeline,
     folder: Path | None = None,
     shared: Shared | None = None,
     **parts: Any,
 ) -> Any:
     """The pipeline in `folder`, or in `spec.folder`, not yet on any device.
 
-    `kind` is the library's class where the folder's own is not meant; `parts` take the place of
+    `kind` is the pipeline's class where the folder's own is not meant; `parts` take the place of
     the folder's, and so do those that are `shared`.
 
     Raises:
@@ -81,7 +81,7 @@ def open_folder(
     for library in (diffusers_logging, transformers_logging):
         library.disable_progress_bar()
     try:
-        pipe = getattr(diffusers, kind).from_pretrained(
+        pipe = kind.from_pretrained(
             folder,
             dtype=dtype_of(spec.dtype, "cpu" if placement == "cpu" else device),
             variant=spec.variant,
@@ -133,8 +133,7 @@ def give_back() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
+    trim()
 
 
 def check_folder(folder: Path, without: Sequence[str] = ()) -> None:

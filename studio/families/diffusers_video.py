@@ -10,7 +10,8 @@ A card's `options` for this family, all of them optional; `grid`, `upscale`, `sc
 - `frames`: `{step: 4, plus: 1}` for a model whose films have 4 n + 1 frames; `least` is the
   shortest that it can draw.
 - `base`: another model beside this one, a Stable Diffusion, whose parts this one sets in motion.
-  The folder then holds an AnimateDiff motion adapter, and perhaps a `text_encoder` of its own.
+  The folder then holds an AnimateDiff motion adapter, or a UNet whose channels are those of a
+  film's frames (`diffusers_channels`), and perhaps a `text_encoder` and `scheduler` of its own.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from typing import Any
 import diffusers
 import numpy as np
 import torch
-from diffusers import MotionAdapter
+from diffusers import AnimateDiffPipeline, DDIMScheduler, MotionAdapter, UNet2DConditionModel
 from numpy.typing import NDArray
+from PIL import Image
 from transformers import CLIPTextModel
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Unavailable
 from studio.families import Order, Progress, Spec
+from studio.families.diffusers_channels import ChannelFilmPipeline
 from studio.families.diffusers_film import (
     drawn_frames,
     drawn_size,
@@ -38,7 +41,7 @@ from studio.families.diffusers_film import (
     extended,
     film_of,
     finished,
-    last_frame,
+    last_frames,
     look,
     pictures_of,
     shown,
@@ -67,6 +70,7 @@ _FROM_PICTURE = {
 _ROLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "text-to-video": {
+            "ChannelFilmPipeline": "ChannelFilmPipeline",
             "LTXImageToVideoPipeline": "LTXPipeline",
             "WanVideoToVideoPipeline": "WanPipeline",
         },
@@ -79,6 +83,8 @@ _ROLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
+#: What a folder may have in place of its base's, beside a scheduler.
+_PARTS = MappingProxyType({"unet": UNet2DConditionModel, "text_encoder": CLIPTextModel})
 #: Stable Video Diffusion's measure of motion: its usual amount, and the most it knows.
 _BUCKET, _MOST_BUCKET = 127, 255
 #: How much of a still picture may change where a pipeline takes it for a film, at motion 1.
@@ -95,7 +101,7 @@ class DiffusersVideo:
         """The pipeline in `spec.folder`; see `studio.families.Family.load`."""
         with memory_errors(spec.name):
             if "base" in spec.options:
-                pipe = _animated(spec, device, placement)
+                pipe = _moving(spec, device, placement)
             else:
                 pipe = open_folder(spec, device, placement, shared=self._shared)
             pipe.set_progress_bar_config(disable=True)
@@ -130,6 +136,7 @@ class Films:
         total, done = sum(made for _, made in plans), 0
         for number, (order, (planned, made)) in enumerate(zip(batch, plans, strict=True)):
             self._become(order.task)
+            begins = self._begins(order)
             follower = Follower(
                 progress,
                 steps=made,
@@ -139,11 +146,11 @@ class Films:
                 after=len(batch) - number - 1,
                 look=partial(look, self._pipe) if self._previews else None,
             )
-            frames = self._film(order, planned, follower)
+            frames = self._film(order, begins, planned, follower)
             done += made
             arrays, facts = {"frames": frames}, {"fps": int(order.request["fps"])}
             if order.task == "video-extension":
-                arrays, facts = extended(order, frames)
+                arrays, facts = extended(order, frames, len(begins))
             yield Draft("video", order.index, order.seed, arrays, facts | self._facts())
 
     def unload(self) -> None:
@@ -152,17 +159,21 @@ class Films:
         del self._own, self._pipe
         give_back()
 
-    def _film(self, order: Order, planned: int, follower: Follower) -> NDArray[np.uint8]:
+    def _film(
+        self, order: Order, begins: list[Image.Image], planned: int, follower: Follower
+    ) -> NDArray[np.uint8]:
         """The finished frames; once more, with all the room there is, where memory ran out."""
         try:
-            return self._draw(order, planned, follower)
+            return self._draw(order, begins, planned, follower)
         except OutOfMemory as error:
             failure = error.with_traceback(None)
         if not follower.make_room():
             raise failure
-        return self._draw(order, planned, follower)
+        return self._draw(order, begins, planned, follower)
 
-    def _draw(self, order: Order, planned: int, follower: Follower) -> NDArray[np.uint8]:
+    def _draw(
+        self, order: Order, begins: list[Image.Image], planned: int, follower: Follower
+    ) -> NDArray[np.uint8]:
         pipe = self._pipe
         if (guider := getattr(pipe, "guider", None)) is not None:
             # Where guidance is a part of the pipeline, and no argument of its call.
@@ -174,10 +185,10 @@ class Films:
             self._decoding.of(pipe, follower.make_room),
             eight_bits(pipe) as films,
         ):
-            pipe(**self._arguments(order, planned, takes), **hooks)
+            pipe(**self._arguments(order, begins, planned, takes), **hooks)
         if not films:
             raise no_numbers(self._spec.name)
-        return finished(films[0], self._spec, order)
+        return finished(films[0], self._spec, order, max(1, len(begins)))
 
     def _become(self, task: str) -> None:
         """Turn the pipeline into the library's own for `task`; its parts in memory stay."""
@@ -208,7 +219,9 @@ class Films:
             return min(max(_STILL_STRENGTH * float(order.request["motion"]), 0.1), 1.0)
         return float(order.request.get("strength", 1.0))
 
-    def _arguments(self, order: Order, planned: int, takes: Mapping[str, Any]) -> dict[str, Any]:
+    def _arguments(
+        self, order: Order, begins: list[Image.Image], planned: int, takes: Mapping[str, Any]
+    ) -> dict[str, Any]:
         request = order.request
         (width, height), count = drawn_size(self._spec, request), drawn_frames(self._spec, order)
         guidance = float(request["guidance"])
@@ -232,9 +245,9 @@ class Films:
             arguments["negative_prompt"] = request["negative_prompt"]
         match order.task:
             case "image-to-video" | "video-extension":
-                first = last_frame(order) if order.task == "video-extension" else picture_of(order)
-                still = film_of([first], 1, (width, height))
-                arguments["image"], arguments["video"] = still[0], still * count
+                given = film_of(begins, len(begins), (width, height))
+                arguments["image"] = given if len(given) > 1 else given[0]
+                arguments["video"] = given[-1:] * count
                 bucket = round(_BUCKET * float(request["motion"]))
                 arguments["motion_bucket_id"] = min(max(bucket, 1), _MOST_BUCKET)
                 if self._ends_at_a_picture(order, takes):
@@ -244,6 +257,16 @@ class Films:
                 arguments["video"] = film_of(pictures_of(order), count, (width, height))
         arguments |= self._spec.options.get("arguments", {})
         return {name: value for name, value in arguments.items() if name in takes}
+
+    def _begins(self, order: Order) -> list[Image.Image]:
+        """The pictures that are given for the film to begin with."""
+        match order.task:
+            case "image-to-video":
+                return [picture_of(order)]
+            case "video-extension":
+                return last_frames(order, getattr(self._own, "goes_on_from", 1))
+            case _:
+                return []
 
     def _ends_at_a_picture(self, order: Order, takes: Mapping[str, Any]) -> bool:
         """Whether a last picture is given, which some models cannot use and others need."""
@@ -275,21 +298,23 @@ class Films:
         return {"made with": names} if names else {}
 
 
-def _animated(spec: Spec, device: str, placement: str) -> Any:
-    """The Stable Diffusion that the card's `base` names, with this folder's motion adapter."""
-    check_weights(spec.folder)
+def _moving(spec: Spec, device: str, placement: str) -> Any:
+    """The Stable Diffusion that the card's `base` names, with what this folder has in its place."""
     dtype = dtype_of(spec.dtype, "cpu" if placement == "cpu" else device)
     reading = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
-    words = spec.folder / "text_encoder"
+    parts: dict[str, Any] = {}
     try:
-        parts = {
-            "motion_adapter": MotionAdapter.from_pretrained(
+        for name, part in _PARTS.items():
+            if (place := spec.folder / name).is_dir():
+                check_weights(place)
+                parts[name] = part.from_pretrained(place, variant=spec.variant, **reading)
+        if (spec.folder / "scheduler").is_dir():
+            parts["scheduler"] = DDIMScheduler.from_pretrained(spec.folder / "scheduler")
+        if "unet" not in parts:
+            check_weights(spec.folder)
+            parts["motion_adapter"] = MotionAdapter.from_pretrained(
                 spec.folder, variant=spec.variant, **reading
             )
-        }
-        if words.is_dir():
-            check_weights(words)
-            parts["text_encoder"] = CLIPTextModel.from_pretrained(words, **reading)
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"{spec.name} cannot be loaded: {first_line(error)}",
@@ -301,4 +326,5 @@ def _animated(spec: Spec, device: str, placement: str) -> Any:
             f"{spec.name} sets {base.name} in motion, and that is not here.",
             hint=f"Get it with `studio models get {base.name}`.",
         )
-    return open_folder(spec, device, placement, "AnimateDiffPipeline", base, **parts)
+    kind = ChannelFilmPipeline if "unet" in parts else AnimateDiffPipeline
+    return open_folder(spec, device, placement, kind, base, **parts)

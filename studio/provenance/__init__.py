@@ -55,7 +55,7 @@ def open_provenance(settings: Settings) -> Provenance:
     keys.create(settings.label)
     ledger = Ledger(settings.home / "ledger.sqlite", keys.ledger_secret())
     store = ArtifactStore(settings.home / "artifacts")
-    kinds = media(keys.marks())
+    kinds = media(keys.marks(), settings.home / "marks")
     texts = TextMark(settings.home / "tokenizers", keys.marks())
     return Provenance(
         sealer=Sealer(settings, keys, ledger, store, kinds),

@@ -83,8 +83,11 @@ class Medium:
         return self.load_others()
 
 
-def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
-    """The kinds that leave this studio, marked with the newest of `keys` and read with any."""
+def media(keys: Sequence[MarkKey], weights: Path) -> Mapping[Kind, Medium]:
+    """The kinds that leave this studio, marked with the newest of `keys` and read with any.
+
+    `weights` is where those of other packages' marks lie.
+    """
 
     def sound_mark() -> Mark:
         # Late: it brings a part of scipy that the host does without until it hears something.
@@ -108,7 +111,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 measure=lambda _: {},
                 picture=Image.open,
                 load_mark=lambda: ImageMark(keys),
-                load_others=lambda: installed_marks("image", keys),
+                load_others=lambda: installed_marks("image", keys, weights),
             ),
             "audio": Medium(
                 noun="sound",
@@ -121,7 +124,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 measure=lambda draft: asdict(measure(draft.arrays["samples"], draft.facts["rate"])),
                 picture=_waveform,
                 load_mark=sound_mark,
-                load_others=lambda: installed_marks("audio", keys),
+                load_others=lambda: installed_marks("audio", keys, weights),
             ),
             "video": Medium(
                 noun="film",
@@ -132,7 +135,7 @@ def media(keys: Sequence[MarkKey]) -> Mapping[Kind, Medium]:
                 measure=_measure_film,
                 picture=lambda media: Image.fromarray(_film(media).poster()),
                 load_mark=film_mark,
-                load_others=lambda: installed_marks("video", keys),
+                load_others=lambda: installed_marks("video", keys, weights),
             ),
             "text": Medium(
                 noun="text",

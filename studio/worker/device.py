@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import sys
 from dataclasses import dataclass
 
 import psutil
 
 from studio.errors import Unavailable
+from studio.heap import trim
 from studio.memory import Room
 from studio.worker.gauge import Gauge
 from studio.worker.machine import only_a_processor
@@ -53,8 +52,7 @@ class Device:
             import torch
 
             (torch.mps if self.name == "mps" else torch.cuda).empty_cache()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
+        trim()
 
     def healthy(self) -> bool:
         """Whether the device still answers. After a CUDA error it never does in this process."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+from studio.heap import trim
 
 _STATUS = Path("/proc/self/status")
 
@@ -24,7 +25,7 @@ class Gauge:
             self._before = torch.cuda.memory_allocated(self._cuda)
         elif device == "cpu" and sys.platform == "linux":
             # What the allocator keeps for later would pass for a part of what was there before.
-            ctypes.CDLL(None).malloc_trim(0)
+            trim()
             with suppress(OSError):
                 # 5 sets the mark of the process's highest use back to what it uses now.
                 Path("/proc/self/clear_refs").write_text("5")

@@ -39,7 +39,7 @@ def stable_diffusion(folder: Path, **save: Any) -> None:
     """Stable Diffusion 1.x: one text tower, a UNet, eight-fold latents."""
     torch.manual_seed(0)
     StableDiffusionPipeline(
-        unet=_unet(cross_attention_dim=32),
+        unet=unet(cross_attention_dim=32),
         vae=_vae(4),
         text_encoder=clip(CLIPTextModel),
         tokenizer=clip_tokenizer(),
@@ -56,7 +56,7 @@ def stable_diffusion_xl(folder: Path, second: int = 32) -> None:
     """SDXL: two text towers, pooled embeddings, size conditioning; `second` is a tower's width."""
     torch.manual_seed(0)
     StableDiffusionXLPipeline(
-        unet=_unet(
+        unet=unet(
             cross_attention_dim=32 + second,
             addition_embed_type="text_time",
             addition_time_embed_dim=8,
@@ -124,11 +124,12 @@ def pixart(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def _unet(**more: Any) -> UNet2DConditionModel:
+def unet(frames: int = 1, **more: Any) -> UNet2DConditionModel:
+    """A denoiser of pictures, or of films of so many frames."""
     return UNet2DConditionModel(
         sample_size=8,
-        in_channels=4,
-        out_channels=4,
+        in_channels=4 * frames,
+        out_channels=4 * frames,
         block_out_channels=(8, 16),
         layers_per_block=1,
         norm_num_groups=2,

@@ -80,7 +80,7 @@ def test_a_number_that_the_ledger_does_not_know_is_somebody_elses(
     from dots import Dots
 
     draft = Draft("image", 0, 0, {"pixels": PICTURE})
-    theirs = Dots([MarkKey("theirs", bytes(32))]).embed(draft, 4711).draft
+    theirs = Dots([MarkKey("theirs", bytes(32))], tmp_path).embed(draft, 4711).draft
     Image.fromarray(np.asarray(theirs.arrays["pixels"])).save(tmp_path / "theirs.png")
     verdict = provenance.verifier.verify(tmp_path / "theirs.png")
     assert verdict.outcome == "none"

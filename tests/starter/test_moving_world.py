@@ -34,6 +34,16 @@ def test_the_judge_is_not_fooled_by_another_film() -> None:
         assert backwards == (film.scene.motion == "bounce"), film.caption
 
 
+def test_what_is_withheld_is_never_shown_in_training() -> None:
+    """A boat has no colour of its own; sun and moon are asked for in any where none is withheld."""
+    asked = [motion.sample(random.Random(number), withheld=True).scene for number in range(300)]
+    for scene in (one for one in asked if one.background):
+        assert motion.held_out(scene.colour, scene.kind), scene
+    for scene in (film.scene for film in FILMS if film.scene.kind != "boat"):
+        assert not motion.held_out(scene.colour, scene.kind), scene
+    assert len({(scene.colour, scene.kind) for scene in asked}) > 20
+
+
 def test_flicker_is_what_the_border_does() -> None:
     still = np.full((16, 64, 64, 3), 100, np.uint8)
     assert moving.flicker(still) == 0

@@ -15,6 +15,7 @@ from PIL import Image
 from studio.draft import Draft
 from studio.errors import Cancelled, InvalidRequest, OutOfMemory, Unavailable
 from studio.families import Order, Spec, diffusers_steps
+from studio.families.diffusers_channels import ChannelFilmPipeline
 from studio.families.diffusers_film import film_of
 from studio.families.diffusers_video import DiffusersVideo, Films
 from studio.testing import FamilyContract, Recorder
@@ -121,6 +122,21 @@ class TestAnimateDiffOfAPicture(FromPicture):
     options: ClassVar = {"base": "base"}
 
 
+def channel_film(folder: Path) -> None:
+    pictures.stable_diffusion(folder.parent / "base")
+    tiny.channel_film(folder)
+
+
+class TestChannelFilm(FilmContract):
+    build = staticmethod(channel_film)
+    options: ClassVar = {"base": "base", "frames": {"least": 5}}
+
+
+class TestChannelFilmOfAPicture(FromPicture):
+    build = staticmethod(channel_film)
+    options: ClassVar = {"base": "base", "frames": {"least": 5}}
+
+
 class TestLtx(FilmContract):
     build = staticmethod(tiny.ltx)
     options: ClassVar = {"frames": {"step": 4, "plus": 1}, "grid": 32}
@@ -222,6 +238,53 @@ def animated(folder: Path) -> Films:
 def frames_of(model: Films, *orders: Order, progress: Recorder | None = None) -> Any:
     (draft,) = model.generate(orders, progress or Recorder())
     return draft.arrays["frames"]
+
+
+@pytest.fixture(scope="module")
+def channels(tmp_path_factory: pytest.TempPathFactory) -> Films:
+    """A model whose films have five frames, all of them channels of one picture."""
+    place = tmp_path_factory.mktemp("channels") / "film"
+    channel_film(place)
+    return load(place, base="base", frames={"least": 5})
+
+
+def test_frames_that_are_given_are_held(channels: Films, inputs: dict[str, Path]) -> None:
+    """What the decoder makes of a given picture is in the film, whatever is drawn beside it."""
+    given = replace(order(0, "image-to-video", motion=1.0, steps=2), inputs=inputs)
+    first = {"image": inputs["image"]}
+    both, one = frames_of(channels, given), frames_of(channels, replace(given, inputs=first))
+    other = frames_of(channels, replace(given, inputs=first, seed=5))
+    assert len(both) == len(one) == 5
+    assert (both[0] == one[0]).all()
+    assert (one[0] == other[0]).all()
+    assert (both[4] != one[4]).any()
+    assert (one[4] != other[4]).any()
+    turned = replace(given, inputs={"image": inputs["last_image"], "last_image": inputs["image"]})
+    assert (frames_of(channels, turned)[4] == one[0]).all()
+
+
+def test_a_film_goes_on_from_its_last_pictures(
+    channels: Films, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    encode = ChannelFilmPipeline._latents_of
+
+    def looking(pipe: Any, pictures: list[Image.Image], *more: Any) -> torch.Tensor:
+        seen.extend(int(np.asarray(one)[0, 0, 0]) for one in pictures)
+        return encode(pipe, pictures, *more)
+
+    monkeypatch.setattr(ChannelFilmPipeline, "_latents_of", looking)
+    asked = order(0, "video-extension", motion=1.0, fps=6, duration=0.8)
+    given = replace(asked, inputs={"video": inputs["video"]})
+    frames = frames_of(channels, given)
+    assert seen == [80, 120, 160, 200]
+    assert (frames[:6] == Draft.unspool(inputs["video"]).arrays["frames"]).all()
+    assert len(frames) == 6 + 1, "four of five frames were known"
+
+
+def test_a_film_of_another_length_than_it_draws_is_refused(channels: Films) -> None:
+    with pytest.raises(InvalidRequest, match="5 frames"):
+        frames_of(channels, order(duration=2.0))
 
 
 @pytest.mark.parametrize(

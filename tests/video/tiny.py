@@ -90,6 +90,12 @@ def motion_adapter(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def channel_film(folder: Path) -> None:
+    """A UNet whose channels are those of five frames, for the tiny Stable Diffusion beside it."""
+    torch.manual_seed(1)
+    tiny.unet(frames=5, cross_attention_dim=32).save_pretrained(folder / "unet")
+
+
 def ltx(folder: Path) -> None:
     """LTX: packed latents of a flow model."""
     torch.manual_seed(0)

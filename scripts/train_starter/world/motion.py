@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -64,17 +64,21 @@ class Film:
         return rasterise(self.at(moment), size, 2)
 
 
-def sample(rng: random.Random) -> Film:
-    """Mostly shapes on paper, sometimes a landscape."""
-    return shape_film(rng) if rng.random() < 0.75 else landscape_film(rng)
+def sample(rng: random.Random, withheld: bool = False) -> Film:
+    """Mostly shapes on paper, sometimes a landscape.
+
+    The pairs of colour and thing that `held_out` names are drawn only with `withheld`, and then
+    nothing else is: training never shows what an evaluation asks for.
+    """
+    return (shape_film if rng.random() < 0.75 else landscape_film)(rng, withheld)
 
 
-def shape_film(rng: random.Random) -> Film:
+def shape_film(rng: random.Random, withheld: bool = False) -> Film:
     """One shape on plain paper in one of the seven motions."""
     motion = rng.choice(tuple(VERBS))
     background = rng.choice(first.BACKGROUNDS) if rng.random() < 0.5 else "white"
-    colour = rng.choice([name for name in first.PAINTS if name != background])
     kind = "circle" if motion == "bounce" and rng.random() < 0.4 else rng.choice(tuple(SHAPES))
+    colour = _colour(rng, kind, [name for name in first.PAINTS if name != background], withheld)
     noun = "ball" if kind == "circle" and rng.random() < 0.6 else kind
     caption = f"{first.with_article(f'{colour} {noun}')} {rng.choice(VERBS[motion])}"
     if background != "white" or rng.random() < 0.3:
@@ -89,8 +93,8 @@ def shape_film(rng: random.Random) -> Film:
     return Film(caption, Moving(kind, colour, motion, background), at)
 
 
-def landscape_film(rng: random.Random) -> Film:
-    """A sun or moon that rises or sets, or a boat that sails."""
+def landscape_film(rng: random.Random, withheld: bool = False) -> Film:
+    """A sun or moon that rises or sets, or a boat that sails, which has no colour to withhold."""
     time = rng.choice(tuple(first.SKIES))
     upper, lower = (jitter(colour, rng, 8) for colour in first.SKIES[time])
     sky = Part((box(0, 0, 1, 1),), upper, lower)
@@ -117,8 +121,8 @@ def landscape_film(rng: random.Random) -> Film:
 
         caption = f"a boat {_SAIL_VERBS[motion]} on the sea{when}"
         return Film(caption, Moving("boat", "white", motion), sailing)
-    motion = rng.choice(tuple(_SKY_VERBS))
-    colour = rng.choice(("yellow", "red", "orange", "white", "pink"))
+    motion, body = rng.choice(tuple(_SKY_VERBS)), "moon" if time == "night" else "sun"
+    colour = _colour(rng, body, ["yellow", "red", "orange", "white", "pink"], withheld)
     paint, radius, x = jitter(COLOURS[colour], rng), rng.uniform(5.5, 8.5), rng.uniform(16, 48)
     begin, end = horizon + radius, rng.uniform(12, 16)
     if motion == "down":
@@ -127,11 +131,21 @@ def landscape_film(rng: random.Random) -> Film:
     def climbing(moment: float) -> tuple[Part, ...]:
         return sky, first.disc(x, begin + (end - begin) * moment, radius, radius, paint), *before
 
-    body = "moon" if time == "night" else "sun"
     where = f"{land_colour} {land}" if named else f"the {land}"
     article = "the" if rng.random() < 0.3 else first.with_article(colour).partition(" ")[0]
     caption = f"{article} {colour} {body} {_SKY_VERBS[motion]} over {where}{when}"
     return Film(caption, Moving(body, colour, motion), climbing)
+
+
+def held_out(colour: str, thing: str) -> bool:
+    """Whether no film of training shows this thing in this colour: a fifth of all pairs."""
+    things = (*SHAPES, "sun", "moon")
+    return (2 * first.PAINTS.index(colour) + things.index(thing)) % 5 == 0
+
+
+def _colour(rng: random.Random, kind: str, colours: Sequence[str], withheld: bool) -> str:
+    """A colour whose pair with the thing is withheld, or is not; any where there is none."""
+    return rng.choice([one for one in colours if held_out(one, kind) == withheld] or colours)
 
 
 def _course(motion: str, rng: random.Random) -> Callable[[float], tuple[float, float, float]]:

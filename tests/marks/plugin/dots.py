@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Dots:
     kind = "image"
     bits = 48
 
-    def __init__(self, keys: Sequence[MarkKey]) -> None:
+    def __init__(self, keys: Sequence[MarkKey], weights: Path) -> None:
         self.key = keys[0].id
 
     def embed(self, draft: Draft, payload: int) -> Marked:
