@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from typing import Any, Protocol
 
-#: Words that neither people nor listeners take for others. The starter listener knows them all.
+#: Words that neither people nor listeners take for others.
 _NUMBERS = (
     "three", "five", "six", "seven", "nine", "ten", "eleven", "twelve", "twenty",
 )  # fmt: skip

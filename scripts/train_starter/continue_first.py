@@ -4,13 +4,17 @@ The first world is flat shapes and simple landscapes.
 
     python scripts/train_starter/continue_first.py --out training/first
 
-Three stages, each with a budget in steps, each resumable:
+Four stages, each with a budget in steps, each resumable:
 
 1. denoiser: UNet and text tower learn on;
 2. decoder: a new decoder draws the same 16 × 16 latents at 128 pixels instead of 64;
 3. corrector: the decoder learns from the denoiser's own mistakes. Real latents are disturbed and
    denoised again with their caption, which redraws each shape as clumsily as the model does, in
-   the place where it was; the decoder is asked for the clean picture.
+   the place where it was; the decoder is asked for the clean picture;
+4. upscaler: what the decoder made of the same latents becomes four times as large, and is asked for
+   the picture that the world's program draws at that size.
+
+`--only upscaler` takes the other three as they are.
 """
 
 from __future__ import annotations
@@ -27,11 +31,15 @@ import torch
 from loop import Budget, Loop
 from stages.autoencoder import as_values, reconstruction_loss
 from stages.denoiser import noise_levels
+from stages.upscaler import SCALE, upscale
 from torch import Tensor, nn
+from torch.nn import functional
 from world import first
 
 SIZE = 128
 TOKENS = 32
+#: Pixels of the upscaler's crops before they grow.
+CROP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Budgets:
     denoiser: Budget
     decoder: Budget
     corrector: Budget
+    upscaler: Budget
     corrections: int
 
 
@@ -48,6 +57,7 @@ DEFAULT = Budgets(
     denoiser=Budget(6_000, 64, 6e-4, 200, decay_from=0.7),
     decoder=Budget(6_000, 8, 2e-3, 100, decay_from=0.6, average=0.998),
     corrector=Budget(1_500, 8, 1.2e-3, 30, decay_from=0.0, average=0.995),
+    upscaler=Budget(2_400, 8, 2e-3, 100, decay_from=0.4, average=0.995),
     corrections=2_000,
 )
 
@@ -62,9 +72,9 @@ def draw(rng: random.Random, count: int, pairs: float = 0.5) -> list[first.Sampl
     return chosen
 
 
-def rendered(samples: list[first.Sample]) -> Tensor:
+def rendered(samples: list[first.Sample], size: int = SIZE) -> Tensor:
     """The pictures as values from -1 to 1."""
-    return as_values(torch.from_numpy(np.stack([sample.render(SIZE) for sample in samples])))
+    return as_values(torch.from_numpy(np.stack([sample.render(size) for sample in samples])))
 
 
 def tokens(pipeline: Any, captions: list[str]) -> Tensor:
@@ -184,18 +194,25 @@ def redrawn(pipeline: Any, vae: Any, samples: list[first.Sample], level: int) ->
     raise AssertionError("there is always a last step")
 
 
+def mistakes(
+    pipeline: Any, vae: Any, rng: random.Random, count: int
+) -> tuple[list[first.Sample], Tensor]:
+    """At least `count` samples with the latents that the denoiser makes of them."""
+    samples: list[first.Sample] = []
+    latents = []
+    while len(samples) < count:
+        group = draw(rng, 20, pairs=1.0)
+        latents.append(redrawn(pipeline, vae, group, rng.choice((450, 550, 650, 720))))
+        samples += group
+    return samples, torch.cat(latents)
+
+
 def train_corrector(
     pipeline: Any, vae: Any, folder: Path, budget: Budget, corrections: int, seed: int
 ) -> None:
     """The decoder again, three quarters of it on latents that the denoiser has redrawn."""
     rng = random.Random(seed)
-    samples: list[first.Sample] = []
-    latents = []
-    while len(samples) < corrections:
-        group = draw(rng, 20, pairs=1.0)
-        latents.append(redrawn(pipeline, vae, group, rng.choice((450, 550, 650, 720))))
-        samples += group
-    bank = torch.cat(latents)
+    samples, bank = mistakes(pipeline, vae, rng, corrections)
 
     def step(_: int) -> Tensor:
         chosen = [rng.randrange(len(samples)) for _ in range(budget.batch * 3 // 4)]
@@ -208,17 +225,66 @@ def train_corrector(
     Loop("corrector", folder / "corrector", budget, [vae.decoder], weight_decay=0.0).run(step)
 
 
-def train(start: Path, folder: Path, budgets: Budgets = DEFAULT, seed: int = 1) -> Path:
-    """All three stages; returns the folder of the finished pipeline."""
+def train_upscaler(pipeline: Any, folder: Path, budget: Budget, corrections: int, seed: int) -> Any:
+    """The upscaler, half of it on pictures that the denoiser has redrawn.
+
+    It is an `AutoencoderTiny`, too, built lopsided: its encoder keeps the size and its decoder
+    doubles it twice.
+    """
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(seed)
+    rng, vae = random.Random(seed), pipeline.vae
+    upscaler = AutoencoderTiny(
+        encoder_block_out_channels=(24,),
+        decoder_block_out_channels=(24,) * 3,
+        num_encoder_blocks=(4,),
+        num_decoder_blocks=(1, 1, 0),
+        latent_channels=24,
+        scaling_factor=1.0,
+    ).to(memory_format=torch.channels_last)
+    samples, bank = mistakes(pipeline, vae, rng, corrections)
+
+    def step(_: int) -> Tensor:
+        chosen = [rng.randrange(len(samples)) for _ in range(budget.batch // 2)]
+        fresh = draw(rng, budget.batch - len(chosen), pairs=1.0)
+        wanted = rendered([samples[number] for number in chosen] + fresh, SIZE * SCALE)
+        with torch.no_grad():
+            new = vae.encode(functional.avg_pool2d(wanted[len(chosen) :], SCALE)).latents
+            latents = torch.cat([bank[chosen], new])
+            small = vae.decode(latents + 0.05 * torch.randn_like(latents)).sample.clamp(-1, 1)
+        pairs = []
+        for picture, large in zip(small, wanted, strict=True):
+            top, left = (rng.randrange(SIZE - CROP + 1) for _ in range(2))
+            down, across = slice(top, top + CROP), slice(left, left + CROP)
+            below = slice(top * SCALE, (top + CROP) * SCALE)
+            beside = slice(left * SCALE, (left + CROP) * SCALE)
+            pairs.append((picture[:, down, across], large[:, below, beside]))
+        given, asked = (torch.stack(each) for each in zip(*pairs, strict=True))
+        with torch.autocast("cpu", torch.bfloat16):
+            made = upscale(upscaler, given.contiguous(memory_format=torch.channels_last))
+        return reconstruction_loss(made.float(), asked)
+
+    Loop("upscaler", folder / "upscaler", budget, [upscaler], weight_decay=0.0).run(step)
+    return upscaler.eval()
+
+
+def train(
+    start: Path, folder: Path, budgets: Budgets = DEFAULT, seed: int = 1, only: str = ""
+) -> Path:
+    """All stages, or the `only` one; returns the folder of the finished pipeline."""
     torch.manual_seed(seed)
     pipeline = evaluate.load(start)
-    vae = wider_decoder(pipeline.vae)
-    vae.to(memory_format=torch.channels_last).encoder.requires_grad_(False)
-    train_denoiser(pipeline, vae, folder, budgets.denoiser, seed)
-    train_decoder(vae, folder, budgets.decoder, seed + 1)
-    train_corrector(pipeline, vae, folder, budgets.corrector, budgets.corrections, seed + 2)
-    pipeline.register_modules(vae=vae)
+    if only != "upscaler":
+        vae = wider_decoder(pipeline.vae)
+        vae.to(memory_format=torch.channels_last).encoder.requires_grad_(False)
+        train_denoiser(pipeline, vae, folder, budgets.denoiser, seed)
+        train_decoder(vae, folder, budgets.decoder, seed + 1)
+        train_corrector(pipeline, vae, folder, budgets.corrector, budgets.corrections, seed + 2)
+        pipeline.register_modules(vae=vae)
+    upscaler = train_upscaler(pipeline, folder, budgets.upscaler, budgets.corrections, seed + 3)
     pipeline.to(dtype=torch.float16).save_pretrained(folder / "pictures")
+    upscaler.half().save_pretrained(folder / "pictures" / "upscaler")
     return folder / "pictures"
 
 
@@ -228,11 +294,12 @@ def main() -> None:
     )
     parser.add_argument("--start", type=Path, default=evaluate.MODEL)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", choices=["upscaler"], default="")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(train(options.start, options.out, seed=options.seed))
+    print(train(options.start, options.out, seed=options.seed, only=options.only))
 
 
 if __name__ == "__main__":

@@ -41,13 +41,15 @@ _MOST_WEIGHT = 10.0
 #: What moves is a thirtieth of a film's variance, and most of what is asked of it.
 _MOVING_COUNTS = 8.0
 _UNCONDITIONAL = 0.1
+#: How often a caption names no motion: somebody's picture is to move, and how is left open.
+_UNSAID = 0.08
 #: Which frames are given, and how often: none, the first, first and last, the first four, the last.
 _GIVEN: tuple[tuple[float, tuple[int, ...]], ...] = (
-    (0.55, ()),
-    (0.25, (0,)),
+    (0.40, ()),
+    (0.38, (0,)),
     (0.08, (0, FRAMES - 1)),
-    (0.08, (0, 1, 2, 3)),
-    (0.04, (FRAMES - 1,)),
+    (0.09, (0, 1, 2, 3)),
+    (0.05, (FRAMES - 1,)),
 )
 
 
@@ -128,7 +130,8 @@ class Reel:
     def shoot(self, count: int) -> None:
         """Films over the oldest ones."""
         films = [motion.sample(self._rng) for _ in range(count)]
-        numbers = tokens(self._pipeline, [film.caption for film in films])
+        said = [film.subject if self._rng.random() < _UNSAID else film.caption for film in films]
+        numbers = tokens(self._pipeline, said)
         for film, words in zip(films, numbers, strict=True):
             place = self._made % len(self._tokens)
             self._latents[place] = self._encode(film.render(FRAMES, SIZE)).half()

@@ -4,8 +4,8 @@ Everything runs through the library's real pipelines, loaded from a folder, safe
 
 A card's `options` for this family, all of them optional:
 
-- `upscale`: how many times smaller than the request the model draws; the draft is enlarged with
-  a Lanczos filter. For models that draw small.
+- `upscale`: how many times smaller than the request the model draws; the draft is enlarged by the
+  folder's `upscaler`, if it has one (`diffusers_enlarge`). For models that draw small.
 - `grid`: the drawn sides are rounded up to a multiple of this many pixels, and the draft is cut
   back to what was asked. 8 unless said otherwise; 16 for models that pack their latents.
 - `batch`: the most orders that are drawn in one call; 1 unless said otherwise.
@@ -38,15 +38,16 @@ import diffusers
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Refused
 from studio.families import Order, Progress, Spec
+from studio.families.diffusers_enlarge import Enlarger
 from studio.families.diffusers_folder import (
     Shared,
     calling,
     check_folder,
+    device_and_dtype,
     dtype_of,
     give_back,
     no_numbers,
@@ -84,7 +85,8 @@ class Diffusers:
             pipe.set_progress_bar_config(disable=True)
             ways = hasten(pipe, spec)
             place(pipe, device, placement)
-        return Pipeline(pipe, spec, device, placement, ways)
+            enlarge = Enlarger(spec, spec.folder, *device_and_dtype(spec, device, placement))
+        return Pipeline(pipe, spec, device, placement, enlarge, ways)
 
     def forecast(self, spec: Spec, batch: Sequence[Order], device: str) -> int | None:
         """See `studio.families.Foreseeing`."""
@@ -102,7 +104,13 @@ class Pipeline:
     """One pipeline in memory; see `studio.families.Model`."""
 
     def __init__(
-        self, pipe: Any, spec: Spec, device: str, placement: str, ways: tuple[str, ...] = ()
+        self,
+        pipe: Any,
+        spec: Spec,
+        device: str,
+        placement: str,
+        enlarge: Enlarger,
+        ways: tuple[str, ...] = (),
     ) -> None:
         """`pipe` draws from text, on `device` as `placement` says; `ways` is what `hasten` did."""
         self._pipe = pipe
@@ -110,6 +118,7 @@ class Pipeline:
         self._spec = spec
         self._device = device
         self._placement = placement
+        self._enlarge = enlarge
         self._ways = ways
         self._decoding = Decoding()
         self._embeddings = Embeddings()
@@ -177,7 +186,7 @@ class Pipeline:
     def unload(self) -> None:
         """Free the weights and give the memory back to the system."""
         self._pipe.remove_all_hooks()
-        del self._pipe
+        del self._pipe, self._enlarge
         give_back()
 
     def _facts(self) -> dict[str, Any]:
@@ -252,14 +261,7 @@ class Pipeline:
 
         An inpainting has its picture's size: what was asked for is how large the model draws.
         """
-        pixels = (picture * 255).round().astype(np.uint8)
-        factor = int(self._spec.options.get("upscale", 1))
-        if factor > 1:
-            image = Image.fromarray(pixels)
-            enlarged = image.resize(
-                (image.width * factor, image.height * factor), Image.Resampling.LANCZOS
-            )
-            pixels = np.asarray(enlarged)
+        pixels = self._enlarge((picture * 255).round().astype(np.uint8))
         width, height = int(order.request["width"]), int(order.request["height"])
         top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
         pixels = np.ascontiguousarray(pixels[top : top + height, left : left + width])

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from studio.draft import Array, Draft, blank_frames
 from studio.families import Order, Spec
+from studio.families.diffusers_enlarge import Enlarger
 from studio.families.diffusers_steps import small_pictures
 from studio.job import Preview
 
@@ -51,16 +52,17 @@ def last_frames(order: Order, count: int) -> list[Image.Image]:
     return [Image.fromarray(np.asarray(frames[at])) for at in (places if places[0] >= 0 else [-1])]
 
 
-def finished(frames: NDArray[np.uint8], spec: Spec, order: Order, known: int) -> NDArray[np.uint8]:
+def finished(
+    frames: NDArray[np.uint8], enlarge: Enlarger, order: Order, known: int
+) -> NDArray[np.uint8]:
     """As many frames as were asked for, of exactly the size that was asked for; of the `known` ones
     that a film begins with, only one was."""
     frames = frames[: _asked(order) + known - 1]
-    factor = int(spec.options.get("upscale", 1))
-    if factor > 1:
-        size = (frames.shape[2] * factor, frames.shape[1] * factor)
-        large = np.empty((len(frames), size[1], size[0], 3), np.uint8)
+    if enlarge.factor > 1:
+        count, height, width = frames.shape[:3]
+        large = np.empty((count, height * enlarge.factor, width * enlarge.factor, 3), np.uint8)
         for place, frame in zip(large, frames, strict=True):
-            place[:] = Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)
+            place[:] = enlarge(frame)
         frames = large
     width, height = _asked_size(order.request)
     top, left = (frames.shape[1] - height) // 2, (frames.shape[2] - width) // 2

@@ -83,7 +83,7 @@ def open_folder(
     try:
         pipe = kind.from_pretrained(
             folder,
-            dtype=dtype_of(spec.dtype, "cpu" if placement == "cpu" else device),
+            dtype=device_and_dtype(spec, device, placement)[1],
             variant=spec.variant,
             use_safetensors=True,
             trust_remote_code=False,
@@ -169,6 +169,12 @@ def check_folder(folder: Path, without: Sequence[str] = ()) -> None:
 def dtype_of(name: str, device: str) -> torch.dtype:
     """The card's precision, except that processors compute half precision badly or not at all."""
     return torch.float32 if (name, device) == ("float16", "cpu") else getattr(torch, name)
+
+
+def device_and_dtype(spec: Spec, device: str, placement: str) -> tuple[str, torch.dtype]:
+    """Where a model that is placed so computes, and in which precision."""
+    where = "cpu" if placement == "cpu" else device
+    return where, dtype_of(spec.dtype, where)
 
 
 def _scheduler(spec: Spec) -> Any:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -34,6 +35,7 @@ from studio.draft import Draft
 from studio.errors import InvalidRequest, OutOfMemory, Unavailable
 from studio.families import Order, Progress, Spec
 from studio.families.diffusers_channels import ChannelFilmPipeline
+from studio.families.diffusers_enlarge import Enlarger
 from studio.families.diffusers_film import (
     drawn_frames,
     drawn_size,
@@ -49,7 +51,7 @@ from studio.families.diffusers_film import (
 from studio.families.diffusers_folder import (
     Shared,
     calling,
-    dtype_of,
+    device_and_dtype,
     give_back,
     no_numbers,
     open_folder,
@@ -106,19 +108,24 @@ class DiffusersVideo:
                 pipe = open_folder(spec, device, placement, shared=self._shared)
             pipe.set_progress_bar_config(disable=True)
             place(pipe, device, placement)
-        return Films(pipe, spec, device, placement)
+            own = base_of(spec) if "base" in spec.options else spec.folder
+            enlarge = Enlarger(spec, own, *device_and_dtype(spec, device, placement))
+        return Films(pipe, spec, device, placement, enlarge)
 
 
 class Films:
     """One pipeline in memory; see `studio.families.Model`."""
 
-    def __init__(self, pipe: Any, spec: Spec, device: str, placement: str) -> None:
+    def __init__(
+        self, pipe: Any, spec: Spec, device: str, placement: str, enlarge: Enlarger
+    ) -> None:
         """`pipe` makes films, and is on `device` as `placement` says."""
         #: The folder's own pipeline, and what it has become for the last task.
         self._own = self._pipe = pipe
         self._spec = spec
         self._device = device
         self._placement = placement
+        self._enlarge = enlarge
         self._decoding = Decoding()
         # Elsewhere than on the device the decoder would be moved about for each.
         self._previews = placement == "full" and shown(pipe)
@@ -156,7 +163,7 @@ class Films:
     def unload(self) -> None:
         """Free the weights and give the memory back to the system."""
         self._own.remove_all_hooks()
-        del self._own, self._pipe
+        del self._own, self._pipe, self._enlarge
         give_back()
 
     def _film(
@@ -188,7 +195,7 @@ class Films:
             pipe(**self._arguments(order, begins, planned, takes), **hooks)
         if not films:
             raise no_numbers(self._spec.name)
-        return finished(films[0], self._spec, order, max(1, len(begins)))
+        return finished(films[0], self._enlarge, order, max(1, len(begins)))
 
     def _become(self, task: str) -> None:
         """Turn the pipeline into the library's own for `task`; its parts in memory stay."""
@@ -300,7 +307,7 @@ class Films:
 
 def _moving(spec: Spec, device: str, placement: str) -> Any:
     """The Stable Diffusion that the card's `base` names, with what this folder has in its place."""
-    dtype = dtype_of(spec.dtype, "cpu" if placement == "cpu" else device)
+    _, dtype = device_and_dtype(spec, device, placement)
     reading = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
     parts: dict[str, Any] = {}
     try:
@@ -320,11 +327,20 @@ def _moving(spec: Spec, device: str, placement: str) -> Any:
             f"{spec.name} cannot be loaded: {first_line(error)}",
             hint=f"Fetch it again with `studio models get {spec.name}`.",
         ) from None
+    kind = ChannelFilmPipeline if "unet" in parts else AnimateDiffPipeline
+    return open_folder(spec, device, placement, kind, base_of(spec), **parts)
+
+
+def base_of(spec: Spec) -> Path:
+    """The folder of the model whose parts this one sets in motion.
+
+    Raises:
+        Unavailable: if it is not here.
+    """
     base = spec.folder.parent / str(spec.options["base"])
     if not base.is_dir():
         raise Unavailable(
             f"{spec.name} sets {base.name} in motion, and that is not here.",
             hint=f"Get it with `studio models get {base.name}`.",
         )
-    kind = ChannelFilmPipeline if "unet" in parts else AnimateDiffPipeline
-    return open_folder(spec, device, placement, kind, base, **parts)
+    return base

@@ -46,7 +46,7 @@ def stage_of(component: str) -> str:
     """The stage in which a diffusers component of this name computes."""
     if component.startswith(("unet", "transformer", "controlnet")):
         return "denoise"
-    return "decode" if component.startswith(("vae", "vq", "movq")) else "encode"
+    return "decode" if component.startswith(("vae", "vq", "movq", "upscaler")) else "encode"
 
 
 def files_of(place: Path, variant: str | None) -> list[Path]:

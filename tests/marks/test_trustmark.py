@@ -29,7 +29,11 @@ KEYS = [MarkKey("00000000", bytes(32))]
 PICTURE = texture(5, roughness=1.8) // 2 + 64
 #: What Adobe's own data layer (trustmark 0.8, schema BCH_5) makes of this number.
 NUMBER = 0x123456789ABC
-PACKET = "0001001000110100010101100111100010011010101111000000000000000110010110001001001101001000001011100001"
+PACKET = (
+    "0001001000110100010101100111100010011010101111000000000000000"
+    "11001011000100100110100100000101110"
+    "0001"
+)
 
 
 def weights(folder: Path) -> Path:
@@ -141,7 +145,7 @@ def test_only_the_middle_of_a_long_picture_is_marked_and_its_alpha_stays(mark: T
     assert not marked.weak
     assert marked.psnr > 35
     changed = np.flatnonzero((after != wide).any(axis=(0, 2)))
-    assert (512, 1023) == (changed.min(), changed.max())
+    assert (changed.min(), changed.max()) == (512, 1023)
     assert (after[..., 3] == 77).all()
     turned = Draft("image", 0, 0, {"pixels": np.rot90(after)})
     assert mark.detect(turned, thorough=False) is None

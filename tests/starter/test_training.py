@@ -122,9 +122,13 @@ def test_worker_processes_supply_the_pictures_of_their_seeds() -> None:
 def test_the_first_model_can_be_continued(tmp_path: Path) -> None:
     import evaluate
     from continue_first import Budgets, train
+    from diffusers import AutoencoderTiny
 
     budget = Budget(2, 2, 1e-5, 1)
-    folder = train(evaluate.MODEL, tmp_path, Budgets(budget, budget, Budget(2, 4, 1e-5, 1), 20))
+    folder = train(
+        evaluate.MODEL, tmp_path, Budgets(budget, budget, *[Budget(2, 4, 1e-5, 1)] * 2, 20)
+    )
     asked = evaluate.questions(2)
     (first, _) = evaluate.pictures(evaluate.load(folder), asked, steps=2, guidance=3.0)
     assert first.shape == (128, 128, 3)
+    assert AutoencoderTiny.from_pretrained(folder / "upscaler").config.latent_channels == 24

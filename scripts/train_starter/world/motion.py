@@ -52,6 +52,8 @@ class Film:
     """A caption, what it means, and the drawing at every moment from 0 to 1."""
 
     caption: str
+    #: The caption without what moves: what a single picture of it shows.
+    subject: str
     scene: Moving
     at: Callable[[float], tuple[Part, ...]]
 
@@ -80,9 +82,10 @@ def shape_film(rng: random.Random, withheld: bool = False) -> Film:
     kind = "circle" if motion == "bounce" and rng.random() < 0.4 else rng.choice(tuple(SHAPES))
     colour = _colour(rng, kind, [name for name in first.PAINTS if name != background], withheld)
     noun = "ball" if kind == "circle" and rng.random() < 0.6 else kind
-    caption = f"{first.with_article(f'{colour} {noun}')} {rng.choice(VERBS[motion])}"
+    thing, verb = first.with_article(f"{colour} {noun}"), rng.choice(VERBS[motion])
+    where = ""
     if background != "white" or rng.random() < 0.3:
-        caption += f" on {first.with_article(background)} background"
+        where = f" on {first.with_article(background)} background"
     paper = Part((box(-0.1, -0.1, 1.1, 1.1),), jitter(COLOURS[background], rng, 6))
     paint = jitter(COLOURS[colour], rng)
     course = _course(motion, rng)
@@ -90,7 +93,8 @@ def shape_film(rng: random.Random, withheld: bool = False) -> Film:
     def at(moment: float) -> tuple[Part, ...]:
         return paper, first.shape_part(first.Shape(kind, colour, *course(moment)), paint)
 
-    return Film(caption, Moving(kind, colour, motion, background), at)
+    scene = Moving(kind, colour, motion, background)
+    return Film(f"{thing} {verb}{where}", f"{thing}{where}", scene, at)
 
 
 def landscape_film(rng: random.Random, withheld: bool = False) -> Film:
@@ -111,20 +115,24 @@ def landscape_film(rng: random.Random, withheld: bool = False) -> Film:
     when = rng.choice(first.TIMES[time])
     if boat:
         motion = rng.choice(tuple(_SAIL_VERBS))
-        begin, end = rng.uniform(44, 52), rng.uniform(12, 20)
+        begin = rng.uniform(34, 52)
+        end = max(begin - rng.uniform(20, 32), 10)
         if motion == "right":
-            begin, end = end, begin
+            begin, end = 64 - begin, 64 - end
 
         def sailing(moment: float) -> tuple[Part, ...]:
             x = begin + (end - begin) * moment
             return sky, *before, *first.extra_parts("boat", x, horizon, rng)
 
         caption = f"a boat {_SAIL_VERBS[motion]} on the sea{when}"
-        return Film(caption, Moving("boat", "white", motion), sailing)
+        scene = Moving("boat", "white", motion)
+        return Film(caption, f"a boat on the sea{when}", scene, sailing)
     motion, body = rng.choice(tuple(_SKY_VERBS)), "moon" if time == "night" else "sun"
     colour = _colour(rng, body, ["yellow", "red", "orange", "white", "pink"], withheld)
     paint, radius, x = jitter(COLOURS[colour], rng), rng.uniform(5.5, 8.5), rng.uniform(16, 48)
-    begin, end = horizon + radius, rng.uniform(12, 16)
+    low, end = horizon + radius, rng.uniform(12, 16)
+    # From behind the land, or from where a picture shows it.
+    begin = low if rng.random() < 0.6 else rng.uniform(end + 11, low)
     if motion == "down":
         begin, end = end, begin
 
@@ -133,8 +141,9 @@ def landscape_film(rng: random.Random, withheld: bool = False) -> Film:
 
     where = f"{land_colour} {land}" if named else f"the {land}"
     article = "the" if rng.random() < 0.3 else first.with_article(colour).partition(" ")[0]
-    caption = f"{article} {colour} {body} {_SKY_VERBS[motion]} over {where}{when}"
-    return Film(caption, Moving(body, colour, motion), climbing)
+    thing, where = f"{article} {colour} {body}", f"over {where}{when}"
+    caption = f"{thing} {_SKY_VERBS[motion]} {where}"
+    return Film(caption, f"{thing} {where}", Moving(body, colour, motion), climbing)
 
 
 def held_out(colour: str, thing: str) -> bool:
@@ -149,26 +158,32 @@ def _colour(rng: random.Random, kind: str, colours: Sequence[str], withheld: boo
 
 
 def _course(motion: str, rng: random.Random) -> Callable[[float], tuple[float, float, float]]:
-    """Where the thing is at a moment, and how large: x, y and radius in unit coordinates."""
+    """Where the thing is at a moment, and how large: x, y and radius in unit coordinates.
+
+    Half begin where there is most room for the motion, half nearer to the middle, where a picture
+    that is set in motion has its thing.
+    """
     x, y = (0.5 + rng.uniform(-0.05, 0.05) for _ in range(2))
-    radius = rng.uniform(9.5, 13) / 64
+    radius, near = rng.uniform(9.5, 13) / 64, rng.random() < 0.5
     if motion in _DIRECTIONS:
         right, down = _DIRECTIONS[motion]
-        reach = rng.uniform(0.22, 0.27)
+        begin = -rng.uniform(-0.02, 0.22) if near else -rng.uniform(0.22, 0.27)
+        way = min(rng.uniform(0.36, 0.54), 0.42 - begin)
         return lambda moment: (
-            x + right * reach * (2 * moment - 1),
-            y + down * reach * (2 * moment - 1),
+            x + right * (begin + way * moment),
+            y + down * (begin + way * moment),
             radius,
         )
     if motion == "bounce":
-        height = rng.uniform(0.36, 0.44)
+        height, phase = rng.uniform(0.36, 0.44), rng.uniform(0, math.pi) if near else 0.0
         return lambda moment: (
             x,
-            0.74 - height * abs(math.cos(2 * math.pi * moment)),
+            0.74 - height * abs(math.cos(2 * math.pi * moment + phase)),
             radius,
         )
     small, large = rng.uniform(6, 8) / 64, rng.uniform(19, 23) / 64
     begin, end = (small, large) if motion == "grow" else (large, small)
+    begin = radius if near else begin
     return lambda moment: (x, y, begin + (end - begin) * moment)
 
 

@@ -170,7 +170,8 @@ def _values(pixels: Pixels, height: int, width: int) -> NDArray[np.float32]:
     small = cv2.resize(
         np.ascontiguousarray(pixels, np.float32), (width, height), interpolation=cv2.INTER_AREA
     )
-    return (small / 127.5 - 1).transpose(2, 0, 1)[None].astype(np.float32)
+    values: NDArray[np.float32] = (small / 127.5 - 1).transpose(2, 0, 1)[None].astype(np.float32)
+    return values
 
 
 def _ramp(length: int) -> NDArray[np.float32]:
