@@ -105,9 +105,14 @@ def judge(
 
 
 def weights_hash(folder: Path) -> str:
-    """One SHA-256 over every weight file, in the order of their names."""
+    """One SHA-256 over every weight file, in the order of their names.
+
+    The upscaler's does not count: what is measured is what the model draws, before it is enlarged.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.safetensors")):
+        if path.parent.name == "upscaler":
+            continue
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

@@ -2,8 +2,9 @@
 
     python scripts/train_starter/film_evaluate.py --out model_cards/starter-film.eval.json
 
-No pair of colour and thing that a prompt asks for was in any film of training. `--renders` measures
-the judge itself, on films that the world's own program drew.
+No pair of colour and thing that a prompt asks for was in any film of training. With
+`--from-pictures` the picture model draws what the prompt shows, and the film begins with that.
+`--renders` measures the judge itself, on films that the world's own program drew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from evaluate import MODEL, weights_hash
+from evaluate import load as load_pictures
 from film import FRAMES, SIZE
 from judge import moving
 from measures import summarise
@@ -53,6 +55,17 @@ def load(folder: Path, base: Path = MODEL) -> Any:
     return pipeline
 
 
+def first_picture(pipeline: Any, film: motion.Film, seed: int) -> Image.Image:
+    """What the picture model draws of the film's subject, as its card has it drawn."""
+    drawn: Image.Image = pipeline(
+        film.subject,
+        num_inference_steps=12,
+        guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(seed),
+    ).images[0]
+    return drawn
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -63,6 +76,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--from-pictures", action="store_true", help="measure image-to-video")
     parser.add_argument("--sheet", type=Path, help="where a picture of the first films goes")
     parser.add_argument("--renders", action="store_true", help="judge drawn films, not made ones")
     parser.add_argument("--out", type=Path, help="where the JSON goes; printed when absent")
@@ -70,18 +84,21 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     pipeline = None if options.renders else load(options.model)
+    pictures = load_pictures(MODEL) if options.from_pictures else None
     asked = questions(options.prompts, options.seed)
     verdicts, flickers, shown, began = [], [], [], time.perf_counter()
     for number, film in enumerate(asked):
         if pipeline is None:
             frames = film.render(FRAMES, SIZE)
         else:
+            seed = options.seed + number
             made = pipeline(
                 prompt=film.caption,
+                image=None if pictures is None else first_picture(pictures, film, seed),
                 width=SIZE,
                 height=SIZE,
                 num_frames=FRAMES,
-                generator=torch.Generator().manual_seed(options.seed + number),
+                generator=torch.Generator().manual_seed(seed),
                 num_inference_steps=options.steps,
                 guidance_scale=options.guidance,
             )[0]
@@ -95,6 +112,7 @@ def main() -> None:
         "prompt_source": "films whose pair of colour and thing was withheld from training",
         "seed": options.seed,
         "best_of": 1,
+        "from_pictures": options.from_pictures,
         "frames": FRAMES,
         "steps": options.steps,
         "guidance": options.guidance,

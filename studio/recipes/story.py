@@ -7,8 +7,9 @@
       - {show: a red boat on the sea, say: There was a red boat.}
       - {show: a white house on a hill at night, say: It was far from home., seconds: 6}
 
-Each scene is a picture, or a film made from it where `moving` is on; with `transition: continue`
-each film goes on from the last picture of the one before, as one continuous scene. What is said in
+Each scene is a picture, or a film made from it where `moving` is on, in which what is shown does
+what `moves` says; with `transition: continue` each film goes on from the last picture of the one
+before, as one continuous scene. What is said in
 it is spoken, music plays under it all, and everything is put together into one signed film whose
 lineage names every piece.
 """
@@ -51,6 +52,8 @@ class Scene(_Part):
 
     #: What is seen.
     show: _Words
+    #: What it does, where the scene is a film.
+    moves: _Words | None = None
     #: What is said, and stands in the subtitles.
     say: _Words | None = None
     #: How long it lasts at least.
@@ -67,7 +70,7 @@ class Story(_Part):
     music: _Words | None = None
     language: _Words = "en-us"
     voice: _Words | None = None
-    #: How long a scene lasts at least that does not say so itself.
+    #: How long a picture stays at least whose scene does not say so; a film has its own length.
     seconds: Annotated[float, Field(ge=0.5, le=120)] = 4.0
     transition: Annotated[str, Field(pattern="^(cut|crossfade|continue)$")] = "crossfade"
     #: Whether each scene's picture is brought to life by an image-to-video model.
@@ -83,6 +86,8 @@ class Story(_Part):
     def _moves(self) -> Self:
         if self.transition == "continue" and not self.moving:
             raise ValueError("only films can continue each other; set moving: true")
+        if not self.moving and any(scene.moves for scene in self.scenes):
+            raise ValueError("only films can move; set moving: true")
         return self
 
     @staticmethod
@@ -99,21 +104,27 @@ class Story(_Part):
         except ValidationError as error:
             raise InvalidRequest(f"The story is wrong: {explain(error)}.", hint=_HINT) from None
 
+    def _styled(self, text: str) -> str:
+        return _plain(text if self.style is None else f"{text}, {self.style}")
+
     def recipe(self) -> Recipe:
         """The steps that make it: pictures, voices, music, and the film of them."""
         steps: dict[str, dict[str, Any]] = {}
         shown, said = [], []
         for number, scene in enumerate(self.scenes, 1):
-            prompt = scene.show if self.style is None else f"{scene.show}, {self.style}"
             seed = self.seed + number
             picture, film = f"picture_{number}", f"film_{number}"
             if self.transition == "continue" and number > 1:
                 steps[picture] = _step("video-still", video=f"{{film_{number - 1}}}")
             else:
-                steps[picture] = _step("text-to-image", prompt=_plain(prompt), seed=seed)
+                steps[picture] = _step("text-to-image", prompt=self._styled(scene.show), seed=seed)
             if self.moving:
+                happens = " ".join(filter(None, (scene.show, scene.moves)))
                 steps[film] = _step(
-                    "image-to-video", image=f"{{{picture}}}", prompt=_plain(prompt), seed=seed
+                    "image-to-video",
+                    image=f"{{{picture}}}",
+                    prompt=self._styled(happens),
+                    seed=seed,
                 )
             shown.append(film if self.moving else picture)
             if scene.say is not None:

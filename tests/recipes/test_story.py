@@ -50,6 +50,13 @@ def test_a_moving_story_begins_each_scene_from_its_picture() -> None:
     assert recipe.steps["film"].fields["scenes"] == ["{film_1}", "{film_2}", "{film_3}"]
 
 
+def test_what_moves_is_said_to_the_film_and_not_to_its_picture() -> None:
+    told = STORY.replace("show: a red boat", "show: a red boat, moves: sails left")
+    steps = Story.read(told + "moving: true\n").recipe().steps
+    assert steps["picture_1"].fields["prompt"] == "a red boat, watercolor"
+    assert steps["film_1"].fields["prompt"] == "a red boat sails left, watercolor"
+
+
 def test_a_continuous_story_begins_each_scene_where_the_one_before_ended() -> None:
     recipe = Story.read(STORY + "moving: true\ntransition: continue\n").recipe()
     assert [recipe.steps[f"picture_{n}"].task for n in (1, 2, 3)] == [
@@ -64,6 +71,7 @@ def test_a_continuous_story_begins_each_scene_where_the_one_before_ended() -> No
     ("text", "says"),
     [
         ("scenes: [{show: a}]\ntransition: continue", "moving: true"),
+        ("scenes: [{show: a, moves: rises}]", "moving: true"),
         ("scenes: []", "scenes"),
         ("scenes: [{say: nothing is seen}]", "show"),
         ("scenes: [{show: ' '}]", "write something"),

@@ -94,7 +94,7 @@ def shape_film(rng: random.Random, withheld: bool = False) -> Film:
         return paper, first.shape_part(first.Shape(kind, colour, *course(moment)), paint)
 
     scene = Moving(kind, colour, motion, background)
-    return Film(f"{thing} {verb}{where}", f"{thing}{where}", scene, at)
+    return Film(_said(rng, thing, verb, where), f"{thing}{where}", scene, at)
 
 
 def landscape_film(rng: random.Random, withheld: bool = False) -> Film:
@@ -124,9 +124,9 @@ def landscape_film(rng: random.Random, withheld: bool = False) -> Film:
             x = begin + (end - begin) * moment
             return sky, *before, *first.extra_parts("boat", x, horizon, rng)
 
-        caption = f"a boat {_SAIL_VERBS[motion]} on the sea{when}"
-        scene = Moving("boat", "white", motion)
-        return Film(caption, f"a boat on the sea{when}", scene, sailing)
+        where, scene = f" on the sea{when}", Moving("boat", "white", motion)
+        caption = _said(rng, "a boat", _SAIL_VERBS[motion], where)
+        return Film(caption, f"a boat{where}", scene, sailing)
     motion, body = rng.choice(tuple(_SKY_VERBS)), "moon" if time == "night" else "sun"
     colour = _colour(rng, body, ["yellow", "red", "orange", "white", "pink"], withheld)
     paint, radius, x = jitter(COLOURS[colour], rng), rng.uniform(5.5, 8.5), rng.uniform(16, 48)
@@ -141,9 +141,9 @@ def landscape_film(rng: random.Random, withheld: bool = False) -> Film:
 
     where = f"{land_colour} {land}" if named else f"the {land}"
     article = "the" if rng.random() < 0.3 else first.with_article(colour).partition(" ")[0]
-    thing, where = f"{article} {colour} {body}", f"over {where}{when}"
-    caption = f"{thing} {_SKY_VERBS[motion]} {where}"
-    return Film(caption, f"{thing} {where}", Moving(body, colour, motion), climbing)
+    thing, where = f"{article} {colour} {body}", f" over {where}{when}"
+    caption = _said(rng, thing, _SKY_VERBS[motion], where)
+    return Film(caption, f"{thing}{where}", Moving(body, colour, motion), climbing)
 
 
 def held_out(colour: str, thing: str) -> bool:
@@ -155,6 +155,11 @@ def held_out(colour: str, thing: str) -> bool:
 def _colour(rng: random.Random, kind: str, colours: Sequence[str], withheld: bool) -> str:
     """A colour whose pair with the thing is withheld, or is not; any where there is none."""
     return rng.choice([one for one in colours if held_out(one, kind) == withheld] or colours)
+
+
+def _said(rng: random.Random, thing: str, verb: str, where: str) -> str:
+    """A ball bounces on a white background; a ball on a white background bounces."""
+    return f"{thing}{where} {verb}" if rng.random() < 0.3 else f"{thing} {verb}{where}"
 
 
 def _course(motion: str, rng: random.Random) -> Callable[[float], tuple[float, float, float]]:
@@ -175,7 +180,8 @@ def _course(motion: str, rng: random.Random) -> Callable[[float], tuple[float, f
             radius,
         )
     if motion == "bounce":
-        height, phase = rng.uniform(0.36, 0.44), rng.uniform(0, math.pi) if near else 0.0
+        # Wherever it is, it falls at first.
+        height, phase = rng.uniform(0.36, 0.44), rng.uniform(0, math.pi / 2) if near else 0.0
         return lambda moment: (
             x,
             0.74 - height * abs(math.cos(2 * math.pi * moment + phase)),

@@ -30,9 +30,9 @@ from studio.provenance.marks.code import PAYLOAD_BITS
 from studio.tasks.request import Kind
 
 #: How far from the masked threshold the mark may lie, in dB.
-FAINTEST, LOUDEST = -8.0, -3.0
+FAINTEST, LOUDEST = -5.0, -1.0
 #: Mean over deviation of the signs, read after `_telephone`, that every piece should reach.
-WANTED = 2.4
+WANTED = 3.2
 #: Below this a piece is too short or too empty to survive much.
 WEAK = 1.0
 _CONTEXT = 1  # seconds beside a piece that its spectra need
@@ -126,7 +126,7 @@ class SoundMark:
     ) -> tuple[float, float]:
         """How loud the mark has to be, in dB from the threshold, and the margin this gives."""
         signs = CODE.encode(payload)
-        decibels, margin = -5.5, 0.0
+        decibels, margin = (FAINTEST + LOUDEST) / 2, 0.0
         for _ in range(2):
             marked = heard + np.float32(10 ** (decibels / 20)) * hidden
             soft = self._reader.soft(_telephone(marked), grid, carrier)
