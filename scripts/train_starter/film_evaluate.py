@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=FILM)
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--from-pictures", action="store_true", help="measure image-to-video")
