@@ -3,6 +3,10 @@ log, checkpoints.
 
 A stage that is interrupted goes on from its last checkpoint; a stage that is done leaves
 `done.json` with the hash of what it wrote and is not run again.
+
+Under `torchrun` several processes learn one model: each on data of its own, their gradients
+averaged after every step, so that all have the same weights. On a processor several processes of
+one thread each get through more pictures than one of several threads does.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,20 @@ class Budget:
         return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
+def rank() -> int:
+    """Which of the processes that learn together this one is; the first one writes."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def _share(gradients: list[Tensor]) -> None:
+    """Over all processes, as one message."""
+    whole = torch.cat([one.reshape(-1) for one in gradients])
+    distributed.all_reduce(whole)
+    whole /= distributed.get_world_size()
+    for one, part in zip(gradients, whole.split([one.numel() for one in gradients]), strict=True):
+        one.copy_(part.view_as(one))
+
+
 @dataclass(slots=True)
 class Loop:
     """Trains `modules` by a function that returns the loss of one step."""
@@ -54,6 +72,8 @@ class Loop:
     checkpoint_every: int = 500
     log_every: int = 50
     at_checkpoint: Callable[[int], None] | None = None
+    #: Whether all processes run this loop, on data of their own; else only one does.
+    together: bool = False
     _average: list[Tensor] = field(default_factory=list)
 
     def _trained(self) -> list[nn.Parameter]:
@@ -88,11 +108,15 @@ class Loop:
                 group["lr"] = self.budget.rate_at(step) * group["factor"]
             loss = step_loss(step)
             loss.backward()  # type: ignore[no-untyped-call]
+            if self.together and distributed.is_initialized():
+                _share([weight.grad for weight in weights if weight.grad is not None])
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             keep = min(self.budget.average, (1 + step) / (10 + step))
             torch._foreach_lerp_(self._average, [weight.detach() for weight in weights], 1 - keep)
+            if rank() > 0:
+                continue
             losses.append(loss.detach())
             if (step + 1) % self.log_every == 0 or step + 1 == self.budget.steps:
                 self._log(step + 1, torch.stack(losses).mean().item(), time.perf_counter() - began)

@@ -2,6 +2,7 @@
 machine.
 
     python scripts/train_starter/pictures.py --preset h200 --out training/pictures
+    torchrun --nproc-per-node 2 scripts/train_starter/pictures.py --out training/pictures
 
 Stages: judge → tokenizer → autoencoder → text tower → denoiser → upscaler → measurement. A stage
 that is done is not run again; an interrupted one goes on from its last checkpoint. The finished
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +26,15 @@ import evaluate
 import torch
 import vocabulary
 from judge import scenes
+from loop import rank
 from recipe import PRESETS, SIZE, Run
 from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler
 from supply import Order, Supply
+from torch import distributed
 from world import words
+
+#: Between the seeds of two processes' data.
+_APART = 100_000
 
 
 class GateClosed(RuntimeError):
@@ -42,13 +49,20 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def stage(run: Run, name: str, work: Callable[[], Any]) -> Any:
-    """Do a stage once; its result and its time are kept in `done.json`."""
+def stage(run: Run, name: str, work: Callable[[], Any], shared: bool = False) -> Any:
+    """Do a stage once; its result and its time are kept in `done.json`.
+
+    Of several processes only the first does what is not `shared`; the others wait for it.
+    """
     record = run.folder / name / "done.json"
     if record.exists():
         return json.loads(record.read_text(encoding="utf-8"))["result"]
     began = time.perf_counter()
-    result = work()
+    result = work() if shared or rank() == 0 else None
+    if rank() > 0:
+        while not record.exists():
+            time.sleep(1)
+        return json.loads(record.read_text(encoding="utf-8"))["result"]
     record.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "result": result,
@@ -57,7 +71,9 @@ def stage(run: Run, name: str, work: Callable[[], Any]) -> Any:
         "device": str(run.device),
         "weights": hashes(run.folder),
     }
-    record.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    new = record.with_name("done.new")
+    new.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    new.replace(record)
     return result
 
 
@@ -89,7 +105,7 @@ def measure(run: Run) -> dict[str, dict[str, float]]:
 
 
 def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
-    """All stages; returns what the measured ones reported."""
+    """All stages; returns what the measured ones reported, in the first of several processes."""
     run.pipeline.mkdir(parents=True, exist_ok=True)
 
     recipe = run.recipe
@@ -97,7 +113,7 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     def supply(order: Order) -> Supply:
         return Supply(order, recipe.workers, recipe.pool * SIZE**2 // order.size**2)
 
-    with supply(Order(SIZE, run.seed + 100)) as data:
+    with supply(Order(SIZE, run.seed + 100 + _APART * rank())) as data:
         seen = stage(run, "judge", lambda: judging.train(run, data))
         asked = ("background", "count", "object", "colour", "style")
         gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
@@ -105,7 +121,9 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
         again = stage(run, "autoencoder", lambda: autoencoder.train(run, data))
         gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
         found = stage(run, "text", lambda: text.train(run, data))
-        stage(run, "denoiser", lambda: denoiser.train(run, data, supply))
+        stage(run, "denoiser", lambda: denoiser.train(run, data, supply), shared=True)
+    if rank() > 0:
+        return {}
     gain = stage(run, "upscaler", lambda: upscaler.train(run, supply))
     prompts = stage(run, "measurement", lambda: measure(run))
     known = vocabulary.document(words.vocabulary())
@@ -135,8 +153,12 @@ def main() -> None:
     if options.device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
+    if "RANK" in os.environ:
+        distributed.init_process_group("gloo")
     run = Run(options.out, torch.device(options.device), PRESETS[options.preset], options.seed)
     report = train(run, options.ignore_gates)
+    if rank() > 0:
+        return
     (options.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=1))
 

@@ -116,7 +116,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             pool=0,
             bank=40_000,
             fresh_per_step=24,
-            bfloat16=False,
+            bfloat16=True,
         ),
         # Proves that every stage runs; learns nothing.
         "smoke": Recipe(

@@ -102,6 +102,41 @@ def test_the_judge_scores_a_perfect_reading_as_perfect() -> None:
         assert judge.score(scene, wrong)["object"] == [False] * len(scene.groups)
 
 
+def _learn(number: int, folder: Path, processes: int) -> None:
+    """One of several processes: its share of forty batches of eight."""
+    torch.set_num_threads(1)
+    if processes > 1:
+        place = f"file://{folder}/meeting"
+        torch.distributed.init_process_group(
+            "gloo", init_method=place, rank=number, world_size=processes
+        )
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 1)
+    inputs = torch.randn(40, 8, 4, generator=torch.Generator().manual_seed(1))
+    mine = inputs.chunk(processes, dim=1)[number]
+    Loop(
+        "toy",
+        folder,
+        Budget(40, 8, 1e-2, 4),
+        [model],
+        together=True,
+    ).run(lambda step: model(mine[step]).pow(2).mean())
+    torch.save(model.weight.detach(), folder / f"weights-{processes}-{number}")
+    if processes > 1:
+        torch.distributed.destroy_process_group()
+
+
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    for name, processes in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        torch.multiprocessing.spawn(_learn, (tmp_path / name, processes), nprocs=processes)
+    alone = torch.load(tmp_path / "one" / "weights-1-0")
+    for number in range(2):
+        together = torch.load(tmp_path / "two" / f"weights-2-{number}")
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    assert len((tmp_path / "two" / "log.jsonl").read_text().splitlines()) == 1
+
+
 def test_a_gate_stops_the_run() -> None:
     measures = {"colour": {"share": 0.97}}
     gate("autoencoder", measures, {"colour": 0.95}, ignore=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from loop import Loop
+from loop import Loop, rank
 from recipe import LATENT_SIDE, LATENTS, SIZE, TOKENS, Run
 from supply import Order, Picked, Supply, SupplyOf
 from torch import Tensor, nn
@@ -69,8 +69,9 @@ def build(run: Run) -> Any:
         sample_size=LATENT_SIDE,
         in_channels=LATENTS,
         out_channels=LATENTS,
-        down_block_types=("CrossAttnDownBlock2D",) * levels,
-        up_block_types=("CrossAttnUpBlock2D",) * levels,
+        # At the widest level attention costs as much time as all the rest of the network.
+        down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * (levels - 1)),
+        up_block_types=(*("CrossAttnUpBlock2D",) * (levels - 1), "UpBlock2D"),
         block_out_channels=shape.channels,
         layers_per_block=shape.layers,
         cross_attention_dim=shape.text_width,
@@ -182,6 +183,7 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     vae, tokenizer = autoencoder.load(run), tokenizers.load(run)
     unet = build(run).to(run.device, memory_format=torch.channels_last).train()
     tower = build_text(run).to(run.device).train()
+    torch.manual_seed(run.seed + rank())  # the same weights, but other noise
     forward = torch.compile(unet) if run.device.type == "cuda" else unet
     bank = Bank(run, vae, tokenizer)
     signal = scheduler().alphas_cumprod.to(run.device).float()
@@ -195,9 +197,16 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
         unet.train(), tower.train()
 
     loop = Loop(
-        "denoiser", folder, budget, [unet], slow=[tower], checkpoint_every=1000, at_checkpoint=look
+        "denoiser",
+        folder,
+        budget,
+        [unet],
+        slow=[tower],
+        checkpoint_every=1000,
+        at_checkpoint=look,
+        together=True,
     )
-    with supply(Order(SIZE, run.seed + 500, layout.EASY)) as easy:
+    with supply(Order(SIZE, run.seed + 500 + rank(), layout.EASY)) as easy:
         while bank.filled < recipe.bank // 8:
             bank.put(easy.draw(_DELIVERY))
 
@@ -221,6 +230,8 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
         return (guessed.float() - velocity).pow(2).mean()
 
     loop.run(step)
+    if rank() > 0:
+        return
     unet.eval(), tower.eval()
     pipeline = assemble(run, vae, tower, tokenizer, unet)
     grid(run, pipeline, folder / "grid.png")
