@@ -40,7 +40,7 @@ def test_a_speech_in_parts_ends_with_the_whole_of_it(home: Path) -> None:
             joined = np.concatenate([read(await client.fetch(part)) for part in parts])
             heard = read(await client.fetch(whole))
             assert len(heard) == len(joined)
-            assert np.corrcoef(heard, joined)[0, 1] > 0.99
+            assert np.corrcoef(heard, joined)[0, 1] > 0.97
             # The number that is heard in it is its own, and it is found by that.
             assert found.note.marks["audio"]["foreign"] == ""
             assert not found.note.marks["audio"]["weak"]
