@@ -312,7 +312,15 @@ class LocalClient(LocalGallery, LocalRuns, LocalTalk, LocalConsent, Client):
         """What the model does not know of what was asked."""
         catalog = self._host.catalog
         words = read_vocabulary(catalog.folder(catalog[card]))
-        return remarks_on(str(request[task.positional]), words)
+        # What is described, wherever that stands: a task's first field may name a picture.
+        told = [
+            str(request[spec.name] or "")
+            for spec in fields_of(task.request)
+            if spec.type == "text"
+            and spec.media is None
+            and (spec.name == task.positional or (spec.multiline and not spec.advanced))
+        ]
+        return remarks_on(" ".join(told), words)
 
     async def _put(self, job: Job, *, drawn: bool = False) -> Job:
         """Store the job, unless too many of its owner's wait already."""

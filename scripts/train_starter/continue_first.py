@@ -31,7 +31,7 @@ import torch
 from loop import Budget, Loop
 from stages.autoencoder import as_values, reconstruction_loss
 from stages.denoiser import noise_levels
-from stages.upscaler import SCALE, upscale
+from stages.upscaler import SCALE, build, upscale
 from torch import Tensor, nn
 from torch.nn import functional
 from world import first
@@ -226,23 +226,10 @@ def train_corrector(
 
 
 def train_upscaler(pipeline: Any, folder: Path, budget: Budget, corrections: int, seed: int) -> Any:
-    """The upscaler, half of it on pictures that the denoiser has redrawn.
-
-    It is an `AutoencoderTiny`, too, built lopsided: its encoder keeps the size and its decoder
-    doubles it twice.
-    """
-    from diffusers import AutoencoderTiny
-
+    """The network of `stages.upscaler`, half on pictures that the denoiser has redrawn."""
     torch.manual_seed(seed)
     rng, vae = random.Random(seed), pipeline.vae
-    upscaler = AutoencoderTiny(
-        encoder_block_out_channels=(24,),
-        decoder_block_out_channels=(24,) * 3,
-        num_encoder_blocks=(4,),
-        num_decoder_blocks=(1, 1, 0),
-        latent_channels=24,
-        scaling_factor=1.0,
-    ).to(memory_format=torch.channels_last)
+    upscaler = build(24).to(memory_format=torch.channels_last)
     samples, bank = mistakes(pipeline, vae, rng, corrections)
 
     def step(_: int) -> Tensor:

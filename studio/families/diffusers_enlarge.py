@@ -16,8 +16,9 @@ from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from PIL import Image
 
+from studio.errors import Unavailable
 from studio.families import Spec
-from studio.families.weights import check_weights
+from studio.families.weights import check_weights, first_line
 
 Pixels = NDArray[np.uint8]
 
@@ -26,15 +27,25 @@ class Enlarger:
     """Makes pictures as many times larger as the card's `upscale` says."""
 
     def __init__(self, spec: Spec, folder: Path, device: str, dtype: torch.dtype) -> None:
-        """With the network in `folder`, if it has one, in `dtype` on `device`."""
+        """With the network in `folder`, if it has one, in `dtype` on `device`.
+
+        Raises:
+            Unavailable: if that network is damaged or in a format that is refused.
+        """
         self.factor = int(spec.options.get("upscale", 1))
         place = folder / "upscaler"
         self._network: Any = None
         if self.factor > 1 and place.is_dir():
             check_weights(place)
-            loaded = AutoencoderTiny.from_pretrained(
-                place, dtype=dtype, use_safetensors=True, local_files_only=True
-            )
+            try:
+                loaded = AutoencoderTiny.from_pretrained(
+                    place, dtype=dtype, use_safetensors=True, local_files_only=True
+                )
+            except (OSError, ValueError) as error:
+                raise Unavailable(
+                    f"The upscaler of {spec.name} cannot be loaded: {first_line(error)}",
+                    hint=f"Fetch it again with `studio models get {spec.name}`.",
+                ) from None
             self._network = loaded.to(device).eval()
 
     def __call__(self, pixels: Pixels) -> Pixels:

@@ -23,11 +23,10 @@ SCALE = 4
 _CROP = 48
 
 
-def build(run: Run) -> Any:
+def build(width: int) -> Any:
     """The untrained network."""
     from diffusers import AutoencoderTiny
 
-    width = run.recipe.shape.upscaler_width
     return AutoencoderTiny(
         encoder_block_out_channels=(width,),
         decoder_block_out_channels=(width,) * 3,
@@ -49,7 +48,11 @@ def train(run: Run, supply: SupplyOf) -> float:
     budget = run.recipe.upscaler
     torch.manual_seed(run.seed)
     vae = autoencoder.load(run)
-    upscaler = build(run).to(run.device, memory_format=torch.channels_last).train()
+    upscaler = (
+        build(run.recipe.shape.upscaler_width)
+        .to(run.device, memory_format=torch.channels_last)
+        .train()
+    )
     loop = Loop("upscaler", run.folder / "upscaler", budget, [upscaler], weight_decay=0.0)
     crops = 4
     order = Order(SIZE * SCALE, run.seed + 700)

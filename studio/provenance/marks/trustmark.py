@@ -82,9 +82,10 @@ class TrustMark:
         rows, columns = _region(pixels)
         within = pixels[rows, columns, :3]
         cover = _values(within, *self._size(self._encoder))
-        given = {"image": cover, "bits": self.packet(payload)[None].astype(np.float32)}
-        wanted = {len(one.shape): one.name for one in self._encoder.get_inputs()}
-        (stego,) = self._encoder.run(None, {wanted[4]: given["image"], wanted[2]: given["bits"]})
+        # By the number of their dimensions: the exported names mean nothing.
+        given = {4: cover, 2: self.packet(payload)[None].astype(np.float32)}
+        named = {one.name: given[len(one.shape)] for one in self._encoder.get_inputs()}
+        (stego,) = self._encoder.run(None, named)
         added = np.clip(stego, -1, 1) - cover
         added -= added.mean(axis=(2, 3), keepdims=True)
         height, width = within.shape[:2]
