@@ -14,10 +14,9 @@ from PIL import Image
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, NotFound, Unavailable
-from studio.host import Host
 from studio.remote import RemoteClient
 from tests.api.conftest import Server, server  # noqa: F401 - a fixture
-from tests.hosts import finished, run, settings_for
+from tests.hosts import finished, run
 from tests.inputs.studio import EDIT, PICTURES, editing_host, encoded, noise, write
 
 
@@ -162,17 +161,5 @@ def test_over_http_it_is_the_same(server: Server, tmp_path: Path) -> None:  # no
                 await client.upload(write(tmp_path / "b", b"text"))
             with pytest.raises(InvalidRequest, match="larger"):
                 await client.upload(write(tmp_path / "c", bytes(1_100_000)))
-
-    run(test)
-
-
-def test_words_are_remarked_on_and_the_id_of_a_picture_is_not(home: Path, tmp_path: Path) -> None:
-    async def test() -> None:
-        async with Host(settings_for(home)) as host:
-            client = host.client("ann")
-            upload = await client.upload(write(tmp_path / "x.png", encoded(noise(64, 64))))
-            prompt = "a red wombat moves left"
-            job = await client.submit("image-to-video", {"image": upload.id, "prompt": prompt})
-            assert (job.card, [one.word for one in job.remarks]) == ("starter-film", ["wombat"])
 
     run(test)
