@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -24,6 +24,14 @@ def read_vocabulary(folder: Path) -> Mapping[str, tuple[str, ...]]:
     except FileNotFoundError:
         return {}
     return {group: tuple(words) for group, words in json.loads(text)["groups"].items()}
+
+
+def leave_out(text: str, phrases: Iterable[str]) -> str:
+    """`text` without these phrases, wherever they stand as words of their own."""
+    # The longest first: one may begin as another does.
+    either = "|".join(map(re.escape, sorted(phrases, key=len, reverse=True)))
+    left = re.sub(rf"\b(?:{either})\b", " ", text, flags=re.IGNORECASE) if either else text
+    return " ".join(left.split())
 
 
 def remarks_on(text: str, groups: Mapping[str, tuple[str, ...]]) -> tuple[Remark, ...]:

@@ -2,9 +2,10 @@
 
     python scripts/train_starter/film_evaluate.py --out model_cards/starter-film.eval.json
 
-No pair of colour and thing that a prompt asks for was in any film of training. With
-`--from-pictures` the picture model draws what the prompt shows, and the film begins with that.
-`--renders` measures the judge itself, on films that the world's own program drew.
+Films are made as the studio makes them, by its family and as the card says, but not enlarged. No
+pair of colour and thing that a prompt asks for was in any film of training. With `--from-pictures`
+the picture model draws what the prompt shows, and the film begins with that. `--renders` measures
+the judge itself, on films that the world's own program drew.
 """
 
 from __future__ import annotations
@@ -14,19 +15,29 @@ import json
 import random
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
-from evaluate import MODEL, weights_hash
+from evaluate import MODEL, ROOT, weights_hash
 from evaluate import load as load_pictures
 from film import FRAMES, SIZE
 from judge import moving
 from measures import summarise
 from PIL import Image
 from world import motion
+from world.drawing import Picture
+
+from studio.cards import Card
+from studio.draft import Draft
+from studio.families import Model, Order, Spec
+from studio.families.diffusers_video import DiffusersVideo
+from studio.testing import Recorder
 
 FILM = MODEL.with_name("film")
+CARD = ROOT / "model_cards" / "starter-film.md"
+FPS = 8
 SEED = 30_000
 ON_SHEET = 16
 
@@ -36,34 +47,49 @@ def questions(count: int, seed: int = SEED) -> list[motion.Film]:
     return [motion.sample(random.Random(seed + number), withheld=True) for number in range(count)]
 
 
-def load(folder: Path, base: Path = MODEL) -> Any:
-    """The film pipeline, in single precision."""
-    from diffusers import DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel
-
-    from studio.families.diffusers_channels import ChannelFilmPipeline
-
-    reading = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
-    pipeline = ChannelFilmPipeline.from_pretrained(
-        base,
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **reading),
-        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", **reading),
-        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
-        **reading,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+def load(folder: Path = FILM, refined: bool = True) -> Model:
+    """The film model in `folder` as its card has it, but for the size; perhaps not refined."""
+    options = Card.read(CARD).studio.options | {"upscale": 1, "base": str(MODEL)}
+    if not refined:
+        del options["refine"]
+    return DiffusersVideo().load(Spec("film", folder, "float32", None, options), "cpu", "full")
 
 
-def first_picture(pipeline: Any, film: motion.Film, seed: int) -> Image.Image:
+def shoot(
+    model: Model, prompt: str, seed: int, steps: int, guidance: float, picture: Picture | None
+) -> np.ndarray:
+    """One film, uint8 (frames, size, size, 3), that begins with the picture, if there is one."""
+    request = {
+        "prompt": prompt,
+        "negative_prompt": "",
+        "width": SIZE,
+        "height": SIZE,
+        "duration": FRAMES / FPS,
+        "fps": FPS,
+        "steps": steps,
+        "guidance": guidance,
+        "motion": 1.0,
+    }
+    with TemporaryDirectory() as folder:
+        task, inputs = "text-to-video", {}
+        if picture is not None:
+            task = "image-to-video"
+            given = Draft("image", 0, 0, {"pixels": picture}).spool(Path(folder))
+            inputs["image"] = given
+        order = Order("evaluation", 0, task, request, seed, inputs)
+        (draft,) = model.generate([order], Recorder())
+    return np.asarray(draft.arrays["frames"])
+
+
+def first_picture(pipeline: Any, film: motion.Film, seed: int) -> Picture:
     """What the picture model draws of the film's subject, as its card has it drawn."""
-    drawn: Image.Image = pipeline(
+    drawn = pipeline(
         film.subject,
         num_inference_steps=12,
         guidance_scale=3.0,
         generator=torch.Generator().manual_seed(seed),
     ).images[0]
-    return drawn
+    return np.asarray(drawn)
 
 
 def main() -> None:
@@ -77,32 +103,24 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--from-pictures", action="store_true", help="measure image-to-video")
+    parser.add_argument("--unrefined", action="store_true", help="as they are before refining")
     parser.add_argument("--sheet", type=Path, help="where a picture of the first films goes")
     parser.add_argument("--renders", action="store_true", help="judge drawn films, not made ones")
     parser.add_argument("--out", type=Path, help="where the JSON goes; printed when absent")
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
-    pipeline = None if options.renders else load(options.model)
+    model = None if options.renders else load(options.model, not options.unrefined)
     pictures = load_pictures(MODEL) if options.from_pictures else None
     asked = questions(options.prompts, options.seed)
     verdicts, flickers, shown, began = [], [], [], time.perf_counter()
     for number, film in enumerate(asked):
-        if pipeline is None:
+        if model is None:
             frames = film.render(FRAMES, SIZE)
         else:
             seed = options.seed + number
-            made = pipeline(
-                prompt=film.caption,
-                image=None if pictures is None else first_picture(pictures, film, seed),
-                width=SIZE,
-                height=SIZE,
-                num_frames=FRAMES,
-                generator=torch.Generator().manual_seed(seed),
-                num_inference_steps=options.steps,
-                guidance_scale=options.guidance,
-            )[0]
-            frames = np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8)
+            first = None if pictures is None else first_picture(pictures, film, seed)
+            frames = shoot(model, film.caption, seed, options.steps, options.guidance, first)
         shown.append(np.concatenate(list(frames[::3]), axis=1))
         verdicts.append(moving.score(film.scene, frames))
         flickers.append(moving.flicker(frames))
@@ -119,7 +137,8 @@ def main() -> None:
         "interval": "95 % Wilson",
         "seconds_per_film": round(seconds / options.prompts, 2),
         "threads": options.threads,
-        "weights_sha256": "" if pipeline is None else weights_hash(options.model),
+        "refined": not options.unrefined,
+        "weights_sha256": "" if model is None else weights_hash(options.model),
         "torch": torch.__version__,
         "flicker_levels": {
             "mean": round(float(np.mean(flickers)), 2),

@@ -53,6 +53,18 @@ class Follower:
         self._look = look
         self._next_look = time.monotonic() + PREVIEW_SECONDS
 
+    def then(self, steps: int) -> Follower:
+        """One for a further call, of so many steps, for the same orders; without previews."""
+        return Follower(
+            self._progress,
+            steps=steps,
+            done=self._done + self.steps,
+            total=self._total,
+            before=self._before,
+            after=self._after,
+            look=None,
+        )
+
     def make_room(self) -> bool:
         """See `studio.families.Progress`."""
         return self._progress.make_room()

@@ -12,6 +12,8 @@ A card's `options` for this family, all of them optional; `grid`, `upscale`, `sc
 - `base`: another model beside this one, a Stable Diffusion, whose parts this one sets in motion.
   The folder then holds an AnimateDiff motion adapter, or a UNet whose channels are those of a
   film's frames (`diffusers_channels`), and perhaps a `text_encoder` and `scheduler` of its own.
+- `refine`: `{strength: 0.3, guidance: 6, steps: 14}`, how that other model draws every frame a
+  little anew at the end (`diffusers_refine`).
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ from studio.families.diffusers_folder import (
 )
 from studio.families.diffusers_inputs import picture_of, steps_of
 from studio.families.diffusers_memory import Decoding, memory_errors, place
+from studio.families.diffusers_refine import Refiner
 from studio.families.diffusers_steps import Follower
 from studio.families.weights import check_weights, first_line
 
@@ -110,14 +113,23 @@ class DiffusersVideo:
             place(pipe, device, placement)
             own = base_of(spec) if "base" in spec.options else spec.folder
             enlarge = Enlarger(spec, own, *device_and_dtype(spec, device, placement))
-        return Films(pipe, spec, device, placement, enlarge)
+            refine = None
+            if "refine" in spec.options:
+                refine = Refiner(spec, own, pipe.vae, device, placement)
+        return Films(pipe, spec, device, placement, enlarge, refine)
 
 
 class Films:
     """One pipeline in memory; see `studio.families.Model`."""
 
     def __init__(
-        self, pipe: Any, spec: Spec, device: str, placement: str, enlarge: Enlarger
+        self,
+        pipe: Any,
+        spec: Spec,
+        device: str,
+        placement: str,
+        enlarge: Enlarger,
+        refine: Refiner | None = None,
     ) -> None:
         """`pipe` makes films, and is on `device` as `placement` says."""
         #: The folder's own pipeline, and what it has become for the last task.
@@ -125,7 +137,7 @@ class Films:
         self._spec = spec
         self._device = device
         self._placement = placement
-        self._enlarge = enlarge
+        self._enlarge, self._refine = enlarge, refine
         self._decoding = Decoding()
         # Elsewhere than on the device the decoder would be moved about for each.
         self._previews = placement == "full" and shown(pipe)
@@ -140,7 +152,8 @@ class Films:
             Unavailable: if the model computes no numbers.
         """
         plans = [steps_of(order, self._strength(order)) for order in batch]
-        total, done = sum(made for _, made in plans), 0
+        after = [self._refining(order) for order in batch]
+        total, done = sum(made for _, made in plans) + sum(after), 0
         for number, (order, (planned, made)) in enumerate(zip(batch, plans, strict=True)):
             self._become(order.task)
             begins = self._begins(order)
@@ -154,7 +167,7 @@ class Films:
                 look=partial(look, self._pipe) if self._previews else None,
             )
             frames = self._film(order, begins, planned, follower)
-            done += made
+            done += made + after[number]
             arrays, facts = {"frames": frames}, {"fps": int(order.request["fps"])}
             if order.task == "video-extension":
                 arrays, facts = extended(order, frames, len(begins))
@@ -163,7 +176,9 @@ class Films:
     def unload(self) -> None:
         """Free the weights and give the memory back to the system."""
         self._own.remove_all_hooks()
-        del self._own, self._pipe, self._enlarge
+        if self._refine is not None:
+            self._refine.unload()
+        del self._own, self._pipe, self._enlarge, self._refine
         give_back()
 
     def _film(
@@ -195,7 +210,16 @@ class Films:
             pipe(**self._arguments(order, begins, planned, takes), **hooks)
         if not films:
             raise no_numbers(self._spec.name)
-        return finished(films[0], self._enlarge, order, max(1, len(begins)))
+        frames = films[0]
+        if self._refine is not None:
+            # What was given stays as it is.
+            drawn = slice(len(begins), len(frames) - ("last_image" in order.inputs))
+            frames[drawn] = self._refine(frames, order, follower)[drawn]
+        return finished(frames, self._enlarge, order, max(1, len(begins)))
+
+    def _refining(self, order: Order) -> int:
+        """How many steps follow those of the film itself."""
+        return self._refine.steps(drawn_frames(self._spec, order)) if self._refine else 0
 
     def _become(self, task: str) -> None:
         """Turn the pipeline into the library's own for `task`; its parts in memory stay."""

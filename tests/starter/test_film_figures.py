@@ -8,9 +8,7 @@ from typing import Any
 import film_evaluate
 import numpy as np
 import pytest
-import torch
 from evaluate import ROOT, weights_hash
-from film import FRAMES, SIZE
 from judge import moving
 from measures import summarise
 
@@ -29,23 +27,15 @@ ALLOWANCE = 0.12
 def test_it_moves_things_as_often_as_the_report_says() -> None:
     report: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
     assert report["weights_sha256"] == weights_hash(film_evaluate.FILM)
-    pipeline = film_evaluate.load(film_evaluate.FILM)
+    model = film_evaluate.load()
     verdicts, flickers = [], []
     for number, asked in enumerate(film_evaluate.questions(QUICK, report["seed"])):
-        made = pipeline(
-            asked.caption,
-            width=SIZE,
-            height=SIZE,
-            num_frames=FRAMES,
-            num_inference_steps=report["steps"],
-            guidance_scale=report["guidance"],
-            generator=torch.Generator().manual_seed(report["seed"] + number),
-        )[0]
-        frames = np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8)
+        seed, steps, guidance = report["seed"] + number, report["steps"], report["guidance"]
+        frames = film_evaluate.shoot(model, asked.caption, seed, steps, guidance, None)
         verdicts.append(moving.score(asked.scene, frames))
         flickers.append(moving.flicker(frames))
     measures = summarise(verdicts)
-    for name in ("present", "motion", "colour", "background"):
+    for name in ("present", "motion", "colour", "shape", "background", "all"):
         expected = report["measures"][name]["share"]
         assert measures[name]["share"] >= expected - ALLOWANCE, (name, measures[name])
     assert np.mean(flickers) < 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from studio.catalog import Catalog
 from studio.job import Job, JobState, Remark
 from studio.settings import Settings
-from studio.vocabulary import read_vocabulary, remarks_on
+from studio.vocabulary import leave_out, read_vocabulary, remarks_on
 
 GROUPS = {"colours": ("red", "purple"), "things": ("circle", "cross"), "small": ("a", "and")}
 
@@ -28,6 +28,14 @@ def test_known_words_pass_in_any_case_and_number() -> None:
 def test_a_model_without_a_list_says_nothing(tmp_path: Path) -> None:
     assert read_vocabulary(tmp_path) == {}
     assert remarks_on("anything at all", {}) == ()
+
+
+def test_phrases_are_left_out_where_they_are_words_of_their_own() -> None:
+    moving = ("moves", "moves to the left", "sets")
+    assert leave_out("A sun sets, and a star Moves to the left on sunsets", moving) == (
+        "A sun , and a star on sunsets"
+    )
+    assert leave_out("a  star", ()) == "a star"
 
 
 def test_the_starter_knows_the_words_of_its_own_examples(home: Path) -> None:

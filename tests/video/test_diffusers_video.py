@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,19 @@ class TestChannelFilm(FilmContract):
 class TestChannelFilmOfAPicture(FromPicture):
     build = staticmethod(channel_film)
     options: ClassVar = {"base": "base", "frames": {"least": 5}}
+
+
+REFINED = {"strength": 0.5, "guidance": 2.0, "steps": 4}
+
+
+class TestRefinedFilm(FilmContract):
+    build = staticmethod(channel_film)
+    options: ClassVar = {"base": "base", "frames": {"least": 5}, "refine": REFINED}
+
+
+class TestRefinedFilmOfAPicture(FromPicture):
+    build = staticmethod(channel_film)
+    options: ClassVar = {"base": "base", "frames": {"least": 5}, "refine": REFINED}
 
 
 class TestLtx(FilmContract):
@@ -425,6 +439,51 @@ def test_a_base_that_is_not_here_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         load(tmp_path / "adapter", base="stable-diffusion-1.5")
     assert "studio models get stable-diffusion-1.5" in caught.value.hint
+
+
+@pytest.fixture(scope="module")
+def refined(tmp_path_factory: pytest.TempPathFactory) -> Films:
+    """The same, whose frames the picture model draws anew, told of a film but not how it moves."""
+    place = tmp_path_factory.mktemp("refined") / "film"
+    channel_film(place)
+    words = {"groups": {"motions": ["moves", "moves left"], "things": ["star"]}}
+    (place / "vocabulary.json").write_text(json.dumps(words), encoding="utf-8")
+    return load(place, base="base", frames={"least": 5}, refine=REFINED | {"without": "motions"})
+
+
+def test_frames_that_are_given_are_not_refined(
+    channels: Films, refined: Films, inputs: dict[str, Path]
+) -> None:
+    given = replace(order(0, "image-to-video", motion=1.0, steps=2), inputs=inputs)
+    progress = Recorder()
+    drawn, before = frames_of(refined, given, progress=progress), frames_of(channels, given)
+    same = [(one == other).all() for one, other in zip(drawn, before, strict=True)]
+    assert same == [True, False, False, False, True]
+    assert progress.steps[-1] == (4, 4), "two of the film's, two of the refiner's"
+
+
+def test_a_refiner_stops_within_a_step_and_is_as_good_as_before(refined: Films) -> None:
+    before = frames_of(refined, order(steps=2))
+    progress = Recorder(stop_at=3)
+    with pytest.raises(Cancelled):
+        frames_of(refined, order(steps=2), progress=progress)
+    assert progress.steps[-1] == (3, 4)
+    assert (frames_of(refined, order(steps=2)) == before).all()
+
+
+def test_a_refiner_is_not_told_what_moves(refined: Films, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refined._refine is not None
+    pipe, told = refined._refine._pipe, []
+    read = pipe.tokenizer.__class__.__call__
+
+    def listening(self: Any, text: Any, *given: Any, **named: Any) -> Any:
+        if isinstance(text, list):
+            told.extend(text)
+        return read(self, text, *given, **named)
+
+    monkeypatch.setattr(pipe.tokenizer.__class__, "__call__", listening)
+    frames_of(refined, order(prompt="a red star moves left over land"))
+    assert set(told) == {"a red star over land", ""}
 
 
 def test_previews_show_the_middle_of_the_film(

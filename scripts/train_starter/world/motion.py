@@ -196,13 +196,10 @@ def _course(motion: str, rng: random.Random) -> Callable[[float], tuple[float, f
 def vocabulary() -> dict[str, list[str]]:
     """Every word that a caption of a film can hold, by what it names."""
     known = first.vocabulary()
-    phrases = (*(phrase for verbs in VERBS.values() for phrase in verbs), "sets", "sails")
-    verbs = {word for phrase in phrases for word in phrase.split()} - {"to", "the"}
-    directions = {"left", "right", "up", "down"}
+    phrases = {phrase for verbs in VERBS.values() for phrase in verbs}
     return {
         **{name: known[name] for name in ("colours", "places", "times")},
         "objects": [*SHAPES, "ball", "sun", "moon", "boat"],
-        "motions": sorted(verbs - directions),
-        "directions": sorted(verbs & directions),
+        "motions": sorted(phrases | {*_SKY_VERBS.values(), *_SAIL_VERBS.values()}),
         "other": ["a", "an", "at", "background", "during", "on", "over", "the", "to"],
     }
