@@ -49,7 +49,7 @@ def questions(count: int, seed: int = SEED) -> list[motion.Film]:
 
 def load(folder: Path = FILM, refined: bool = True) -> Model:
     """The film model in `folder` as its card has it, but for the size; perhaps not refined."""
-    options = Card.read(CARD).studio.options | {"upscale": 1, "base": str(MODEL)}
+    options: dict[str, Any] = {**Card.read(CARD).studio.options, "upscale": 1, "base": str(MODEL)}
     if not refined:
         del options["refine"]
     return DiffusersVideo().load(Spec("film", folder, "float32", None, options), "cpu", "full")
