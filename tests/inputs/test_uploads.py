@@ -14,9 +14,10 @@ from PIL import Image
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, NotFound, Unavailable
+from studio.host import Host
 from studio.remote import RemoteClient
 from tests.api.conftest import Server, server  # noqa: F401 - a fixture
-from tests.hosts import finished, run
+from tests.hosts import finished, run, settings_for
 from tests.inputs.studio import EDIT, PICTURES, editing_host, encoded, noise, write
 
 
@@ -142,6 +143,21 @@ def test_what_nobody_uses_vanishes_unless_a_job_waits_for_it(home: Path, tmp_pat
             assert host.inputs.sweep(now, await host.jobs.unfinished()) == 0
             assert host.inputs.sweep(now + 8 * 24 * 3600, await host.jobs.unfinished()) == 2
             assert kept(home) == []
+
+    run(test)
+
+
+def test_what_is_described_is_remarked_on_and_not_the_id_of_a_picture(
+    home: Path, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with Host(settings_for(home)) as host:
+            client = host.client("ann")
+            upload = await client.upload(write(tmp_path / "a.png", encoded(noise(64, 64))))
+            order = {"prompt": "a red wombat moves left", "image": upload.id}
+            job = await client.submit("animate", {**order, "model": "starter-film"})
+            assert [remark.word for remark in job.remarks] == ["wombat"]
+            await client.cancel(job.id)
 
     run(test)
 
