@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from studio.tasks.image import ImageFormat, MediaId
+from studio.tasks.image import Factor, ImageFormat, MediaId
 from studio.tasks.request import Advanced, Media, Request
 from studio.tasks.video import VideoFormat
 
@@ -63,8 +63,8 @@ class VideoLooping(_Clip):
 
 
 class VideoUpscaling(_Clip):
-    """Make a film larger, with a Lanczos filter; nothing is added that it does not show."""
+    """Make a film larger, with its sound."""
 
-    factor: Annotated[float, Field(ge=1.25, le=4)] = Field(
+    factor: Factor = Field(
         2.0, title="Factor", description="How many times wider and higher it becomes."
     )

@@ -21,6 +21,9 @@ ImageFormat = Literal["png", "webp", "jpeg", "tiff", "avif", "gif"]
 #: A side of a picture in pixels. Diffusion latents are an eighth of the picture.
 Side = Annotated[int, Field(ge=64, le=4096, multiple_of=8)]
 
+#: How many times larger something becomes.
+Factor = Annotated[float, Field(ge=1.25, le=4)]
+
 #: An artifact's id or an upload's id.
 MediaId = Annotated[Text, Field(min_length=1, max_length=200)]
 
@@ -105,6 +108,20 @@ class ImageConversion(Request):
     format: ImageFormat = Field("webp", title="Format", description="File format of the result.")
     longest: Annotated[int, Field(ge=16, le=8192)] | None = Field(
         None, title="Longest side", description="Pixels of it at most; empty keeps the size."
+    )
+
+
+class ImageUpscaling(Request):
+    """Make a picture larger, and as sharp as the model can."""
+
+    image: Annotated[MediaId, Media("image")] = Field(
+        title="Picture", description="The picture: an output's or an upload's id."
+    )
+    factor: Factor = Field(
+        2.0, title="Factor", description="How many times wider and higher it becomes."
+    )
+    format: Annotated[ImageFormat, Advanced()] = Field(
+        "png", title="Format", description="File format of the result."
     )
 
 

@@ -129,3 +129,21 @@ def test_a_cancelled_order_makes_nothing(tmp_path: Path) -> None:
     bench = Workshop().load(Spec("workshop", tmp_path, "float32", None, {}), "cpu", "full")
     with pytest.raises(Cancelled):
         list(bench.generate([order], Recorder(stop_at=1)))
+
+
+def test_a_picture_becomes_larger_with_what_shines_through(tmp_path: Path) -> None:
+    pixels = np.zeros((20, 30, 4), np.uint8)
+    pixels[:, 15:] = 255
+    draft = made(
+        "image-upscaling", tmp_path, {"image": Draft("image", 0, 0, {"pixels": pixels})}, factor=1.5
+    )
+    large = draft.arrays["pixels"]
+    assert large.shape == (30, 45, 4)
+    assert (large[:, :18] == 0).all()
+    assert (large[:, 27:] == 255).all()
+
+
+def test_a_picture_cannot_become_larger_than_pictures_are(tmp_path: Path) -> None:
+    wide = Draft("image", 0, 0, {"pixels": np.zeros((8, 4096, 3), np.uint8)})
+    with pytest.raises(InvalidRequest, match="longest side"):
+        made("image-upscaling", tmp_path, {"image": wide}, factor=2.5)

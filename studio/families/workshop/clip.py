@@ -1,4 +1,4 @@
-"""Tools for finished films: one picture of them, more per second, loops, larger ones."""
+"""Tools for finished films: one picture of them, more per second, loops."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ Flow = NDArray[np.float32]
 _CUT = 60
 #: The part of a film that fades from its end into its beginning, and its most in seconds.
 _FADED, _MOST_FADED = 1 / 3, 1.0
-#: The longest side that a film can have, in pixels.
-_LONGEST = 4096
 #: The shortest side in pixels that motion is looked for in.
 _LEAST_SIDE = 32
 
@@ -117,30 +115,6 @@ def loop(
     once = mastering.loop(samples, rate, faded / fps)
     arrays: dict[str, Array] = {"frames": frames, "samples": np.tile(once, (times, 1))}
     return arrays, {"fps": film.facts["fps"], "rate": rate}
-
-
-def enlarge(
-    request: Mapping[str, Any], inputs: Mapping[str, Draft], tell: Callable[[float], None]
-) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Every frame wider and higher by the factor, to an even number of pixels.
-
-    Raises:
-        InvalidRequest: if a side would be longer than a film's can be.
-    """
-    film, factor = inputs["video"], float(request["factor"])
-    given = film.arrays["frames"]
-    height, width = (round(side * factor / 2) * 2 for side in given.shape[1:3])
-    if max(width, height) > _LONGEST:
-        raise InvalidRequest(
-            f"factor: the film would be {width} × {height} pixels; {_LONGEST} is the longest side.",
-            hint=f"At most {_LONGEST / max(given.shape[1:3]):.2f} times as large, then.",
-        )
-    frames = blank_frames(len(given), height, width)
-    for place, frame in enumerate(frames):
-        small = np.asarray(given[place])
-        frame[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LANCZOS4)
-        tell(place / len(frames))
-    return _with_sound(film, frames, film.facts["fps"])
 
 
 class _Between:

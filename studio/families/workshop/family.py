@@ -26,12 +26,13 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "film-assembly": film.assemble,
         "image-conversion": picture.convert,
         "image-lettering": picture.letter,
+        "image-upscaling": picture.enlarge,
         "object-turntable": turntable.turn,
         "text-noising": pen.garble,
         "video-interpolation": clip.interpolate,
         "video-looping": clip.loop,
         "video-still": clip.still,
-        "video-upscaling": clip.enlarge,
+        "video-upscaling": picture.enlarge,
     }
 )
 

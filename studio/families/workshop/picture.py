@@ -1,4 +1,4 @@
-"""Tools for finished pictures."""
+"""Tools for finished pictures, and for all pictures of a film."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from studio.draft import Array, Draft
 from studio.errors import InvalidRequest
+from studio.families.larger import enlarged, filtered
 from studio.families.workshop.inputs import several
 
 Pixels = NDArray[np.uint8]
@@ -134,6 +135,13 @@ def convert(
     image = Image.fromarray(pixels)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return {"pixels": np.asarray(image)}, {}
+
+
+def enlarge(
+    request: Mapping[str, Any], inputs: Mapping[str, Draft], tell: Callable[[float], None]
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The picture or film larger by a filter, which adds no detail; see `enlarged`."""
+    return enlarged(request, inputs, filtered, tell)
 
 
 def _fitted(
