@@ -24,14 +24,21 @@ import torch
 from judge import flat
 from judge import scenes as whole
 from measures import summarise
+from PIL import Image
 from world import captions, first, layout
 from world.drawing import Picture
 from world.scene import Scene
+
+from studio.draft import Draft
+from studio.families import Spec
+from studio.families.diffusers_enlarge import Enlarger
+from studio.families.workshop import picture as workshop
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "studio" / "starter" / "pictures"
 SEED = 20_000
 QUICK = 100
+ON_SHEET = 64
 SOURCES = {
     "first": "flat shapes, fresh draws from the training distribution",
     "full": "scenes whose every pair of colour and object was withheld from training",
@@ -104,6 +111,25 @@ def judge(
     return verdicts
 
 
+def contact_sheet(asked: list[Question], drawn: list[Picture], folder: Path) -> Picture:
+    """The pictures, enlarged as the studio does it, with their prompts under them."""
+    enlarge = Enlarger(
+        Spec("", folder, "float32", None, {"upscale": 4}), folder, "cpu", torch.float32
+    )
+    drafts = {
+        f"images.{number}": Draft("image", number, 0, {"pixels": enlarge(picture)})
+        for number, picture in enumerate(drawn)
+    }
+    request = {
+        "captions": [question.prompt for question in asked],
+        "title": "",
+        "columns": 8,
+        "side": 240,
+    }
+    (sheet,) = workshop.sheet(request, drafts, lambda _: None)[0].values()
+    return np.asarray(sheet)
+
+
 def weights_hash(folder: Path) -> str:
     """One SHA-256 over every weight file, in the order of their names.
 
@@ -129,6 +155,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sheet", type=Path, help="where a picture of the first 64 goes")
     parser.add_argument("--out", type=Path, help="where the JSON goes; printed when absent")
     options = parser.parse_args()
 
@@ -157,6 +184,10 @@ def main() -> None:
         "measures": summarise(verdicts),
         "first_hundred": summarise(verdicts[:QUICK]),
     }
+    if options.sheet is not None:
+        few = slice(ON_SHEET)
+        sheet = contact_sheet(asked[few], drawn[few], options.model)
+        Image.fromarray(sheet).save(options.sheet, quality=80)
     text = json.dumps(report, indent=2) + "\n"
     if options.out is None:
         print(text, end="")
