@@ -28,10 +28,18 @@ def read_vocabulary(folder: Path) -> Mapping[str, tuple[str, ...]]:
 
 def leave_out(text: str, phrases: Iterable[str]) -> str:
     """`text` without these phrases, wherever they stand as words of their own."""
-    # The longest first: one may begin as another does.
-    either = "|".join(map(re.escape, sorted(phrases, key=len, reverse=True)))
-    left = re.sub(rf"\b(?:{either})\b", " ", text, flags=re.IGNORECASE) if either else text
-    return " ".join(left.split())
+    return " ".join(_any_of(phrases).sub(" ", text).split())
+
+
+def mentions(text: str, phrases: Iterable[str]) -> bool:
+    """Whether one of these phrases stands in `text` as words of its own."""
+    return _any_of(phrases).search(text) is not None
+
+
+def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    # The longest first: one may begin as another does. Of none, nothing is found.
+    either = "|".join(map(re.escape, sorted(phrases, key=len, reverse=True))) or "(?!)"
+    return re.compile(rf"\b(?:{either})\b", re.IGNORECASE)
 
 
 def remarks_on(text: str, groups: Mapping[str, tuple[str, ...]]) -> tuple[Remark, ...]:

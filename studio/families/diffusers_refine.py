@@ -23,7 +23,7 @@ from studio.families import Order, Spec
 from studio.families.diffusers_folder import calling, no_numbers, open_folder
 from studio.families.diffusers_memory import place
 from studio.families.diffusers_steps import Follower
-from studio.vocabulary import leave_out, read_vocabulary
+from studio.vocabulary import leave_out, mentions, read_vocabulary
 
 #: How many frames are drawn at once.
 _AT_ONCE = 8
@@ -34,7 +34,7 @@ class Refiner:
     `steps` that the whole of a picture would take.
 
     It is told the film's prompt, but not what is said in its words of the group `without`: how
-    something moves is no part of a picture.
+    something moves is no part of a picture. Films of what is named in `unless` it leaves alone.
     """
 
     def __init__(self, spec: Spec, folder: Path, vae: Any, device: str, placement: str) -> None:
@@ -49,6 +49,7 @@ class Refiner:
         self._planned = int(options["steps"])
         self._made = int(self._planned * self._strength)
         self._unsaid = read_vocabulary(spec.folder).get(str(options.get("without", "")), ())
+        self._unless = tuple(options.get("unless", ()))
         # Offloaded parts have hooks of the one pipeline that they belong to.
         parts = {"vae": vae} if placement in ("full", "cpu") else {}
         kind = StableDiffusionImg2ImgPipeline
@@ -56,9 +57,10 @@ class Refiner:
         self._pipe.set_progress_bar_config(disable=True)
         place(self._pipe, device, placement)
 
-    def steps(self, count: int) -> int:
-        """How many steps it makes for `count` frames."""
-        return self._made * -(-count // _AT_ONCE)
+    def steps(self, order: Order, count: int) -> int:
+        """How many steps it makes for `count` frames of the order's film; none for some films."""
+        left = mentions(str(order.request["prompt"]), self._unless)
+        return 0 if left else self._made * -(-count // _AT_ONCE)
 
     def __call__(
         self, frames: NDArray[np.uint8], order: Order, follower: Follower

@@ -211,7 +211,7 @@ class Films:
         if not films:
             raise no_numbers(self._spec.name)
         frames = films[0]
-        if self._refine is not None:
+        if self._refine is not None and self._refining(order):
             # What was given stays as it is.
             drawn = slice(len(begins), len(frames) - ("last_image" in order.inputs))
             frames[drawn] = self._refine(frames, order, follower)[drawn]
@@ -219,7 +219,8 @@ class Films:
 
     def _refining(self, order: Order) -> int:
         """How many steps follow those of the film itself."""
-        return self._refine.steps(drawn_frames(self._spec, order)) if self._refine else 0
+        count = drawn_frames(self._spec, order)
+        return self._refine.steps(order, count) if self._refine is not None else 0
 
     def _become(self, task: str) -> None:
         """Turn the pipeline into the library's own for `task`; its parts in memory stay."""

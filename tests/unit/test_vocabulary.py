@@ -7,7 +7,7 @@ from pathlib import Path
 from studio.catalog import Catalog
 from studio.job import Job, JobState, Remark
 from studio.settings import Settings
-from studio.vocabulary import leave_out, read_vocabulary, remarks_on
+from studio.vocabulary import leave_out, mentions, read_vocabulary, remarks_on
 
 GROUPS = {"colours": ("red", "purple"), "things": ("circle", "cross"), "small": ("a", "and")}
 
@@ -36,6 +36,9 @@ def test_phrases_are_left_out_where_they_are_words_of_their_own() -> None:
         "A sun , and a star on sunsets"
     )
     assert leave_out("a  star", ()) == "a star"
+    assert mentions("The sun Sets", moving)
+    assert not mentions("a sunset", moving)
+    assert not mentions("anything", ())
 
 
 def test_the_starter_knows_the_words_of_its_own_examples(home: Path) -> None:
