@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from studio.artifact import Artifact
+from studio.artifact import Artifact, artifact_id
 from studio.collection import Collections, short_name
 from studio.errors import InvalidRequest, NotFound
 from studio.files import replacing, sync_folder
@@ -94,9 +94,16 @@ class ArtifactStore:
         """Where the media file of an artifact is; `NotFound` if there is no such artifact."""
         return self._media(self.get(identity))
 
-    def of_job(self, job: str) -> dict[int, str]:
-        """The published outputs of a job, those in the bin too: index to id."""
-        return self._index.of_job(job)
+    def of_job(self, job: str, count: int = 0) -> dict[int, str]:
+        """The published outputs of a job, those in the bin too: place to id.
+
+        The first `count` are also looked for where a crash has kept them out of the index.
+        """
+        found = self._index.of_job(job)
+        for place in range(count):
+            if place not in found and self._look(identity := artifact_id(job, place)) is not None:
+                found[place] = identity
+        return found
 
     def list(
         self, owner: str, where: Filter | None = None, *, limit: int, before: str | None = None

@@ -115,14 +115,16 @@ class Dispatcher:
 
     async def carry_out(self, job: Job) -> Outcome:
         """Make and seal what `job` still lacks, however long it has to wait for its turn."""
-        published = await anyio.to_thread.run_sync(self._store.of_job, job.id)
-        wanted = [index for index in range(job.request["count"]) if index not in published]
+        count = int(job.request["count"])
+        # And the whole of its parts, if it has one.
+        published = await anyio.to_thread.run_sync(self._store.of_job, job.id, count + 1)
+        wanted = [index for index in range(count) if index not in published]
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         entry = Entry(job, outcome, wanted, published, job.attempts)
         self._line.enter(entry)
         if job.state is JobState.CANCELLED or job.id in self._unwanted:
             entry.end(Cancelled())
-        elif job.attempts >= MOST_ATTEMPTS:
+        elif wanted and job.attempts >= MOST_ATTEMPTS:
             entry.end(_given_up(entry))
         elif wanted and (missing := self._berths.missing(entry)) is not None:
             entry.end(missing)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from studio.artifact import Artifact, artifact_id
+from studio.artifact import Artifact, Note, artifact_id
 from studio.draft import Draft
 from studio.errors import (
     Broken,
@@ -116,6 +117,42 @@ def test_a_job_that_was_begun_too_often_is_given_up(home: Path) -> None:
 
     job_id = asyncio.run(before())
     run(lambda: after(job_id))
+
+
+def test_a_job_whose_outputs_are_all_there_is_done_however_often_it_was_begun(home: Path) -> None:
+    """A kill after the last output, before the index and the job have heard of it."""
+
+    async def before() -> tuple[str, str]:
+        host, lane = fake_host(home, steps=1000, seconds=0.05)
+        async with host:
+            client = host.client("ann")
+            job = await client.submit("imagine", SMALL)
+            await until(lambda: lane.batches)
+            await host.jobs.count(job.id, 5)
+            host.dispatcher._line[job.id].begun = False
+            identity = artifact_id(job.id, 0)
+            note = Note(
+                job.id, 0, "p", job.task, job.card, "embedded", job.request, "0" * 64, "0" * 64,
+                7, (), {}, 1, {}, 1_700_000_000.0,
+            )  # fmt: skip
+            artifact = Artifact(identity, "ann", "image", "image/png", 4, "0" * 64, note)
+            record = artifact.record()
+            del record["keeping"]
+            place = host.provenance.store.folder / identity[:2]
+            place.mkdir()
+            (place / f"{identity}.note.json").write_text(json.dumps(record))
+            (place / f"{identity}.png").write_bytes(b"file")
+        return job.id, identity
+
+    async def after(job_id: str, identity: str) -> None:
+        host, lane = fake_host(home)
+        async with host:
+            job = await finished(host.client("ann"), job_id)
+            assert (job.state, job.artifacts) == (JobState.DONE, (identity,))
+            assert lane.batches == []
+
+    job_id, identity = asyncio.run(before())
+    run(lambda: after(job_id, identity))
 
 
 def test_a_full_disk_pauses_jobs_and_loses_none(home: Path) -> None:
