@@ -471,6 +471,18 @@ def test_a_refiner_stops_within_a_step_and_is_as_good_as_before(refined: Films) 
     assert (frames_of(refined, order(steps=2)) == before).all()
 
 
+def test_a_refiner_leaves_some_films_alone(
+    refined: Films, channels: Films, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert refined._refine is not None
+    monkeypatch.setattr(refined._refine, "_unless", ("boat",))
+    left, drawn = (order(steps=2, prompt=prompt) for prompt in ("A Boat at sea", "boatswains"))
+    progress = Recorder()
+    assert (frames_of(refined, left, progress=progress) == frames_of(channels, left)).all()
+    assert progress.steps[-1] == (2, 2)
+    assert (frames_of(refined, drawn) != frames_of(channels, drawn)).any()
+
+
 def test_a_refiner_is_not_told_what_moves(refined: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refined._refine is not None
     pipe, told = refined._refine._pipe, []
