@@ -171,3 +171,12 @@ def let_go(array: Array) -> None:
     # What was written into a private copy is in no file.
     if isinstance(array, np.memmap) and isinstance(base, mmap.mmap) and array.mode != "c":
         base.madvise(mmap.MADV_DONTNEED)
+
+
+def with_sound(film: Draft, frames: Array, fps: float) -> tuple[dict[str, Array], dict[str, Any]]:
+    """A film's arrays and facts with other `frames` and the sound that it has."""
+    arrays: dict[str, Array] = {"frames": frames}
+    facts: dict[str, Any] = {"fps": fps}
+    if "samples" in film.arrays:
+        arrays["samples"], facts["rate"] = film.arrays["samples"], film.facts["rate"]
+    return arrays, facts

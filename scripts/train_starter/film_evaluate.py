@@ -139,6 +139,8 @@ def main() -> None:
         "threads": options.threads,
         "refined": not options.unrefined,
         "weights_sha256": "" if model is None else weights_hash(options.model),
+        # Which refine the frames, and draw the first of them.
+        "pictures_sha256": weights_hash(MODEL),
         "torch": torch.__version__,
         "flicker_levels": {
             "mean": round(float(np.mean(flickers)), 2),

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.draft import Array, Draft, blank_frames
+from studio.draft import Array, Draft, blank_frames, with_sound
 from studio.errors import InvalidRequest
 
 Pixels = NDArray[np.uint8]
@@ -51,8 +51,7 @@ def enlarged(
             tell(before + share / len(frames))
 
         place[:] = draw(np.ascontiguousarray(shown[number]), (width, height), further)
-    kept = {name: array for name, array in given.arrays.items() if name != "frames"}
-    return {"frames": frames, **kept}, dict(given.facts)
+    return with_sound(given, frames, given.facts["fps"])
 
 
 def filtered(pixels: Pixels, size: tuple[int, int], tell: Tell) -> Pixels:

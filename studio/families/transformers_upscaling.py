@@ -16,7 +16,7 @@ import torch
 from transformers import Swin2SRForImageSuperResolution
 
 from studio.draft import Draft
-from studio.errors import Unavailable
+from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
 from studio.families.diffusers_memory import memory_errors
 from studio.families.larger import Pixels, Tell, enlarged, filtered
@@ -25,6 +25,8 @@ from studio.tasks import TASKS
 
 #: Pixels of the given picture that a tile draws along each side, and how many more it sees.
 _TILE, _AROUND = 128, 16
+#: The most pixels that are drawn before a filter brings them to the size that was asked for.
+_MOST = 2**28
 
 
 class TransformersUpscaling:
@@ -54,7 +56,7 @@ class Upscaler:
         A step is a tile.
 
         Raises:
-            InvalidRequest: if a side would be longer than it can be.
+            InvalidRequest: if a side would be longer than it can be, or there is too much to draw.
             Unavailable: if the weights compute what is no number.
             Cancelled: as `progress` raised it.
             OutOfMemory: if the device could not hold a tile.
@@ -85,6 +87,12 @@ class Upscaler:
     def _draw(self, pixels: Pixels, size: tuple[int, int], tell: Tell) -> Pixels:
         height, width = pixels.shape[:2]
         times = int(self._model.config.upscale)
+        if height * width * times**2 > _MOST:
+            raise InvalidRequest(
+                f"{width} × {height} pixels are too many for {self._name}, which draws {times} "
+                "times as many each way.",
+                hint="Choose a model that enlarges less, or the workshop, which only filters.",
+            )
         large = np.empty((height * times, width * times, 3), np.uint8)
         corners = _corners(height, width)
         for number, (y, x) in enumerate(corners):

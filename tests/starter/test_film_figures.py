@@ -27,6 +27,7 @@ ALLOWANCE = 0.12
 def test_it_moves_things_as_often_as_the_report_says() -> None:
     report: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
     assert report["weights_sha256"] == weights_hash(film_evaluate.FILM)
+    assert report["pictures_sha256"] == weights_hash(film_evaluate.MODEL)
     model = film_evaluate.load()
     verdicts, flickers = [], []
     for number, asked in enumerate(film_evaluate.questions(QUICK, report["seed"])):

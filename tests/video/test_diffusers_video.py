@@ -483,6 +483,15 @@ def test_a_refiner_leaves_some_films_alone(
     assert (frames_of(refined, drawn) != frames_of(channels, drawn)).any()
 
 
+def test_a_refiner_that_computes_no_numbers_is_an_error(tmp_path: Path) -> None:
+    channel_film(tmp_path / "film")
+    model = load(tmp_path / "film", base="base", frames={"least": 5}, refine=REFINED)
+    assert model._refine is not None
+    next(model._refine._pipe.unet.parameters()).data.fill_(float("nan"))
+    with pytest.raises(Unavailable, match="no numbers"):
+        frames_of(model, order(steps=1))
+
+
 def test_a_refiner_is_not_told_what_moves(refined: Films, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refined._refine is not None
     pipe, told = refined._refine._pipe, []

@@ -12,7 +12,7 @@ from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest
-from studio.families import Family, Model, Order, Spec
+from studio.families import Family, Model, Order, Spec, transformers_upscaling
 from studio.families.transformers_upscaling import TransformersUpscaling, Upscaler
 from studio.testing import FamilyContract, Recorder
 
@@ -118,6 +118,14 @@ def test_a_film_keeps_its_rate_and_its_sound(upscaler: Model, tmp_path: Path) ->
     assert draft.arrays["frames"].shape == (3, 18, 34, 3)
     assert (draft.arrays["samples"] == heard).all()
     assert draft.facts == {"fps": 10, "rate": 1000}
+
+
+def test_what_is_too_much_to_draw_is_refused(
+    upscaler: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformers_upscaling, "_MOST", 4 * 24 * 20 - 1)
+    with pytest.raises(InvalidRequest, match="too many"):
+        made(upscaler, tmp_path, 1.25, Draft("image", 0, 0, {"pixels": picture(24, 20)}))
 
 
 def test_nothing_becomes_larger_than_it_can_be(upscaler: Model, tmp_path: Path) -> None:

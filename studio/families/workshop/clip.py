@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio import mastering
-from studio.draft import Array, Draft, blank_frames
+from studio.draft import Array, Draft, blank_frames, with_sound
 from studio.errors import InvalidRequest
 
 Pixels = NDArray[np.uint8]
@@ -73,7 +73,7 @@ def interpolate(
             between = _Between(given[at], after, moving=request["way"] == "motion")
         frame[:] = between.at(share)
         tell(place / len(frames))
-    return _with_sound(film, frames, fps)
+    return with_sound(film, frames, fps)
 
 
 def loop(
@@ -160,12 +160,3 @@ def _drawn(frame: Pixels, flow: Flow) -> Pixels:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(moved, np.uint8)
-
-
-def _with_sound(film: Draft, frames: Pixels, fps: float) -> tuple[dict[str, Array], dict[str, Any]]:
-    """A draft's arrays and facts: these frames, and the film's own sound."""
-    arrays: dict[str, Array] = {"frames": frames}
-    facts: dict[str, Any] = {"fps": fps}
-    if "samples" in film.arrays:
-        arrays["samples"], facts["rate"] = film.arrays["samples"], film.facts["rate"]
-    return arrays, facts
