@@ -1,8 +1,9 @@
-"""The studio's CLIP: that of the full world, continued on both worlds, then measured.
+"""The studio's CLIP: which captions belong to which pictures, of both worlds; then measured.
 
-    python scripts/train_starter/clip.py --clip training/rich/clip --tokenizer \
-        training/rich/pictures/tokenizer --out studio/starter/clip \
-        --report model_cards/starter-clip.eval.json
+    python scripts/train_starter/clip.py --tokenizer training/rich/pictures/tokenizer \
+        --steps 6000 --out studio/starter/clip --report model_cards/starter-clip.eval.json
+
+With `--clip` a trained one is continued; without it one is begun.
 
 The figures are how often a picture finds its own caption among a hundred: of the full world's
 withheld pairs, and of fresh draws of the first world, whose captions a landscape may share.
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from evaluate import weights_hash
 from measures import summarise
-from recipe import SIZE
+from recipe import SIZE, TOKENS
 from stages.autoencoder import as_values
 from stages.text import identifiers
 from supply import Order, make
@@ -32,6 +33,29 @@ from world.render import render
 
 Pairs = tuple[list[str], np.ndarray]
 SEED = 70_000
+
+
+def begin(tokens: int) -> Any:
+    """An untrained CLIP of the size that the studio ships."""
+    from transformers import CLIPConfig, CLIPModel
+
+    tower = {
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "projection_dim": 128,
+    }
+    text = {
+        **tower,
+        "vocab_size": tokens,
+        "max_position_embeddings": TOKENS,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+    }
+    vision = {**tower, "image_size": SIZE, "patch_size": 16}
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128))
 
 
 def first_world(rng: random.Random, count: int) -> Pairs:
@@ -80,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--clip", type=Path, required=True)
+    parser.add_argument("--clip", type=Path, help="a trained one, to be continued")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
@@ -91,13 +115,18 @@ def main() -> None:
 
     torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
-    clip = CLIPModel.from_pretrained(options.clip, dtype=torch.float32).train()
-    optimiser = torch.optim.AdamW(clip.parameters(), lr=4e-4, weight_decay=0.05)
+    torch.manual_seed(1)
+    if options.clip:
+        clip, rate = CLIPModel.from_pretrained(options.clip, dtype=torch.float32), 4e-4
+    else:
+        clip, rate = begin(len(tokenizer)), 1e-3
+    clip.train()
+    optimiser = torch.optim.AdamW(clip.parameters(), lr=rate, weight_decay=0.05)
     rng = random.Random(1)
     began = time.monotonic()
     for step in range(options.steps):
         for group in optimiser.param_groups:
-            group["lr"] = 4e-4 * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+            group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / options.steps))
         texts, pictures = first_world(rng, options.batch * 2 // 3)
         _, more, others = make(Order(SIZE, 5), options.batch // 3, step)
         scores = logits(clip, tokenizer, (texts + more, np.concatenate([pictures, others])))

@@ -120,7 +120,7 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
         stage(run, "tokenizer", lambda: tokenizer.train(run))
         again = stage(run, "autoencoder", lambda: autoencoder.train(run, data))
         gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
-        found = stage(run, "text", lambda: text.train(run, data))
+        understood = stage(run, "text", lambda: text.train(run))
         stage(run, "denoiser", lambda: denoiser.train(run, data, supply), shared=True)
     if rank() > 0:
         return {}
@@ -131,7 +131,7 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     return {
         "judge": seen,
         "autoencoder": again,
-        "clip_top_1_of_100": found,
+        "captions_understood": understood,
         "upscaler_gain_db": gain,
         "prompts": prompts,
     }

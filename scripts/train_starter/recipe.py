@@ -15,7 +15,7 @@ from loop import Budget
 SIZE = 128
 LATENTS = 16
 LATENT_SIDE = 16
-TOKENS = 40
+TOKENS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,14 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
                 decoder_blocks=(5, 3, 1, 0),
             ),
             judge=Budget(4_000, 32, 2e-3),
-            autoencoder=Budget(12_000, 8, 2e-3),
-            text=Budget(6_000, 96, 1e-3),
-            denoiser=Budget(30_000, 64, 6e-4, 500, decay_from=0.4),
+            autoencoder=Budget(7_000, 8, 2e-3),
+            text=Budget(2_500, 128, 2e-3, average=0.995),
+            denoiser=Budget(30_000, 64, 1e-3, 500, decay_from=0.4),
             upscaler=Budget(4_000, 8, 2e-3),
             workers=0,
             pool=0,
             bank=40_000,
-            fresh_per_step=24,
+            fresh_per_step=16,
             bfloat16=True,
         ),
         # Proves that every stage runs; learns nothing.

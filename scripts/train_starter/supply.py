@@ -39,16 +39,24 @@ class Order:
     mixture: Mixture = layout.FULL
 
 
+def sayings(
+    count: int, rng: random.Random, mixture: Mixture = layout.FULL
+) -> tuple[list[Scene], list[str]]:
+    """Scenes without a withheld pair, and a caption of each."""
+    scenes: list[Scene] = []
+    while len(scenes) < count:
+        scene = layout.sample_scene(rng, mixture)
+        if not holds_out(scene):
+            scenes.append(scene)
+    return scenes, [captions.caption(scene, rng) for scene in scenes]
+
+
 def make(order: Order, count: int, number: int = 0) -> Picked:
     """Draw `number` of an order: scenes, captions, and (count, size, size, 3) bytes."""
     rng = random.Random(order.seed * 1_000_003 + number)
-    scenes: list[Scene] = []
-    while len(scenes) < count:
-        scene = layout.sample_scene(rng, order.mixture)
-        if not holds_out(scene):
-            scenes.append(scene)
+    scenes, said = sayings(count, rng, order.mixture)
     pictures: list[Picture] = [render(scene, order.size) for scene in scenes]
-    return scenes, [captions.caption(scene, rng) for scene in scenes], np.stack(pictures)
+    return scenes, said, np.stack(pictures)
 
 
 def _work(order: Order, first: int, stride: int, out: Queue[Picked]) -> None:

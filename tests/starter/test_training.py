@@ -5,6 +5,7 @@ prove the path.
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,15 @@ import torch
 from judge import scenes as judge
 from loop import Budget, Loop
 from pictures import GateClosed, gate, train
-from recipe import PRESETS, Run
-from stages import autoencoder, upscaler
-from supply import Order, Supply, make
+from recipe import PRESETS, SIZE, Run
+from stages import autoencoder, text, upscaler
+from supply import Order, Supply, make, sayings
+from torch.nn import functional
+from world import sites
+from world.colours import COLOURS
+from world.objects import KINDS
+from world.scene import NATURAL
+from world.words import COLOUR_WORDS
 
 pytestmark = pytest.mark.starter
 
@@ -167,3 +174,68 @@ def test_the_first_model_can_be_continued(tmp_path: Path) -> None:
     (first, _) = evaluate.pictures(evaluate.load(folder), asked, steps=2, guidance=3.0)
     assert first.shape == (128, 128, 3)
     assert AutoencoderTiny.from_pretrained(folder / "upscaler").config.latent_channels == 24
+
+
+def test_the_encoder_as_a_matrix_gives_the_latents_of_the_encoder(tmp_path: Path) -> None:
+    run = Run(tmp_path, torch.device("cpu"), PRESETS["smoke"])
+    vae = autoencoder.build(run)
+    values = autoencoder.as_values(torch.from_numpy(make(Order(SIZE, 3), 4)[2]))
+    with torch.no_grad():
+        wanted = vae.encode(values).latents
+    made = autoencoder.Encoder(vae, run.device)(values)
+    assert torch.allclose(made, wanted, atol=1e-3)
+
+
+def test_what_is_where_is_what_the_scene_says() -> None:
+    scenes, _, _ = make(Order(SIZE, 4), 40)
+    covered, kind, colour, where = sites.truth(sites.table(scenes), 32)
+    for number, scene in enumerate(scenes):
+        assert bool(covered[number].any())
+        for group in scene.groups:
+            for thing in group.things:
+                row, column = int(thing.y * 32), int(thing.x * 32)
+                assert bool(covered[number, row, column])
+                assert tuple(KINDS)[int(kind[number, row, column])] == group.kind
+                assert tuple(COLOURS)[int(colour[number, row, column])] == group.colour
+                assert where[number, :2, row, column].abs().max() < 0.5
+    nothing = sites.truth(torch.zeros(1, sites.MOST, 5), 8)[0]
+    assert not nothing.any()
+
+
+def test_the_reader_is_asked_for_what_the_caption_says_and_no_more() -> None:
+    scenes, captions = sayings(400, random.Random(5))
+    for scene, caption in zip(scenes, captions, strict=True):
+        said = dict(zip(text.questions(), text.answers(scene), strict=True))
+        assert said["first kind"] == scene.groups[0].kind
+        assert said["second kind"] == (scene.groups[1].kind if len(scene.groups) > 1 else "")
+        for place, group in zip(("first", "second"), scene.groups, strict=False):
+            colour = said[f"{place} colour"]
+            if group.colour_said:
+                assert set(COLOUR_WORDS[colour]) & set(caption.split()), caption
+            else:
+                assert colour == NATURAL.get(group.kind, "")
+        if not scene.place_said:
+            assert said["setting"] == ""
+            assert not {"sea", "desert", "city", "room"} & set(caption.split()), caption
+
+
+def test_votes_of_the_truth_find_every_thing_once() -> None:
+    """What the judge can count at best: cells that say nothing but the truth."""
+    scenes, _ = sayings(300, random.Random(6))
+    covered, kind, colour, way = sites.truth(sites.table(scenes), judge.GRID)
+    cells = torch.cat(
+        [
+            torch.where(covered, 9.0, -9.0)[:, None],
+            20.0 * functional.one_hot(kind, len(judge.KIND_NAMES)).movedim(-1, 1),
+            20.0 * functional.one_hot(colour, len(judge.COLOUR_NAMES)).movedim(-1, 1),
+            way,
+        ],
+        dim=1,
+    )
+    whole = torch.zeros(len(scenes), sum(map(len, judge.GLOBAL_HEADS.values())))
+    readings = judge.read(lambda _: (cells, whole), torch.zeros(300, 128, 128, 3))
+    wrong = 0
+    for scene, reading in zip(scenes, readings, strict=True):
+        asked = [(group.kind, group.colour) for group in scene.groups for _ in group.things]
+        wrong += sorted((one.kind, one.colour) for one in reading.things) != sorted(asked)
+    assert wrong <= 1

@@ -1,9 +1,12 @@
 """The judge of whole scenes: a small convolutional network that finds every thing and names it.
 
 It is trained on renders alone, from random weights, and shares nothing with the model that it
-judges. For each cell of a 32 × 32 grid it says whether a thing has its centre there, of which kind
-and colour; for the whole picture it says the style, the setting (a paper's colour or a place), the
-time of day and the weather.
+judges. For each cell of a 32 × 32 grid it says whether a thing covers it, of which kind and colour,
+how large, and which way its centre lies; for the whole picture it says the style, the setting (a
+paper's colour or a place), the time of day and the weather.
+
+All the cells of a thing vote for its centre, and weigh one together, however large it is: where
+about one vote falls, a thing is. (Centres by votes: Leibe, Leonardis and Schiele, 2004.)
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+from world import sites
 from world.colours import COLOURS
 from world.objects import KINDS
 from world.scene import PLACES, STYLES, TIMES, WEATHERS, Group, Scene
@@ -32,6 +36,14 @@ GLOBAL_HEADS = {
     "time": TIME_NAMES,
     "weather": WEATHERS,
 }
+
+
+_CELL = (1, len(KIND_NAMES), len(COLOUR_NAMES), 3)
+"""What is said of a cell: covered, its kind, its colour, the way from the centre and the size."""
+
+_SPREAD = 1.2  # cells around a centre in which its votes still count, at least
+_BLUR = 0.35  # the same, in radii
+_ENOUGH = 0.3  # of a vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,7 @@ class SceneJudge(nn.Module):
             _block(2 * width, 2 * width),
         )
         self.join = nn.Sequential(_block(5 * width, 2 * width), _block(2 * width, 2 * width))
-        self.cells = nn.Conv2d(2 * width, 1 + len(KIND_NAMES) + len(COLOUR_NAMES), 1)
+        self.cells = nn.Conv2d(2 * width, sum(_CELL), 1)
         self.whole = nn.Linear(5 * width, sum(map(len, GLOBAL_HEADS.values())))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,33 +128,11 @@ def setting_of(scene: Scene) -> str:
     return scene.background or scene.place
 
 
-def targets(scenes: Sequence[Scene]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Heat (with a soft neighbourhood), kind and colour per cell (-100: not asked), whole-picture
-    labels.
-    """
-    kinds = torch.full((len(scenes), GRID, GRID), -100)
-    colours = torch.full((len(scenes), GRID, GRID), -100)
-    drawn = [
-        (number, thing.x, thing.y, KIND_NAMES.index(group.kind), COLOUR_NAMES.index(group.colour))
-        for number, scene in enumerate(scenes)
-        for group in scene.groups
-        for thing in group.things
-    ]
-    table = torch.tensor(drawn)
-    owner, kind, colour = (table[:, column].long() for column in (0, 3, 4))
-    cells = torch.arange(GRID) + 0.5
-    across = (cells[None, None, :] - table[:, 1, None, None] * GRID) ** 2
-    down = (cells[None, :, None] - table[:, 2, None, None] * GRID) ** 2
-    bumps = torch.exp(-(across + down) / 1.6)
-    heat = torch.zeros(len(scenes), GRID * GRID)
-    places = owner[:, None].expand(-1, GRID * GRID)
-    heat = heat.scatter_reduce(0, places, bumps.flatten(1), "amax").view(-1, GRID, GRID)
-    thing_number, row, column = (bumps > 0.25).nonzero(as_tuple=True)
-    kinds[owner[thing_number], row, column] = kind[thing_number]
-    colours[owner[thing_number], row, column] = colour[thing_number]
+def answers(scenes: Sequence[Scene]) -> Tensor:
+    """(scenes, heads): the right answers for the whole pictures; -100 is not asked."""
     whole = []
     for scene in scenes:
-        answers = {
+        right = {
             "style": scene.style,
             "setting": setting_of(scene),
             "time": scene.time,
@@ -152,43 +142,63 @@ def targets(scenes: Sequence[Scene]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         unasked = {"time"} if scene.style in ("outline", "neon") else set()
         whole.append(
             [
-                -100 if name in unasked else names.index(answers[name])
+                -100 if name in unasked else names.index(right[name])
                 for name, names in GLOBAL_HEADS.items()
             ]
         )
-    return heat, kinds, colours, torch.tensor(whole)
+    return torch.tensor(whole)
 
 
-def loss(cells: Tensor, whole: Tensor, wanted: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
-    """How far the network is from the truth."""
-    heat, kinds, colours, answers = wanted
-    heat_logits, kind_logits, colour_logits = cells.float().split(
-        [1, len(KIND_NAMES), len(COLOUR_NAMES)], dim=1
-    )
-    chance = functional.binary_cross_entropy_with_logits(heat_logits[:, 0], heat, reduction="none")
-    weight = 1 + 12 * heat
-    total = (chance * weight).mean() * 4
-    total = (
-        total
-        + functional.cross_entropy(kind_logits, kinds)
-        + functional.cross_entropy(colour_logits, colours)
+def loss(cells: Tensor, whole: Tensor, things: Tensor, wanted: Tensor) -> Tensor:
+    """How far the network is from the truth: what is where (`world.sites.table`), and the answers
+    for the whole pictures.
+    """
+    covers, kinds, colours, ways = cells.float().split(_CELL, dim=1)
+    covered, kind, colour, way = sites.truth(things, GRID)
+    total = 4 * functional.binary_cross_entropy_with_logits(covers[:, 0], covered.float())
+    total = total + functional.cross_entropy(kinds.movedim(1, -1)[covered], kind[covered])
+    total = total + functional.cross_entropy(colours.movedim(1, -1)[covered], colour[covered])
+    total = total + 4 * functional.smooth_l1_loss(
+        ways.movedim(1, -1)[covered], way.movedim(1, -1)[covered], beta=0.1
     )
     for index, part in enumerate(
         whole.float().split([len(names) for names in GLOBAL_HEADS.values()], dim=1)
     ):
-        total = total + 0.5 * functional.cross_entropy(part, answers[:, index])
+        total = total + 0.5 * functional.cross_entropy(part, wanted[:, index])
     return total
+
+
+def _votes(cells: Tensor) -> Tensor:
+    """(batch, 1 + kinds + colours, GRID, GRID): the votes that fall around every cell, and what
+    those who cast them say the thing is.
+    """
+    covers, kinds, colours, ways = cells.float().split(_CELL, dim=1)
+    radius = ways[:, 2].exp() * sites.TYPICAL * GRID
+    weight = torch.sigmoid(covers[:, 0]) / (torch.pi * radius**2).clamp_min(1)
+    said = torch.cat(
+        [torch.ones_like(covers), kinds.softmax(dim=1), colours.softmax(dim=1)], dim=1
+    )
+    own = torch.arange(GRID, device=cells.device, dtype=torch.float32)
+    # Who is in a large thing knows its centre less exactly.
+    reach = (_BLUR * radius).clamp_min(_SPREAD).flatten(1)[:, None]
+    across = (own[None, None, :] - ways[:, 0] * radius).flatten(1)[:, None]
+    down = (own[None, :, None] - ways[:, 1] * radius).flatten(1)[:, None]
+    near_column = torch.exp(-((own[:, None] - across) ** 2) / (2 * reach**2))
+    near_row = torch.exp(-((own[:, None] - down) ** 2) / (2 * reach**2))
+    cast = (said * weight[:, None]).flatten(2)
+    return torch.einsum("nqc,nyc,nxc->nqyx", cast, near_row, near_column)
 
 
 @torch.no_grad()
 def read(judge: SceneJudge, pictures: Tensor) -> list[Reading]:
     """The judge's reading of (batch, height, width, 3) bytes."""
     cells, whole = judge(as_input(pictures))
-    heat = torch.sigmoid(cells[:, 0].float())
-    peaks = (heat == functional.max_pool2d(heat[:, None], 3, 1, 1)[:, 0]) & (heat > 0.45)
-    kinds = cells[:, 1 : 1 + len(KIND_NAMES)].argmax(dim=1)
-    colours = cells[:, 1 + len(KIND_NAMES) :].argmax(dim=1)
-    answers = [
+    votes, kinds, colours = _votes(cells).split([1, len(KIND_NAMES), len(COLOUR_NAMES)], dim=1)
+    # A centre between two cells is one thing: no two cells are quite alike.
+    votes = votes + 1e-5 * torch.arange(GRID * GRID, device=votes.device).view(1, 1, GRID, GRID)
+    best = functional.max_pool2d(votes, 5, 1, 2)
+    peaks = ((votes == best) & (votes > _ENOUGH))[:, 0]
+    answered = [
         part.argmax(dim=1).tolist()
         for part in whole.split([len(names) for names in GLOBAL_HEADS.values()], dim=1)
     ]
@@ -196,16 +206,16 @@ def read(judge: SceneJudge, pictures: Tensor) -> list[Reading]:
     for number in range(len(pictures)):
         found = tuple(
             Found(
-                KIND_NAMES[int(kinds[number, row, column])],
-                COLOUR_NAMES[int(colours[number, row, column])],
+                KIND_NAMES[int(kinds[number, :, row, column].argmax())],
+                COLOUR_NAMES[int(colours[number, :, row, column].argmax())],
                 (column + 0.5) / GRID,
                 (row + 0.5) / GRID,
-                float(heat[number, row, column]),
+                float(votes[number, 0, row, column]),
             )
             for row, column in peaks[number].nonzero().tolist()
         )
         named = {
-            name: names[answers[index][number]]
+            name: names[answered[index][number]]
             for index, (name, names) in enumerate(GLOBAL_HEADS.items())
         }
         readings.append(Reading(found, **named))
@@ -228,7 +238,7 @@ def score(scene: Scene, reading: Reading) -> dict[str, list[bool]]:
     """Each measure with one verdict per thing it is asked of; only what a caption says is asked."""
     members = [_members(group, scene, reading) for group in scene.groups]
     verdict: dict[str, list[bool]] = {
-        "background": [reading.setting == setting_of(scene)],
+        "background": [reading.setting == setting_of(scene)] if scene.place_said else [],
         "count": [len(reading.things) == sum(group.count for group in scene.groups)],
         "object": [len(found) >= 1 for found in members],
         "colour": [

@@ -1,13 +1,15 @@
-"""Stage 5: the denoiser, a UNet that looks at the caption at every resolution, trained together
-with the text tower.
+"""Stage 5: the denoiser, a UNet that looks at the caption at every resolution but the finest. The
+text tower is finished and stays as it is.
 
-It learns on latents from a bank that workers keep refreshing. The bank begins with easy scenes
-(single things on plain paper), which the full mixture then pushes out: names of things and colours
+Beside the noise it is asked what is where (`sites`), and an error inside a thing counts more than
+one in the sky. It learns on latents from a bank that is kept refreshed, with easy scenes (single
+things on plain paper) at first, which the full mixture then pushes out: names of things and colours
 are learned first, relations after.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,18 @@ from loop import Loop, rank
 from recipe import LATENT_SIDE, LATENTS, SIZE, TOKENS, Run
 from supply import Order, Picked, Supply, SupplyOf
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from world import layout
+from world import sites as where
 
-from stages import autoencoder, text
+from stages import autoencoder, sites, text
 from stages import tokenizer as tokenizers
 
 _DELIVERY = 64
+_ASKED = 0.05  # weight of the answers to what is where
+_THINGS = 4.0  # how much more an error inside a thing counts: shapes are learned last
+_SETTLED = 900  # steps of noise below which it is decided what is where
+_CHECKPOINT = 250
 _UNCONDITIONAL = 0.1  # share of captions left out, for classifier-free guidance
 _GRID = (
     "a red circle above a blue square",
@@ -84,56 +92,45 @@ def build(run: Run) -> Any:
     return unet
 
 
-def build_text(run: Run) -> Any:
-    """The denoiser's text tower, beginning as the CLIP's."""
-    from transformers import CLIPTextModel
-
-    clip = text.load(run)
-    tower = CLIPTextModel(clip.config.text_config)
-    state = clip.text_model.state_dict()
-    if set(tower.state_dict()) != set(state):
-        state = {f"text_model.{name}": value for name, value in state.items()}
-    tower.load_state_dict(state)
-    return tower
-
-
 class Bank:
-    """A ring of latents and token numbers on the device."""
+    """A ring of latents, token numbers and what is where, on the device."""
 
     def __init__(self, run: Run, vae: Any, tokenizer: Any) -> None:
         capacity = run.recipe.bank
-        kind = torch.float16 if run.device.type == "cuda" else torch.float32
         self._latents = torch.empty(
-            capacity, LATENTS, LATENT_SIDE, LATENT_SIDE, dtype=kind, device=run.device
+            capacity, LATENTS, LATENT_SIDE, LATENT_SIDE, dtype=torch.float16, device=run.device
         )
+        self._things = torch.empty(capacity, where.MOST, 5, device=run.device)
         self._tokens = torch.empty(capacity, TOKENS, dtype=torch.long, device=run.device)
-        self._device, self._vae, self._tokenizer = run.device, vae, tokenizer
+        self._encode = autoencoder.Encoder(vae, run.device)
+        self._device, self._tokenizer = run.device, tokenizer
         self._end = 0
         self.filled = 0
 
     @torch.no_grad()
     def put(self, picked: Picked) -> None:
         """Encode a delivery over the oldest entries."""
-        _, captions, pictures = picked
+        scenes, captions, pictures = picked
         values = autoencoder.as_values(torch.from_numpy(pictures).to(self._device))
         count, capacity = len(captions), len(self._tokens)
         places = (self._end + torch.arange(count, device=self._device)) % capacity
-        self._latents[places] = self._vae.encode(values).latents.to(self._latents.dtype)
+        self._latents[places] = self._encode(values).to(self._latents.dtype)
+        self._things[places] = where.table(scenes).to(self._device)
         self._tokens[places] = text.identifiers(self._tokenizer, captions, self._device)
         self._end = (self._end + count) % capacity
         self.filled = min(capacity, self.filled + count)
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor]:
-        """Random latents with their tokens."""
+    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Random latents with their tokens and their things."""
         chosen = torch.randint(0, self.filled, (count,), device=self._device)
-        return self._latents[chosen].float(), self._tokens[chosen]
+        return self._latents[chosen].float(), self._tokens[chosen], self._things[chosen]
 
 
 def noise_levels(count: int, device: torch.device) -> Tensor:
-    """Steps from a logit-normal that favours much noise (there the layout is decided), and some
-    from everywhere.
+    """Steps from a logit-normal that favours the middle (before it the layout is decided, which the
+    text tower makes easy; there the shapes are), and some from everywhere.
     """
-    favoured = torch.sigmoid(torch.randn(count, device=device) * 1.2 + 0.5) * 1000
+    favoured = torch.sigmoid(torch.randn(count, device=device) * 1.2) * 1000
     anywhere = torch.rand(count, device=device) * 1000
     return (
         torch.where(torch.rand(count, device=device) < 0.3, anywhere, favoured).long().clamp(0, 999)
@@ -176,13 +173,22 @@ def grid(run: Run, pipeline: Any, path: Path) -> None:
     Image.fromarray(sheet).save(path)
 
 
+def _attention(device: torch.device) -> AbstractContextManager[None]:
+    """On a processor, attention as plain matrix products: the backward pass of the fused kernel
+    took three tenths of a step there.
+    """
+    if device.type == "cpu":
+        return sdpa_kernel(SDPBackend.MATH)
+    return nullcontext()
+
+
 def train(run: Run, data: Supply, supply: SupplyOf) -> None:
-    """Train UNet and text tower, then write the pipeline in half precision."""
+    """Train the UNet, then write the pipeline in half precision."""
     recipe, budget = run.recipe, run.recipe.denoiser
     torch.manual_seed(run.seed)
-    vae, tokenizer = autoencoder.load(run), tokenizers.load(run)
+    vae, tokenizer, tower = autoencoder.load(run), tokenizers.load(run), text.load(run)
     unet = build(run).to(run.device, memory_format=torch.channels_last).train()
-    tower = build_text(run).to(run.device).train()
+    asked = sites.Sites(unet).to(run.device)
     torch.manual_seed(run.seed + rank())  # the same weights, but other noise
     forward = torch.compile(unet) if run.device.type == "cuda" else unet
     bank = Bank(run, vae, tokenizer)
@@ -192,23 +198,25 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     folder = run.folder / "denoiser"
 
     def look(step: int) -> None:
-        unet.eval(), tower.eval()
+        unet.eval()
         grid(run, assemble(run, vae, tower, tokenizer, unet), folder / f"grid-{step:06d}.png")
-        unet.train(), tower.train()
+        asked.forget()
+        unet.train()
 
     loop = Loop(
         "denoiser",
         folder,
         budget,
-        [unet],
-        slow=[tower],
-        checkpoint_every=1000,
+        [unet, asked],
+        checkpoint_every=_CHECKPOINT,
         at_checkpoint=look,
         together=True,
     )
-    with supply(Order(SIZE, run.seed + 500 + rank(), layout.EASY)) as easy:
+    begun = (folder / "checkpoint.pt").exists()
+    first = Order(SIZE, run.seed + 500 + rank(), layout.FULL if begun else layout.EASY)
+    with supply(first) as source:
         while bank.filled < recipe.bank // 8:
-            bank.put(easy.draw(_DELIVERY))
+            bank.put(source.draw(_DELIVERY))
 
     def step(number: int) -> Tensor:
         for _ in range(
@@ -216,23 +224,32 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
             - number * recipe.fresh_per_step // _DELIVERY
         ):
             bank.put(data.draw(_DELIVERY))
-        latents, tokens = bank.draw(budget.batch)
+        latents, tokens, things = bank.draw(budget.batch)
         tokens[torch.rand(len(tokens), device=run.device) < _UNCONDITIONAL] = empty
         when = noise_levels(len(latents), run.device)
         kept = signal[when].view(-1, 1, 1, 1)
         noise = torch.randn_like(latents)
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
         velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+        with torch.no_grad():
+            words = tower(tokens)[0]
+            covered, *_ = where.truth(things, LATENT_SIDE)
+            # Not while the layout is still open: there it would make things larger and more.
+            weight = 1 + _THINGS * (covered & (when < _SETTLED)[:, None, None])[:, None]
+        with (
+            torch.autocast(run.device.type, torch.bfloat16, enabled=recipe.bfloat16),
+            _attention(run.device),
+        ):
             guessed = forward(
-                noisy.contiguous(memory_format=torch.channels_last), when, tower(tokens)[0]
+                noisy.contiguous(memory_format=torch.channels_last), when, words
             ).sample
-        return (guessed.float() - velocity).pow(2).mean()
+        drawing = (weight * (guessed.float() - velocity).pow(2)).mean() / weight.mean()
+        return drawing + _ASKED * asked.loss(things)
 
     loop.run(step)
     if rank() > 0:
         return
-    unet.eval(), tower.eval()
+    unet.eval()
     pipeline = assemble(run, vae, tower, tokenizer, unet)
     grid(run, pipeline, folder / "grid.png")
     pipeline.to(dtype=torch.float16).save_pretrained(run.pipeline)

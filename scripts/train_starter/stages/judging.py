@@ -10,6 +10,7 @@ from recipe import SIZE, Run
 from safetensors.torch import save_file
 from supply import Order, Supply, make
 from torch import Tensor
+from world import sites
 from world.scene import Scene
 
 Measures = dict[str, dict[str, float]]
@@ -48,7 +49,7 @@ def train(run: Run, data: Supply) -> Measures:
 
     def step(_: int) -> Tensor:
         scenes, _, pictures = data.draw(budget.batch)
-        wanted = tuple(each.to(run.device) for each in judge.targets(scenes))
+        things, wanted = sites.table(scenes).to(run.device), judge.answers(scenes).to(run.device)
         values = judge.as_input(torch.from_numpy(pictures).to(run.device))
         # Noise and blur teach it to read decoded pictures too, not only clean ones.
         values = values + 0.12 * torch.rand(
@@ -56,7 +57,7 @@ def train(run: Run, data: Supply) -> Measures:
         ) * torch.randn_like(values)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
             cells, whole = network(values)
-        return judge.loss(cells, whole, wanted)  # type: ignore[arg-type]
+        return judge.loss(cells, whole, things, wanted)
 
     loop.run(step)
     save_file(network.state_dict(), run.folder / "judge" / "judge.safetensors")

@@ -60,6 +60,8 @@ def _where(scene: Scene, rng: random.Random) -> str:
             return ""
         colour = _pick(COLOUR_WORDS, scene.background, rng)
         return rng.choice(BACKGROUND_WORDS).format(colour)
+    if not scene.place_said:
+        return ""
     if scene.place_colour:
         colour = _pick(COLOUR_WORDS, scene.place_colour, rng)
         return rng.choice(COLOURED_PLACE_WORDS[scene.place]).format(colour)

@@ -39,6 +39,7 @@ PLACE_COLOURS = {
 NO_LIGHT = ("black", "brown", "gray")
 """Colours that a neon tube cannot have."""
 
+_UNSAID = 0.1  # share of things without a named colour, and of places that go without saying
 _VISIBLE = 32.0  # CIE Lab distance below which a thing melts into what is behind it
 
 
@@ -81,6 +82,13 @@ def _colour(
 
 def _size(rng: random.Random) -> str:
     return rng.choice(("", "", "", "small", "big"))
+
+
+def _said(rng: random.Random, kind: str, withheld: bool) -> bool:
+    """Whether the caption names the colour: people write "a cat", and mean any. A withheld pair is
+    always asked for by name, and a kind with a natural colour means that one.
+    """
+    return withheld or kind in NATURAL or rng.random() >= _UNSAID
 
 
 def _count(rng: random.Random, mixture: Mixture) -> int:
@@ -160,18 +168,20 @@ def _plain(rng: random.Random, mixture: Mixture, style: str, withheld: bool) -> 
                 things = _row(rng, count, 0.12, 0.88, y, 0.18)
             else:
                 things = _cluster(rng, count, x, y, 0.21, rng.uniform(0.15, 0.2))
-            groups.append(Group(kind, colour, things))
+            groups.append(Group(kind, colour, things, colour_said=_said(rng, kind, withheld)))
         return Scene(tuple(groups), background=background, relation=relation, style=style)
     kind = rng.choice(kinds)
     colour = _colour(rng, kind, behind, style, withheld)
     if colour is None:
         return None
     count = _count(rng, mixture)
+    said = _said(rng, kind, withheld)
     if count > 1:
         things = _cluster(rng, count, 0.5, 0.5, 0.4, rng.uniform(0.15, 0.19))
         if count < 4 and rng.random() < 0.5:
             things = _row(rng, count, 0.06, 0.94, 0.5, rng.uniform(0.14, 0.19))
-        return Scene((Group(kind, colour, things),), background=background, style=style)
+        group = Group(kind, colour, things, colour_said=said)
+        return Scene((group,), background=background, style=style)
     size = _size(rng)
     radius = rng.uniform(*_RADII[size])
     position = rng.choice(("", "", *POSITIONS)) if size != "big" else ""
@@ -181,7 +191,7 @@ def _plain(rng: random.Random, mixture: Mixture, style: str, withheld: bool) -> 
     y += {"top": -offset, "bottom": offset}.get(position, 0.0)
     thing = Thing(x, y, radius, rng.random() < 0.5)
     return Scene(
-        (Group(kind, colour, (thing,), size),),
+        (Group(kind, colour, (thing,), size, said),),
         background=background,
         position=position,
         style=style,
@@ -230,7 +240,7 @@ def _landscape(rng: random.Random, mixture: Mixture, style: str, withheld: bool)
         name = _colour(rng, kind, behind if band == "ground" else behind[:1], style, withheld)
         if name is None:
             return None
-        said = True
+        said = _said(rng, kind, withheld)
         natural = NATURAL.get(kind)
         if (
             natural
@@ -240,9 +250,11 @@ def _landscape(rng: random.Random, mixture: Mixture, style: str, withheld: bool)
         ):
             name, said = natural, False
         count = 1 if kind in ("sun", "moon") else _count(rng, mixture)
+        halves = len(bands) == 2 and bands[0] == bands[1]
+        if halves:
+            count = min(count, 2)  # more would be too small to be seen
         size = _size(rng) if count == 1 and kind not in ("sun", "moon") else ""
         radius = rng.uniform(0.14, 0.18) * {"": 1.0, "small": 0.6, "big": 1.4}[size]
-        halves = len(bands) == 2 and bands[0] == bands[1]
         left, right = ((0.04, 0.5), (0.5, 0.96))[index] if halves else (0.08, 0.92)
         if band == "air":
             radius = min(radius, 0.17)
@@ -273,10 +285,21 @@ def _landscape(rng: random.Random, mixture: Mixture, style: str, withheld: bool)
         tuple(groups),
         place=place,
         place_colour=colour,
+        # "a cat at night" is somewhere; an hour alone has to be said, or it would be paper.
+        place_said=withheld or bool(colour) or time in ("", "day") or rng.random() >= 2 * _UNSAID,
         time=time,
         weather=weather,
         relation=relation,
         style=style,
+    )
+
+
+def _distinct(groups: Sequence[Group]) -> bool:
+    """Whether a caption tells the groups apart: not "a red cat above a red cat"."""
+    called = [(group.kind, group.colour if group.colour_said else "") for group in groups]
+    kinds = [kind for kind, _ in called]
+    return len(set(called)) == len(called) and not any(
+        colour == "" and kinds.count(kind) > 1 for kind, colour in called
     )
 
 
@@ -288,5 +311,5 @@ def sample_scene(rng: random.Random, mixture: Mixture = FULL, withheld: bool = F
         style = rng.choice(STYLES[1:]) if rng.random() < mixture.styled else "flat"
         build = _landscape if rng.random() < mixture.place else _plain
         scene = build(rng, mixture, style, withheld)
-        if scene is not None:
+        if scene is not None and _distinct(scene.groups):
             return replace(scene, seed=rng.getrandbits(32))

@@ -61,7 +61,8 @@ class Group:
 class Scene:
     """A picture's content.
 
-    Either `background` names the colour of plain paper, or `place` and `time` name a landscape.
+    Either `background` names the colour of plain paper, or `place` and `time` name a landscape;
+    `place_said` is false when the caption leaves the place out.
     `relation` says where the first group is, seen from the second. `seed` fixes what no caption
     mentions: the waves of the hills, the shades of paint, the paper's grain.
     """
@@ -70,6 +71,7 @@ class Scene:
     background: str = ""
     place: str = ""
     place_colour: str = ""
+    place_said: bool = True
     time: str = ""
     weather: str = ""
     relation: str = ""
