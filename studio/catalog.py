@@ -11,10 +11,11 @@ from pathlib import Path
 from studio.cards import ByHand, Card, Embedded, Imported, Package
 from studio.elsewhere import Hosted
 from studio.errors import NotFound, Refused, Unavailable
-from studio.fields import fields_of
+from studio.fields import described, fields_of
 from studio.settings import Provider, Settings
 from studio.tasks import TASKS, Task
 from studio.tasks.request import Request
+from studio.vocabulary import read_vocabulary, unknown
 
 _PACKAGE = Path(__file__).parent
 
@@ -87,7 +88,8 @@ class Catalog:
     def choose(self, task: Task, request: Request) -> Card:
         """The card that will run `request`: the one it names, or the best one that can.
 
-        What runs elsewhere costs money and sees what people write: it has to be named.
+        What runs elsewhere costs money and sees what people write: it has to be named. Of several
+        models the first is the best that knows the most of the words.
 
         Raises:
             Refused: if it names one that may not be used here; see `permit`.
@@ -108,11 +110,19 @@ class Catalog:
                 for card in self.for_task(task)
                 if self.permits(card) and not card.misses(task, request)
             ]
-            if not able or isinstance(able[0].studio.source, Hosted) or not self.installed(able[0]):
+            here = [
+                card
+                for card in able
+                if not isinstance(card.studio.source, Hosted) and self.installed(card)
+            ]
+            if not here:
                 raise Unavailable(
                     f"No model for {task.id} that can do this is installed.", hint=_where(able)
                 )
-            card = able[0]
+            text = described(task, request.model_dump())
+            card = min(
+                here, key=lambda card: len(unknown(text, read_vocabulary(self.folder(card))))
+            )
         self.folder(card)
         return card
 

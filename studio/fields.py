@@ -7,10 +7,10 @@ read `FieldSpec`s and nothing else, so a new task or field appears on all of the
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic import ValidationError
@@ -19,6 +19,9 @@ from pydantic_core import PydanticUndefined
 
 from studio.errors import InvalidRequest
 from studio.tasks.request import Advanced, Media, MediaKind, ModelName, Multiline, Relation, Request
+
+if TYPE_CHECKING:
+    from studio.tasks import Task
 
 FieldType = Literal["text", "integer", "number", "boolean", "choice", "model", "list"]
 Value = str | int | float | bool | list[str] | None
@@ -108,6 +111,19 @@ def fields_of(request: type[Request]) -> tuple[FieldSpec, ...]:
     """
     specs = [_spec(name, info) for name, info in request.model_fields.items()]
     return tuple(sorted(specs, key=lambda spec: (not spec.required, spec.advanced)))
+
+
+def described(task: Task, values: Mapping[str, Any]) -> str:
+    """What the values of a request say in words, wherever that stands: a task's first field may
+    name a picture.
+    """
+    return " ".join(
+        str(values[spec.name] or "")
+        for spec in fields_of(task.request)
+        if spec.type == "text"
+        and spec.media is None
+        and (spec.name == task.positional or (spec.multiline and not spec.advanced))
+    )
 
 
 def build(request: type[Request], values: dict[str, Any]) -> Request:

@@ -37,16 +37,20 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class Remark:
-    """A word of the order that the model does not know, with those that it knows and look alike."""
+    """A word of the order that the model does not know, with those that it knows and look alike,
+    and the titles of other models here that know it.
+    """
 
     word: str
     near: tuple[str, ...] = ()
+    known_by: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """The remark in English."""
         near = f" Did you mean {', '.join(self.near)}?" if self.near else ""
-        return f"This model does not know the word “{self.word}”.{near}"
+        others = f" Known to: {', '.join(self.known_by)}." if self.known_by else ""
+        return f"This model does not know the word “{self.word}”.{near}{others}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ class Job:
         values["state"] = JobState(values["state"])
         values["artifacts"] = tuple(values["artifacts"])
         values["remarks"] = tuple(
-            Remark(remark["word"], tuple(remark["near"])) for remark in values.get("remarks", ())
+            Remark(**{name: one if name == "word" else tuple(one) for name, one in remark.items()})
+            for remark in values.get("remarks", ())
         )
         if (moved := values.get("moved")) is not None:
             values["moved"] = Standing(**moved)

@@ -21,7 +21,7 @@ from studio.checkup import Finding, examine
 from studio.disclosure import announced
 from studio.elsewhere import Hosted
 from studio.errors import InvalidRequest, NotFound, Refused, Unavailable
-from studio.fields import FieldSpec, Value, build, fields_of
+from studio.fields import FieldSpec, Value, build, described, fields_of
 from studio.fitting import Fit, fit
 from studio.job import Event, Job, JobState, Outcome, Remark
 from studio.local_consent import LocalConsent
@@ -312,15 +312,14 @@ class LocalClient(LocalGallery, LocalRuns, LocalTalk, LocalConsent, Client):
         """What the model does not know of what was asked."""
         catalog = self._host.catalog
         words = read_vocabulary(catalog.folder(catalog[card]))
-        # What is described, wherever that stands: a task's first field may name a picture.
-        told = [
-            str(request[spec.name] or "")
-            for spec in fields_of(task.request)
-            if spec.type == "text"
-            and spec.media is None
-            and (spec.name == task.positional or (spec.multiline and not spec.advanced))
-        ]
-        return remarks_on(" ".join(told), words)
+        if not words:
+            return ()
+        others = {
+            other.studio.title: read_vocabulary(catalog.folder(other))
+            for other in catalog.for_task(task)
+            if other.name != card and catalog.installed(other) and catalog.permits(other)
+        }
+        return remarks_on(described(task, request), words, others)
 
     async def _put(self, job: Job, *, drawn: bool = False) -> Job:
         """Store the job, unless too many of its owner's wait already."""

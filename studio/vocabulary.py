@@ -14,10 +14,13 @@ from pathlib import Path
 
 from studio.job import Remark
 
+Groups = Mapping[str, tuple[str, ...]]
+"""Words by what they name."""
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
-def read_vocabulary(folder: Path) -> Mapping[str, tuple[str, ...]]:
+def read_vocabulary(folder: Path) -> Groups:
     """The words that the model in `folder` knows, by group; empty where it ships no list."""
     try:
         text = (folder / "vocabulary.json").read_text(encoding="utf-8")
@@ -42,17 +45,39 @@ def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{either})\b", re.IGNORECASE)
 
 
-def remarks_on(text: str, groups: Mapping[str, tuple[str, ...]]) -> tuple[Remark, ...]:
-    """One remark for each word of `text` that is in none of the `groups`, in its order."""
+def _known(groups: Groups) -> set[str]:
     # Compound words are read part by part, on both sides.
-    known = {
+    return {
         part for words in groups.values() for word in words for part in _WORD.findall(word.lower())
     }
-    if not known:
-        return ()
-    unknown = dict.fromkeys(
-        word
-        for word in map(str.lower, _WORD.findall(text))
-        if not known & {word, word.removesuffix("s"), word.removesuffix("es")}
+
+
+def _knows(known: set[str], word: str) -> bool:
+    return bool(known & {word, word.removesuffix("s"), word.removesuffix("es")})
+
+
+def unknown(text: str, groups: Groups) -> tuple[str, ...]:
+    """The words of `text` that are in none of the `groups`, each once, in its order; where there
+    are no groups, every word is known.
+    """
+    known = _known(groups)
+    words = dict.fromkeys(map(str.lower, _WORD.findall(text))) if known else ()
+    return tuple(word for word in words if not _knows(known, word))
+
+
+def remarks_on(
+    text: str, groups: Groups, others: Mapping[str, Groups] | None = None
+) -> tuple[Remark, ...]:
+    """One remark for each word that is `unknown`; `others` are the lists of other models, by their
+    titles.
+    """
+    known = sorted(_known(groups))
+    elsewhere = {title: _known(theirs) for title, theirs in (others or {}).items()}
+    return tuple(
+        Remark(
+            word,
+            tuple(get_close_matches(word, known)),
+            tuple(title for title, theirs in elsewhere.items() if _knows(theirs, word)),
+        )
+        for word in unknown(text, groups)
     )
-    return tuple(Remark(word, tuple(get_close_matches(word, sorted(known)))) for word in unknown)

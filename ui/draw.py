@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -141,14 +141,17 @@ def remarks(view: View, job: Job) -> Markup | None:
     if not job.remarks:
         return None
     lines = (
-        tag("p", view.say("remark.unknown", word=one.word), " ", _near(view, one.near))
-        for one in job.remarks
+        tag("p", " ".join(_remark(view, one.word, one.near, one.known_by))) for one in job.remarks
     )
     return tag("div", *lines, class_="banner remark")
 
 
-def _near(view: View, near: Sequence[str]) -> str:
-    return view.say("remark.near", words=", ".join(near)) if near else ""
+def _remark(view: View, word: str, near: Sequence[str], known_by: Sequence[str]) -> Iterator[str]:
+    yield view.say("remark.unknown", word=word)
+    if near:
+        yield view.say("remark.near", words=", ".join(near))
+    if known_by:
+        yield view.say("remark.known_by", models=", ".join(known_by))
 
 
 def model_title(view: View, card: str) -> str:

@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from loop import Budget, Loop
 from stages.autoencoder import as_values, reconstruction_loss
+from stages.corrector import redraw
 from stages.denoiser import noise_levels
 from stages.upscaler import SCALE, build, upscale
 from torch import Tensor, nn
@@ -179,19 +180,7 @@ def redrawn(pipeline: Any, vae: Any, samples: list[first.Sample], level: int) ->
     numbers = tokens(pipeline, [sample.caption for sample in samples] + [""] * len(samples))
     states = pipeline.text_encoder(numbers)[0]
     latents = vae.encode(rendered(samples)).latents
-    steps = np.linspace(level, 0, 6)[:-1].round().astype(int).tolist()
-    kept = signal[level]
-    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * torch.randn_like(latents)
-    for now, after in zip(steps, [*steps[1:], None], strict=True):
-        guessed, free = pipeline.unet(torch.cat([noisy, noisy]), now, states).sample.chunk(2)
-        velocity = free + 3.0 * (guessed - free)
-        kept = signal[now]
-        clean = kept.sqrt() * noisy - (1 - kept).sqrt() * velocity
-        noise = (1 - kept).sqrt() * noisy + kept.sqrt() * velocity
-        if after is None:
-            return clean
-        noisy = signal[after].sqrt() * clean + (1 - signal[after]).sqrt() * noise
-    raise AssertionError("there is always a last step")
+    return redraw(pipeline.unet, signal, latents, states, level, steps=5, guidance=3.0)
 
 
 def mistakes(

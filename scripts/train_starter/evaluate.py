@@ -2,6 +2,7 @@
 counted.
 
     python scripts/train_starter/evaluate.py --out model_cards/starter-pictures.eval.json
+    python scripts/train_starter/evaluate.py --world full --out model_cards/starter-scenes.eval.json
 
 Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a
 long evaluation are the hundred of the test suite.
@@ -36,6 +37,8 @@ from studio.families.workshop import picture as workshop
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "studio" / "starter" / "pictures"
+SCENES = ROOT / "studio" / "starter" / "scenes"
+JUDGE = Path(whole.__file__).with_suffix(".safetensors")
 SEED = 20_000
 QUICK = 100
 ON_SHEET = 64
@@ -147,9 +150,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--model", type=Path, help="default: the shipped model of that world")
     parser.add_argument("--world", choices=tuple(SOURCES), default="first")
-    parser.add_argument("--judge", type=Path, help="the trained judge's weights, for --world full")
+    parser.add_argument("--judge", type=Path, default=JUDGE, help="its weights, for --world full")
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--steps", type=int, default=12)
@@ -160,8 +163,9 @@ def main() -> None:
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
-    pipeline = load(options.model)
-    network = whole.load(options.judge) if options.judge else None
+    model = options.model or (SCENES if options.world == "full" else MODEL)
+    pipeline = load(model)
+    network = whole.load(options.judge) if options.world == "full" else None
     asked = questions(options.prompts, options.seed, options.world)
     began = time.perf_counter()
     drawn = list(pictures(pipeline, asked, options.steps, options.guidance))
@@ -179,14 +183,14 @@ def main() -> None:
         "pixels": int(drawn[0].shape[0]),
         "seconds_per_picture": round(seconds / options.prompts, 3),
         "threads": options.threads,
-        "weights_sha256": weights_hash(options.model),
+        "weights_sha256": weights_hash(model),
         "torch": torch.__version__,
         "measures": summarise(verdicts),
         "first_hundred": summarise(verdicts[:QUICK]),
     }
     if options.sheet is not None:
         few = slice(ON_SHEET)
-        sheet = contact_sheet(asked[few], drawn[few], options.model)
+        sheet = contact_sheet(asked[few], drawn[few], model)
         Image.fromarray(sheet).save(options.sheet, quality=80)
     text = json.dumps(report, indent=2) + "\n"
     if options.out is None:

@@ -4,7 +4,8 @@ machine.
     python scripts/train_starter/pictures.py --preset h200 --out training/pictures
     torchrun --nproc-per-node 2 scripts/train_starter/pictures.py --out training/pictures
 
-Stages: judge → tokenizer → autoencoder → text tower → denoiser → upscaler → measurement. A stage
+Stages: judge → tokenizer → autoencoder → text tower → denoiser → corrector → upscaler →
+measurement. A stage
 that is done is not run again; an interrupted one goes on from its last checkpoint. The finished
 model lies in OUT/pictures, beside it a log, a contact sheet and the figures for every stage. The
 first three gates stop the run before the long stage, unless `--ignore-gates` is given: a model
@@ -17,6 +18,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +30,7 @@ import vocabulary
 from judge import scenes
 from loop import rank
 from recipe import PRESETS, SIZE, Run
-from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler
+from stages import autoencoder, corrector, denoiser, judging, text, tokenizer, upscaler
 from supply import Order, Supply
 from torch import distributed
 from world import words
@@ -77,6 +79,21 @@ def stage(run: Run, name: str, work: Callable[[], Any], shared: bool = False) ->
     return result
 
 
+def take_over(run: Run, begin: Path, judge: Path) -> None:
+    """Lay the finished parts of a model where their stages would have, as done."""
+    places = {
+        begin / "tokenizer": run.pipeline / "tokenizer",
+        begin / "vae": run.pipeline / "vae",
+        begin / "text_encoder": run.folder / "tower",
+    }
+    for source, place in places.items():
+        shutil.copytree(source, place, dirs_exist_ok=True)
+    (run.folder / "judge").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(judge, run.folder / "judge" / "judge.safetensors")
+    for name in ("judge", "tokenizer", "autoencoder", "text"):
+        stage(run, name, dict)
+
+
 def gate(
     name: str, measures: dict[str, dict[str, float]], wanted: dict[str, float], ignore: bool
 ) -> None:
@@ -108,6 +125,8 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     """All stages; returns what the measured ones reported, in the first of several processes."""
     run.pipeline.mkdir(parents=True, exist_ok=True)
 
+    if run.begin is not None and rank() == 0:
+        take_over(run, run.begin, evaluate.JUDGE)
     recipe = run.recipe
 
     def supply(order: Order) -> Supply:
@@ -116,12 +135,15 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     with supply(Order(SIZE, run.seed + 100 + _APART * rank())) as data:
         seen = stage(run, "judge", lambda: judging.train(run, data))
         asked = ("background", "count", "object", "colour", "style")
-        gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
+        if run.begin is None:
+            gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
         stage(run, "tokenizer", lambda: tokenizer.train(run))
         again = stage(run, "autoencoder", lambda: autoencoder.train(run, data))
-        gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
+        if run.begin is None:
+            gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
         understood = stage(run, "text", lambda: text.train(run))
         stage(run, "denoiser", lambda: denoiser.train(run, data, supply), shared=True)
+        stage(run, "corrector", lambda: corrector.train(run, data), shared=True)
     if rank() > 0:
         return {}
     gain = stage(run, "upscaler", lambda: upscaler.train(run, supply))
@@ -143,6 +165,9 @@ def main() -> None:
     )
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--begin", type=Path, help="a finished model, whose denoiser alone is trained on"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="processor threads for the networks")
@@ -155,7 +180,13 @@ def main() -> None:
         torch.backends.cudnn.benchmark = True
     if "RANK" in os.environ:
         distributed.init_process_group("gloo")
-    run = Run(options.out, torch.device(options.device), PRESETS[options.preset], options.seed)
+    run = Run(
+        options.out,
+        torch.device(options.device),
+        PRESETS[options.preset],
+        options.seed,
+        options.begin,
+    )
     report = train(run, options.ignore_gates)
     if rank() > 0:
         return

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.catalog import Catalog
+from studio.fields import build
 from studio.job import Job, JobState, Remark
 from studio.settings import Settings
+from studio.tasks import TASKS
 from studio.vocabulary import leave_out, mentions, read_vocabulary, remarks_on
 
 GROUPS = {"colours": ("red", "purple"), "things": ("circle", "cross"), "small": ("a", "and")}
@@ -18,6 +20,16 @@ def test_every_unknown_word_is_named_once_with_those_like_it() -> None:
         Remark("snowmen"),
     )
     assert "Did you mean purple?" in Remark("purpel", ("purple",)).sentence
+
+
+def test_other_models_that_know_a_word_are_named() -> None:
+    others = {"Scenes": {"things": ("snowman", "cat")}, "Shapes": {"things": ("square",)}}
+    (one, other) = remarks_on(
+        "two snowmans and a purpel cat, red", GROUPS | {"n": ("two", "cat")}, others
+    )
+    assert (one.word, one.known_by) == ("snowmans", ("Scenes",))
+    assert (other.word, other.known_by) == ("purpel", ())
+    assert one.sentence.endswith("Known to: Scenes.")
 
 
 def test_known_words_pass_in_any_case_and_number() -> None:
@@ -49,6 +61,18 @@ def test_the_starter_knows_the_words_of_its_own_examples(home: Path) -> None:
     examples = [one["text"] for one in card.metadata["widget"]]
     assert examples
     assert [remarks_on(text, groups) for text in examples] == [()] * len(examples)
+
+
+def test_the_model_that_knows_the_most_words_is_chosen(home: Path) -> None:
+    catalog, task = Catalog.open(Settings(home=home)), TASKS["text-to-image"]
+
+    def chosen(prompt: str) -> str:
+        return catalog.choose(task, build(task.request, {"prompt": prompt})).name
+
+    assert chosen("a red circle above a blue square") == "starter-pictures"
+    assert chosen("a cat under a yellow moon at night, pixel art") == "starter-scenes"
+    assert chosen("a mushroom and a zeppelin") == "starter-scenes"
+    assert chosen("a zeppelin") == "starter-pictures"
 
 
 def test_remarks_travel_with_the_job() -> None:

@@ -111,7 +111,7 @@ def load(path: Path, device: str = "cpu") -> SceneJudge:
     """The trained judge; its width is read from its weights."""
     weights = load_file(path, device=device)
     network = SceneJudge(len(weights["stem.1.0.weight"])).to(device)
-    network.load_state_dict(weights)
+    network.load_state_dict(weights)  # half precision is for storage
     return network.eval()
 
 
@@ -175,9 +175,7 @@ def _votes(cells: Tensor) -> Tensor:
     covers, kinds, colours, ways = cells.float().split(_CELL, dim=1)
     radius = ways[:, 2].exp() * sites.TYPICAL * GRID
     weight = torch.sigmoid(covers[:, 0]) / (torch.pi * radius**2).clamp_min(1)
-    said = torch.cat(
-        [torch.ones_like(covers), kinds.softmax(dim=1), colours.softmax(dim=1)], dim=1
-    )
+    said = torch.cat([torch.ones_like(covers), kinds.softmax(dim=1), colours.softmax(dim=1)], dim=1)
     own = torch.arange(GRID, device=cells.device, dtype=torch.float32)
     # Who is in a large thing knows its centre less exactly.
     reach = (_BLUR * radius).clamp_min(_SPREAD).flatten(1)[:, None]

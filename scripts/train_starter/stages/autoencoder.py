@@ -155,6 +155,17 @@ def reconstruction_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return difference.abs().mean() + 0.5 * (across + down) + difference.pow(2).mean()
 
 
+def decoding_loss(run: Run, vae: Any, latents: Tensor, wanted: Tensor) -> Tensor:
+    """How far the decoder is from the values that are wanted, on latents with a little noise."""
+    noise = 0.15 * torch.rand(len(latents), 1, 1, 1, device=run.device)
+    latents = (latents + noise * torch.randn_like(latents)).contiguous(
+        memory_format=torch.channels_last
+    )
+    with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
+        made = vae.decode(latents).sample
+    return reconstruction_loss(made.float(), wanted)
+
+
 def train(run: Run, data: Supply) -> Measures:
     """Train the decoder; measure colour, object and the rest on round trips (the gate asks for 98
     %).
@@ -167,14 +178,7 @@ def train(run: Run, data: Supply) -> Measures:
 
     def step(_: int) -> Tensor:
         wanted = as_values(torch.from_numpy(data.draw(budget.batch)[2]).to(run.device))
-        latents = encode(wanted)
-        noise = 0.15 * torch.rand(len(latents), 1, 1, 1, device=run.device)
-        latents = (latents + noise * torch.randn_like(latents)).contiguous(
-            memory_format=torch.channels_last
-        )
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
-            made = vae.decode(latents).sample
-        return reconstruction_loss(made.float(), wanted)
+        return decoding_loss(run, vae, encode(wanted), wanted)
 
     loop.run(step)
     vae.save_pretrained(run.pipeline / "vae")

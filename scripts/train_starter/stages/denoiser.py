@@ -68,9 +68,13 @@ def scheduler() -> Any:
 
 
 def build(run: Run) -> Any:
-    """An untrained UNet whose residual branches begin at zero."""
+    """The UNet that the run begins with, or an untrained one whose residual branches begin at
+    zero.
+    """
     from diffusers import UNet2DConditionModel
 
+    if run.begin is not None:
+        return UNet2DConditionModel.from_pretrained(run.begin / "unet", dtype=torch.float32)
     shape = run.recipe.shape
     levels = len(shape.channels)
     unet = UNet2DConditionModel(

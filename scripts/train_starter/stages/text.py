@@ -139,7 +139,8 @@ def load(run: Run) -> Any:
     """The trained tower of this run."""
     from transformers import CLIPTextModel
 
-    return CLIPTextModel.from_pretrained(run.folder / "tower").to(run.device).eval()
+    tower = CLIPTextModel.from_pretrained(run.folder / "tower", dtype=torch.float32)
+    return tower.to(run.device).eval()
 
 
 def train(run: Run) -> float:
