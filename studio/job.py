@@ -111,7 +111,7 @@ class Job:
         values["state"] = JobState(values["state"])
         values["artifacts"] = tuple(values["artifacts"])
         values["remarks"] = tuple(
-            Remark(**{name: one if name == "word" else tuple(one) for name, one in remark.items()})
+            Remark(remark["word"], tuple(remark["near"]), tuple(remark.get("known_by", ())))
             for remark in values.get("remarks", ())
         )
         if (moved := values.get("moved")) is not None:

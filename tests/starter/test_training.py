@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.starter
 
 
 def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> None:
-    from diffusers import AutoencoderTiny, StableDiffusionPipeline
+    from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 
     run = Run(tmp_path, torch.device("cpu"), PRESETS["smoke"])
     train(run, ignore_gates=True)
@@ -45,6 +46,18 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     before = (tmp_path / "denoiser" / "log.jsonl").read_text()
     train(run, ignore_gates=True)
     assert (tmp_path / "denoiser" / "log.jsonl").read_text() == before, "a finished stage ran again"
+
+    on = replace(run, folder=tmp_path / "on", begin=run.pipeline)
+    train(on, ignore_gates=True)
+    assert not (on.folder / "text" / "log.jsonl").exists(), "what is finished is taken over"
+    begun, trained = (
+        UNet2DConditionModel.from_pretrained(one.pipeline / "unet", dtype=torch.float32)
+        for one in (run, on)
+    )
+    pairs = list(zip(begun.parameters(), trained.parameters(), strict=True))
+    assert any(not torch.equal(first, second) for first, second in pairs)
+    # Twenty steps from there: not another one from nothing.
+    assert max(float((first - second).detach().abs().max()) for first, second in pairs) < 0.05
 
 
 def test_an_interrupted_loop_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:

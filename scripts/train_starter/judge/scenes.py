@@ -232,16 +232,36 @@ def _members(group: Group, scene: Scene, reading: Reading) -> list[Found]:
     ]
 
 
+def _standing_for(
+    scene: Scene, reading: Reading, members: Sequence[list[Found]]
+) -> list[list[Found]]:
+    """For every group its members; where there are none, the things that are nobody's, those of its
+    colour before others: so a badly drawn cat still has a colour and a place.
+    """
+    nobodys = [found for found in reading.things if not any(found in own for own in members)]
+    standing = []
+    for group, own in zip(scene.groups, members, strict=True):
+        alike = [found for found in nobodys if found.colour == group.colour]
+        others = [other.colour for other in scene.groups if other is not group]
+        rest = [found for found in nobodys if found.colour not in others]
+        standing.append(own or alike or rest)
+    return standing
+
+
 def score(scene: Scene, reading: Reading) -> dict[str, list[bool]]:
-    """Each measure with one verdict per thing it is asked of; only what a caption says is asked."""
+    """Each measure with one verdict per thing it is asked of; only what a caption says is asked.
+
+    A colour and a relation are asked of what stands for a group, whatever it looks like.
+    """
     members = [_members(group, scene, reading) for group in scene.groups]
+    standing = _standing_for(scene, reading, members)
     verdict: dict[str, list[bool]] = {
         "background": [reading.setting == setting_of(scene)] if scene.place_said else [],
         "count": [len(reading.things) == sum(group.count for group in scene.groups)],
         "object": [len(found) >= 1 for found in members],
         "colour": [
             2 * sum(thing.colour == group.colour for thing in found) > len(found)
-            for group, found in zip(scene.groups, members, strict=True)
+            for group, found in zip(scene.groups, standing, strict=True)
             if group.colour_said
         ],
         "style": [reading.style == scene.style],
@@ -251,7 +271,7 @@ def score(scene: Scene, reading: Reading) -> dict[str, list[bool]]:
     if scene.time and scene.style not in ("outline", "neon"):
         verdict["time"] = [reading.time == scene.time]
     if scene.relation:
-        verdict["relation"] = [_related(scene.relation, *members)]
+        verdict["relation"] = [_related(scene.relation, *standing)]
     verdict["all"] = [all(all(values) for values in verdict.values())]
     return verdict
 
