@@ -83,6 +83,8 @@ def measure(name: str, spec: Spec, side: int, count: int) -> list[Row]:
         return hook
 
     parts = {"unet": pipe.unet, "decoder": pipe.vae.decoder}
+    if (network := model._enlarge._network) is not None:
+        parts |= {"small": network.encoder, "large": network.decoder}
     hooks = [
         part.register_forward_pre_hook(keep(name), with_kwargs=True) for name, part in parts.items()
     ]

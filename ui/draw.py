@@ -151,7 +151,7 @@ def _remark(view: View, word: str, near: Sequence[str], known_by: Sequence[str])
     if near:
         yield view.say("remark.near", words=", ".join(near))
     if known_by:
-        yield view.say("remark.known_by", models=", ".join(known_by))
+        yield view.say("remark.elsewhere", models=", ".join(known_by))
 
 
 def model_title(view: View, card: str) -> str:

@@ -35,10 +35,14 @@ _CLIP_TOKENS, _T5_TOKENS = 77, 512
 class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the tensors that are made while it lasts, for as long as each is alive."""
 
-    def __init__(self, *modules: torch.nn.Module, device: str = "cpu") -> None:
-        """Count what a call on `device` makes. The weights of `modules` do not count."""
+    def __init__(
+        self, *modules: torch.nn.Module, device: str = "cpu", ordered: bool = False
+    ) -> None:
+        """Count what a call on `device` makes. The weights of `modules` do not count; with
+        `ordered`, everything comes to the convolutions in the order that they want.
+        """
         super().__init__()  # type: ignore[no-untyped-call]
-        self._copies = device == "cpu"
+        self._copies = device == "cpu" and not ordered
         self._alive = {
             one.untyped_storage()._cdata: 0
             for module in modules
@@ -100,9 +104,21 @@ def forecast(
             latents = torch.empty(len(batch), vae.config.latent_channels, *shape, dtype=vae.dtype)
             with Tally(vae, device=device) as decoding:
                 vae.decode(latents)
+            peaks = [denoising.peak, decoding.peak, _enlarging(spec, device, size)]
         finally:
             torch.set_default_dtype(before)
-    return int(max(denoising.peak, decoding.peak) * MARGIN)
+    return int(max(peaks) * MARGIN)
+
+
+def _enlarging(spec: Spec, device: str, size: tuple[int, int]) -> int:
+    """What the network that enlarges the pictures takes, if the model brings one: one by one."""
+    if int(spec.options.get("upscale", 1)) == 1 or not (spec.folder / "upscaler").is_dir():
+        return 0
+    network = _built(spec, "upscaler", "AutoencoderTiny")
+    picture = torch.empty(1, 3, size[1], size[0])
+    with Tally(network, device=device, ordered=True) as enlarging:
+        network.decode(network.encode(picture).latents)
+    return int(enlarging.peak)
 
 
 def _built(spec: Spec, part: str, kind: str) -> Any:
