@@ -80,7 +80,11 @@ def stage(run: Run, name: str, work: Callable[[], Any], shared: bool = False) ->
 
 
 def take_over(run: Run, begin: Path, judge: Path) -> None:
-    """Lay the finished parts of a model where their stages would have, as done."""
+    """Lay the finished parts of a model where their stages would have, as done; only once, for
+    later stages write over them.
+    """
+    if (run.folder / "text" / "done.json").exists():
+        return
     places = {
         begin / "tokenizer": run.pipeline / "tokenizer",
         begin / "vae": run.pipeline / "vae",

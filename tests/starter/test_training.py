@@ -50,6 +50,10 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     on = replace(run, folder=tmp_path / "on", begin=run.pipeline)
     train(on, ignore_gates=True)
     assert not (on.folder / "text" / "log.jsonl").exists(), "what is finished is taken over"
+    drawn = (on.pipeline / "vae" / "diffusion_pytorch_model.safetensors").read_bytes()
+    train(on, ignore_gates=True)
+    again = (on.pipeline / "vae" / "diffusion_pytorch_model.safetensors").read_bytes()
+    assert drawn == again, "the corrector's decoder was written over"
     begun, trained = (
         UNet2DConditionModel.from_pretrained(one.pipeline / "unet", dtype=torch.float32)
         for one in (run, on)

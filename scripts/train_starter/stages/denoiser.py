@@ -216,7 +216,7 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
         at_checkpoint=look,
         together=True,
     )
-    begun = (folder / "checkpoint.pt").exists()
+    begun = run.begin is not None or (folder / "checkpoint.pt").exists()
     first = Order(SIZE, run.seed + 500 + rank(), layout.FULL if begun else layout.EASY)
     with supply(first) as source:
         while bank.filled < recipe.bank // 8:

@@ -19,7 +19,7 @@ from world.colours import COLOURS
 from world.objects import KINDS
 from world.sites import truth
 
-_EXACT = 3.0  # weight of the way, in tenths of radii; names are easy
+_EXACT = 3.0  # weight of the way and the size: names are learned sooner
 _ANSWERS = (1 + len(KINDS), len(COLOURS), 3)
 
 
