@@ -136,12 +136,12 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     def supply(order: Order) -> Supply:
         return Supply(order, recipe.workers, recipe.pool * SIZE**2 // order.size**2)
 
+    seen = stage(run, "judge", lambda: judging.train(run, supply))
+    asked = ("background", "count", "object", "colour", "style")
+    if run.begin is None:
+        gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
+    stage(run, "tokenizer", lambda: tokenizer.train(run))
     with supply(Order(SIZE, run.seed + 100 + _APART * rank())) as data:
-        seen = stage(run, "judge", lambda: judging.train(run, data))
-        asked = ("background", "count", "object", "colour", "style")
-        if run.begin is None:
-            gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
-        stage(run, "tokenizer", lambda: tokenizer.train(run))
         again = stage(run, "autoencoder", lambda: autoencoder.train(run, data))
         if run.begin is None:
             gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)

@@ -25,7 +25,7 @@ class Shape:
     text_width: int = 192
     text_layers: int = 4
     channels: tuple[int, ...] = (64, 128, 160)
-    layers: int = 1
+    layers: tuple[int, ...] = (3, 1, 1)
     heads: int = 4
     decoder_width: int = 56
     decoder_blocks: tuple[int, ...] = (5, 4, 2, 1)

@@ -22,39 +22,42 @@ from world import captions, layout
 from world.drawing import Picture
 from world.layout import Mixture
 from world.render import render
-from world.scene import Scene, holds_out
+from world.scene import Scene
 
 Picked = tuple[list[Scene], list[str], np.ndarray]
 
 _DELIVERY = 32
+_WITHHELD = 1 / 12  # of all pairs of colour and thing
 _PATIENCE = 120.0  # seconds without a delivery after which the workers must be dead
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to supply: pictures of which size, from which seed, how hard."""
+    """What to supply: pictures of which size, from which seed, how hard; `every_pair` for a judge,
+    which has to know what the model that it measures was never shown.
+    """
 
     size: int
     seed: int
     mixture: Mixture = layout.FULL
+    every_pair: bool = False
 
 
 def sayings(
-    count: int, rng: random.Random, mixture: Mixture = layout.FULL
+    count: int, rng: random.Random, mixture: Mixture = layout.FULL, every_pair: bool = False
 ) -> tuple[list[Scene], list[str]]:
-    """Scenes without a withheld pair, and a caption of each."""
-    scenes: list[Scene] = []
-    while len(scenes) < count:
-        scene = layout.sample_scene(rng, mixture)
-        if not holds_out(scene):
-            scenes.append(scene)
+    """Scenes without a withheld pair, or with `every_pair` each as often, and a caption of each."""
+    scenes = [
+        layout.sample_scene(rng, mixture, every_pair and rng.random() < _WITHHELD)
+        for _ in range(count)
+    ]
     return scenes, [captions.caption(scene, rng) for scene in scenes]
 
 
 def make(order: Order, count: int, number: int = 0) -> Picked:
     """Draw `number` of an order: scenes, captions, and (count, size, size, 3) bytes."""
     rng = random.Random(order.seed * 1_000_003 + number)
-    scenes, said = sayings(count, rng, order.mixture)
+    scenes, said = sayings(count, rng, order.mixture, order.every_pair)
     pictures: list[Picture] = [render(scene, order.size) for scene in scenes]
     return scenes, said, np.stack(pictures)
 

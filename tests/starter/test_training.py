@@ -15,13 +15,13 @@ from judge import scenes as judge
 from loop import Budget, Loop
 from pictures import GateClosed, gate, train
 from recipe import PRESETS, SIZE, Run
-from stages import autoencoder, text, upscaler
+from stages import autoencoder, denoiser, text, upscaler
 from supply import Order, Supply, make, sayings
 from torch.nn import functional
 from world import sites
 from world.colours import COLOURS
 from world.objects import KINDS
-from world.scene import NATURAL
+from world.scene import NATURAL, holds_out
 from world.words import COLOUR_WORDS
 
 pytestmark = pytest.mark.starter
@@ -62,6 +62,29 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     assert any(not torch.equal(first, second) for first, second in pairs)
     # Twenty steps from there: not another one from nothing.
     assert max(float((first - second).detach().abs().max()) for first, second in pairs) < 0.05
+
+
+def test_a_deeper_denoiser_begins_by_drawing_what_the_shallower_one_draws(tmp_path: Path) -> None:
+    smoke = PRESETS["smoke"]
+    shallow = replace(smoke, shape=replace(smoke.shape, layers=(1, 1, 1)))
+    torch.manual_seed(0)
+    begun = denoiser.build(Run(tmp_path, torch.device("cpu"), shallow)).eval()
+    for weight in begun.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    begun.save_pretrained(tmp_path / "unet")
+    deeper = replace(smoke, shape=replace(smoke.shape, layers=(3, 1, 1)))
+    grown = denoiser.build(Run(tmp_path, torch.device("cpu"), deeper, begin=tmp_path)).eval()
+    assert len(list(grown.parameters())) > len(list(begun.parameters()))
+    given = (torch.randn(2, 16, 16, 16), torch.tensor([3, 800]), torch.randn(2, 36, 32))
+    with torch.no_grad():
+        assert torch.equal(grown(*given).sample, begun(*given).sample)
+
+
+def test_only_the_judge_sees_what_is_withheld() -> None:
+    seen, _, _ = make(Order(32, 7), 200)
+    judged, _, _ = make(Order(32, 7, every_pair=True), 200)
+    assert not any(map(holds_out, seen))
+    assert any(map(holds_out, judged))
 
 
 def test_an_interrupted_loop_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:

@@ -68,13 +68,11 @@ def scheduler() -> Any:
 
 
 def build(run: Run) -> Any:
-    """The UNet that the run begins with, or an untrained one whose residual branches begin at
-    zero.
+    """A UNet whose residual branches begin at zero; with the weights that the run begins with, if
+    any.
     """
     from diffusers import UNet2DConditionModel
 
-    if run.begin is not None:
-        return UNet2DConditionModel.from_pretrained(run.begin / "unet", dtype=torch.float32)
     shape = run.recipe.shape
     levels = len(shape.channels)
     unet = UNet2DConditionModel(
@@ -85,6 +83,7 @@ def build(run: Run) -> Any:
         down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * (levels - 1)),
         up_block_types=(*("CrossAttnUpBlock2D",) * (levels - 1), "UpBlock2D"),
         block_out_channels=shape.channels,
+        # Most at the widest level: below it is decided what is where, there it is drawn.
         layers_per_block=shape.layers,
         cross_attention_dim=shape.text_width,
         attention_head_dim=shape.heads,
@@ -93,7 +92,30 @@ def build(run: Run) -> Any:
     for name, weight in unet.named_parameters():
         if name.startswith("conv_out") or ".conv2." in name or ".proj_out." in name:
             nn.init.zeros_(weight)
+    if run.begin is not None:
+        begun = UNet2DConditionModel.from_pretrained(run.begin / "unet", dtype=torch.float32)
+        continue_from(unet, begun)
     return unet
+
+
+@torch.no_grad()
+def continue_from(unet: Any, begun: Any) -> None:
+    """Give a UNet the weights of one that has as many layers, or fewer at its widest level: what is
+    added there begins as the identity, so that it draws the same (Chen, Goodfellow and Shlens,
+    "Net2Net", 2016).
+    """
+    for added in list(unet.up_blocks[-1].resnets)[1:-1]:
+        passed = added.conv_shortcut.out_channels
+        added.conv_shortcut.bias.zero_()
+        added.conv_shortcut.weight.zero_()[:, :passed, 0, 0] = torch.eye(passed)
+    weights = begun.state_dict()
+    up = f"up_blocks.{len(unet.up_blocks) - 1}.resnets."
+    before = f"{up}{len(begun.up_blocks[-1].resnets) - 1}."
+    after = f"{up}{len(unet.up_blocks[-1].resnets) - 1}."
+    # The last layer of the way up stays the last: it joins what the picture was before any layer.
+    placed = {name.replace(before, after): weight for name, weight in weights.items()}
+    _, unknown = unet.load_state_dict(placed, strict=False)
+    assert not unknown
 
 
 class Bank:

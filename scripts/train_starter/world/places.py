@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -353,21 +352,23 @@ _PLACES: Mapping[str, Callable[[str, str, random.Random], list[Part]]] = Mapping
 def precipitation(weather: str, time: str, rng: random.Random) -> list[Part]:
     """What falls in front of everything."""
     if weather == "rain":
-        colour = mix((222, 234, 250), SKIES[time][1], 0.25)
+        # Dark before a light sky and light before a dark one, and wide enough to be seen at 128 px.
+        light = time in ("dusk", "night")
+        colour = (176, 196, 236) if light else (66, 96, 156)
         drops = []
-        for _ in range(60):
-            x, y, long = rng.uniform(-0.05, 1.05), rng.uniform(-0.05, 1.0), rng.uniform(0.035, 0.06)
+        for _ in range(36):
+            x, y, long = rng.uniform(-0.05, 1.05), rng.uniform(-0.05, 1.0), rng.uniform(0.06, 0.1)
             slant = -0.3 * long
             drop = polygon(
-                (x, y), (x + 0.006, y), (x + slant + 0.003, y + long), (x + slant, y + long)
+                (x, y), (x + 0.014, y), (x + slant + 0.009, y + long), (x + slant, y + long)
             )
             drops.append(Part((drop,), colour, None, Layer.WEATHER, False))
         return drops
     if weather == "snow":
         flakes = []
-        for _ in range(60):
-            radius = rng.uniform(0.005, 0.012)
-            flake = ellipse(rng.random(), rng.random(), radius, steps=math.ceil(10))
+        for _ in range(36):
+            radius = rng.uniform(0.011, 0.02)
+            flake = ellipse(rng.random(), rng.random(), radius, steps=12)
             flakes.append(Part((flake,), (250, 252, 255), None, Layer.WEATHER, False))
         return flakes
     return []

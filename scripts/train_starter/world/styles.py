@@ -17,7 +17,7 @@ _SHIFT = 4
 _INK: RGB = (46, 40, 58)
 _SHEET: RGB = (252, 249, 242)
 _DARK: RGB = (9, 9, 26)
-_PIXELS = 48  # pixels across a pixel-art picture, before it is enlarged
+_PIXELS = 32  # pixels across a pixel-art picture: four of 128, which latents of 8 × 8 still hold
 
 
 def _supersampling(size: int) -> int:
