@@ -69,15 +69,14 @@ def remarks_on(
     text: str, groups: Groups, others: Mapping[str, Groups] | None = None
 ) -> tuple[Remark, ...]:
     """One remark for each word that is `unknown`; `others` are the lists of other models, by their
-    titles.
+    titles. Words that look alike are named only where no other model knows it: then it is a slip.
     """
     known = sorted(_known(groups))
     elsewhere = {title: _known(theirs) for title, theirs in (others or {}).items()}
-    return tuple(
-        Remark(
-            word,
-            tuple(get_close_matches(word, known)),
-            tuple(title for title, theirs in elsewhere.items() if _knows(theirs, word)),
-        )
-        for word in unknown(text, groups)
-    )
+
+    def remark(word: str) -> Remark:
+        known_by = tuple(title for title, theirs in elsewhere.items() if _knows(theirs, word))
+        near = () if known_by else tuple(get_close_matches(word, known))
+        return Remark(word, near, known_by)
+
+    return tuple(map(remark, unknown(text, groups)))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Self
 
 from studio.client import Client, Model
+from studio.elsewhere import Hosted
 from studio.fields import FieldSpec, Value
 from studio.presets import Preset
 from studio.tasks import TASKS
@@ -30,6 +31,8 @@ class Form:
     language: str
     #: The model whose defaults and limits it shows.
     model: Model | None = None
+    #: The models of which the words decide, where no model was chosen and several could do it.
+    candidates: tuple[Model, ...] = ()
     #: What whoever fills it in has asked for before, newest first.
     earlier: tuple[str, ...] = ()
     presets: tuple[Preset, ...] = ()
@@ -45,11 +48,21 @@ class Form:
         return self
 
     @property
+    def suited(self) -> tuple[Model, ...]:
+        """The models of which one will run."""
+        return self.candidates or ((self.model,) if self.model else ())
+
+    @property
     def menu(self) -> list[tuple[str, str]]:
-        """What the menu of models offers, as (label, name)."""
+        """What the menu of models offers, as (label, name); without a name, whichever knows the
+        words best.
+        """
         missing = fixed("make.model.missing", self.language)
         titles = ((model.card.studio.title, model) for model in self.models)
-        return [
+        best = (
+            [(fixed("make.model.best", self.language), "")] if len(_here(self.models)) > 1 else []
+        )
+        return best + [
             (title if model.installed else f"{title} ({missing})", model.card.name)
             for title, model in titles
         ]
@@ -95,4 +108,23 @@ async def _bare(client: Client, task: str, model: Value, language: str) -> Form:
     chosen = next((one for one in models if one.card.name == model), next(iter(models), None))
     name = chosen.card.name if chosen else None
     specs = tuple(spec for spec in await client.fields(task, name) if can_choose(spec))
-    return Form(task, specs, tuple(models), language, chosen, values={"model": name})
+    here = _here(models)
+    open_ = name != model and chosen in here and len(here) > 1
+    return Form(
+        task,
+        specs,
+        tuple(models),
+        language,
+        chosen,
+        candidates=here if open_ else (),
+        values={"model": "" if open_ else name},
+    )
+
+
+def _here(models: Sequence[Model]) -> tuple[Model, ...]:
+    """Those that may run without being named: what runs elsewhere costs money."""
+    return tuple(
+        model
+        for model in models
+        if model.installed and not isinstance(model.card.studio.source, Hosted)
+    )

@@ -137,17 +137,23 @@ def subject(job: Job) -> str:
 
 
 def remarks(view: View, job: Job) -> Markup | None:
-    """The words of the order that the model does not know."""
+    """The words of the order that the model does not know; in one sentence those of which the same
+    is to be said.
+    """
     if not job.remarks:
         return None
-    lines = (
-        tag("p", " ".join(_remark(view, one.word, one.near, one.known_by))) for one in job.remarks
-    )
+    alike: dict[tuple[Sequence[str], Sequence[str]], list[str]] = {}
+    for one in job.remarks:
+        alike.setdefault((one.near, one.known_by), []).append(one.word)
+    lines = (tag("p", " ".join(_remark(view, words, *rest))) for rest, words in alike.items())
     return tag("div", *lines, class_="banner remark")
 
 
-def _remark(view: View, word: str, near: Sequence[str], known_by: Sequence[str]) -> Iterator[str]:
-    yield view.say("remark.unknown", word=word)
+def _remark(
+    view: View, words: Sequence[str], near: Sequence[str], known_by: Sequence[str]
+) -> Iterator[str]:
+    quoted = ", ".join(view.say("remark.word", word=word) for word in words)
+    yield view.say("remark.unknown", words=quoted)
     if near:
         yield view.say("remark.near", words=", ".join(near))
     if known_by:

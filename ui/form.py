@@ -47,9 +47,7 @@ def component(
     """The component that takes this field's value; `models` are (label, name) for the menu.
 
     It comes with `value` in it, or with the field's default where that is None; for media that is
-    a file's path.
-    Where `form` stays the same from one rendering to the next, what a person typed or spoke stays
-    too. The defaults of a newly chosen model still take effect, because nothing else is kept.
+    a file's path. `form` is another one wherever that has to take effect.
     """
     spec = translated(spec, language)
     shown = spec.default if value is None else value
@@ -64,15 +62,12 @@ def component(
         "preserved_by_key": [],
     }
     if spec.media is not None:
-        if spec.media in ("audio", "recording"):
-            # Nobody speaks a second time because another model was chosen.
-            common["preserved_by_key"] = "value"
         return media.component(spec, common)
     common["info"] = spec.description
     match spec.type:
         case "text":
             return gr.Textbox(
-                **common | {"preserved_by_key": "value"},
+                **common,
                 lines=3 if spec.multiline and not spec.advanced else 1,
                 max_lines=8 if spec.multiline else 1,
                 max_length=spec.max_length,
@@ -86,8 +81,7 @@ def component(
             )
         case "integer" | "number":
             return gr.Textbox(
-                **common
-                | {"value": "" if shown is None else str(shown), "preserved_by_key": "value"},
+                **common | {"value": "" if shown is None else str(shown)},
                 placeholder=fixed(
                     "make.random" if spec.name == "seed" else "make.default", language
                 ),
@@ -108,6 +102,12 @@ def component(
 def is_slider(spec: FieldSpec) -> bool:
     """Whether the number has both limits and a default, so that a slider can always show it."""
     return None not in (spec.minimum, spec.maximum, spec.default)
+
+
+def is_typed(spec: FieldSpec) -> bool:
+    """Whether people write what is in it, rather than choose it."""
+    number = spec.type in ("integer", "number") and not is_slider(spec)
+    return spec.media is None and (spec.type == "text" or number)
 
 
 def collect(specs: Sequence[FieldSpec], values: Sequence[Any]) -> dict[str, Value]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
@@ -19,7 +21,7 @@ from studio.words import say
 from ui import draw, elsewhere, hints, media
 from ui.blank import Form, form_for
 from ui.explain import as_studio_error, explain
-from ui.form import collect, component
+from ui.form import collect, component, is_typed
 from ui.markup import tag
 from ui.page import QUIET, Clients, draw_now, panel
 from ui.tongue import LATER, fixed, language_of, later
@@ -110,7 +112,7 @@ class MakePage:
         away = elsewhere.order(shown.model, {}, shown.language) if shown.model else None
         cost = panel("cost", away)
         problem = panel("problem")
-        panel("hints", hints.hints(shown.model, shown.earlier, shown.language))
+        panel("hints", hints.hints(shown.suited, shown.earlier, shown.language))
         # Its style keeps a form that was not asked for out of sight.
         asked = [] if shown.language == LATER else ["asked"]
         with gr.Column(elem_id="everyday", elem_classes=asked):
@@ -143,9 +145,8 @@ class MakePage:
             )
         for spec in shown.specs:
             if spec.type == "model":
-                components[spec.name].input(
-                    self.narrow, [form, components[spec.name]], [form], **QUIET
-                )
+                entered = [components[spec.name] for spec in shown.specs]
+                components[spec.name].input(self.narrow, [form, *entered], [form], **QUIET)
 
     def _presets(self, shown: Form, form: gr.State, fields: list[Component]) -> None:
         """Lay out what keeps the form's settings under a name, and brings them back."""
@@ -208,9 +209,18 @@ class MakePage:
         """The form of a task, with the defaults and limits of the model that would be chosen."""
         return await self._form(request, task)
 
-    async def narrow(self, request: gr.Request, form: Form, model: str) -> Form:
-        """The same form with the defaults and limits of another model."""
-        return await self._form(request, form.task, model, {}, form.fresh)
+    async def narrow(self, request: gr.Request, form: Form, *entered: Any) -> Form:
+        """The same form with the defaults and limits of another model; what was written and put in
+        stays.
+        """
+        given = {spec.name: value for spec, value in zip(form.specs, entered, strict=True)}
+        kept = {spec.name: given[spec.name] for spec in form.specs if is_typed(spec)}
+        brought = [spec.name for spec in form.specs if spec.media not in (None, "mask")]
+        files = {name: tuple(map(Path, media.several(given[name]))) for name in brought}
+        # The ids that it came with: the same file is still the same output.
+        kept |= {name: form.values[name] for name in brought if name in form.values}
+        narrowed = await self._form(request, form.task, given["model"], kept, form.fresh + 1)
+        return replace(narrowed, files=files)
 
     async def _form(self, request: gr.Request, task: str, *given: Any) -> Form:
         return await form_for(self._clients(request), language_of(request), task, *given)
@@ -229,7 +239,7 @@ class MakePage:
                 note = (await client.artifact(asked["again"])).note
                 # As many as the task makes by itself: some make no single ones.
                 kept = {key: value for key, value in note.request.items() if key != "count"}
-                task, values = note.task, {**kept, "seed": note.seed}
+                task, values = note.task, {**kept, "model": note.card, "seed": note.seed}
             else:
                 task = find_task(asked.get("task", task)).id
                 values = {
@@ -243,7 +253,7 @@ class MakePage:
         nothing = gr.skip()
         if asked or form.looks != self._first.looks:
             return form, task, nothing, nothing, nothing
-        told = hints.hints(form.model, form.earlier, form.language) if form.earlier else nothing
+        told = hints.hints(form.suited, form.earlier, form.language) if form.earlier else nothing
         kept = gr.update(choices=[one.name for one in form.presets], visible=True)
         presets = (kept, gr.update(visible=True)) if form.presets else (nothing, nothing)
         return nothing, nothing, told, *presets
@@ -253,6 +263,11 @@ class MakePage:
         try:
             client = self._clients(request)
             values = collect(form.specs, entered)
+            if not values.get("model"):
+                # The words will choose it: what nobody changed is for that model to say.
+                values |= {
+                    spec.name: None for spec in form.specs if values[spec.name] == spec.default
+                }
             values = await media.bring(client, form.specs, values, form.values)
             view.jobs.insert(0, await client.submit(form.task, values))
         except Exception as error:
@@ -279,7 +294,7 @@ class MakePage:
                     view.jobs.insert(0, await client.retry(event.id))
                 case "vary":
                     job = await client.job(event.id)
-                    varied = {**job.request, "seed": None, "count": VARIATIONS}
+                    varied = {**job.request, "model": job.card, "seed": None, "count": VARIATIONS}
                     view.jobs.insert(0, await client.submit(job.task, varied))
                 case "verify":
                     view.verdicts[event.id] = None

@@ -98,7 +98,7 @@ async def fetch(client: Client, task: str, values: Mapping[str, Value]) -> dict[
     """The files of those outputs that the values name in the task's media fields."""
     files: dict[str, list[Path]] = {}
     for spec in await client.fields(task):
-        for identity in _several(values.get(spec.name)) if spec.media not in (None, "mask") else ():
+        for identity in several(values.get(spec.name)) if spec.media not in (None, "mask") else ():
             # One that is gone, or was an upload, is left out: the field is empty then.
             with suppress(NotFound):
                 files.setdefault(spec.name, []).append(await client.fetch(identity))
@@ -116,9 +116,9 @@ async def bring(
     for spec in specs:
         if spec.media is None:
             continue
-        known = _several(before.get(spec.name))
+        known = several(before.get(spec.name))
         ids: list[str] = []
-        for path in _several(values[spec.name]):
+        for path in several(values[spec.name]):
             upload = await client.upload(Path(path))
             # The very file that the form came with is called what it was called there.
             same = upload.manifest == "trusted" and upload.parent in known
@@ -127,7 +127,7 @@ async def bring(
     return brought
 
 
-def _several(value: Value) -> list[str]:
+def several(value: Value) -> list[str]:
     """The ids or paths in a media field, whether it takes one or a list."""
     if isinstance(value, list | tuple):
         return [str(one) for one in value]

@@ -5,7 +5,9 @@ counted.
     python scripts/train_starter/evaluate.py --world full --out model_cards/starter-scenes.eval.json
 
 Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a
-long evaluation are the hundred of the test suite.
+long evaluation are the hundred of the test suite. Of whole scenes the report also has what no model
+can surpass: what the judge sees in true renders of the same scenes, as they are and after a round
+trip through the model's autoencoder.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ from judge import flat
 from judge import scenes as whole
 from measures import summarise
 from PIL import Image
+from stages.autoencoder import round_trip
 from world import captions, first, layout
 from world.drawing import Picture
+from world.render import render
 from world.scene import Scene
 
 from studio.draft import Draft
@@ -114,6 +118,18 @@ def judge(
     return verdicts
 
 
+def ceilings(
+    asked: list[Question], vae: Any, network: whole.SceneJudge
+) -> dict[str, dict[str, dict[str, float]]]:
+    """The measures of true renders, and of what the autoencoder keeps of them."""
+    rendered = [render(question.scene, whole.SIZE) for question in asked]
+    decoded = round_trip(vae, torch.from_numpy(np.stack(rendered)), torch.device("cpu"))
+    return {
+        "renders": summarise(judge(asked, rendered, network)),
+        "round_trips": summarise(judge(asked, list(decoded.numpy()), network)),
+    }
+
+
 def contact_sheet(asked: list[Question], drawn: list[Picture], folder: Path) -> Picture:
     """The pictures, enlarged as the studio does it, with their prompts under them."""
     enlarge = Enlarger(
@@ -188,6 +204,8 @@ def main() -> None:
         "measures": summarise(verdicts),
         "first_hundred": summarise(verdicts[:QUICK]),
     }
+    if network is not None:
+        report["ceilings"] = ceilings(asked, pipeline.vae, network)
     if options.sheet is not None:
         few = slice(ON_SHEET)
         sheet = contact_sheet(asked[few], drawn[few], model)

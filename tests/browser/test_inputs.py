@@ -31,8 +31,14 @@ def test_an_output_is_edited_from_its_address(page: Page, url: str, made: Path) 
     home = shown.partition("/page/")[0]
     for name in ("ledger.sqlite", "keys/leaf.pem", "jobs.sqlite", f"artifacts/{artifact[:2]}"):
         assert httpx.get(f"{home}/{name}", trust_env=False).status_code == 403, name
+    # Another model takes the picture over, as what it is: an output of this studio.
+    page.click("#field-model input")
+    page.get_by_role("option", name="Starter scenes").click()
+    expect(page.locator(".hints .chip", has_text="a red circle")).to_have_count(0)
+    expect(page.locator("#field-image img")).to_have_js_property("naturalWidth", 512)
     finish(page, "a yellow circle")
     assert latest(url)["image"] == artifact
+    assert latest(url)["model"] == "starter-scenes"
 
 
 def test_a_picture_of_ones_own_is_painted_on(page: Page, url: str, made: Path) -> None:

@@ -51,6 +51,36 @@ def test_examples_and_the_models_own_words_are_there_to_click(page: Page) -> Non
     expect(card(page, "a green heart").locator(".remark")).to_have_count(0)
 
 
+def test_where_no_model_is_chosen_the_words_choose_one(page: Page) -> None:
+    expect(page.locator("#field-model input")).to_have_value("The best for the words")
+    examples = page.locator(".hints", has_text="Examples")
+    for text in ("a red circle above a blue square", "three green trees on a hill in the rain"):
+        expect(examples.locator(".chip", has_text=text)).to_have_count(1)
+    made = make(page, "a cat under a yellow moon at night, pixel art")
+    expect(made).to_have_attribute("data-state", "done")
+    expect(made).to_contain_text("Starter scenes")
+    expect(made.locator(".remark")).to_have_count(0)
+    made = make(page, "a red circle above a blue square")
+    expect(made).to_have_attribute("data-state", "done")
+    expect(made).to_contain_text("Starter pictures")
+
+
+def test_another_model_takes_nothing_away_that_was_written(page: Page) -> None:
+    prompt(page).fill("a cat in the snow")
+    page.fill("#field-seed textarea, #field-seed input", "12")
+    for title in ("Starter scenes", "Starter pictures", "The best for the words"):
+        page.click("#field-model input")
+        page.get_by_role("option", name=title).click()
+        # The form is drawn anew.
+        words = "a red circle" if title == "Starter pictures" else "three green trees"
+        expect(page.locator(".hints .chip", has_text=words)).to_have_count(1)
+        expect(page.locator("#field-model input")).to_have_value(title)
+        expect(prompt(page)).to_have_value("a cat in the snow")
+        expect(page.locator("#field-seed :is(textarea, input)")).to_have_value("12")
+    page.click("#make")
+    expect(card(page, "a cat in the snow")).to_contain_text("Starter scenes")
+
+
 def test_words_that_the_model_does_not_know_are_named_with_those_like_them(page: Page) -> None:
     made = make(page, "a purpel snowman")
     expect(made.locator(".remark")).to_contain_text("“purpel”")

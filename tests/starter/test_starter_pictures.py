@@ -48,6 +48,15 @@ def test_a_hundred_prompts_score_what_the_report_says(name: str) -> None:
         )
 
 
+def test_the_judge_reads_renders_also_of_what_the_model_was_never_shown() -> None:
+    asked = evaluate.questions(evaluate.QUICK, seed=70_000, world="full")
+    vae = evaluate.load(evaluate.SCENES).vae
+    measures = evaluate.ceilings(asked, vae, scenes.load(evaluate.JUDGE))
+    for name in ("background", "count", "object", "colour", "style"):
+        assert measures["renders"][name]["share"] >= 0.96, name
+        assert measures["round_trips"][name]["share"] >= 0.88, name
+
+
 def test_the_weights_are_safetensors_and_small() -> None:
     starters = [path for path in evaluate.MODEL.parent.rglob("*") if path.is_file()]
     pickles = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}

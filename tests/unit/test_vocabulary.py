@@ -25,10 +25,11 @@ def test_every_unknown_word_is_named_once_with_those_like_it() -> None:
 def test_other_models_that_know_a_word_are_named() -> None:
     others = {"Scenes": {"things": ("snowman", "cat")}, "Shapes": {"things": ("square",)}}
     (one, other) = remarks_on(
-        "two snowmans and a purpel cat, red", GROUPS | {"n": ("two", "cat")}, others
+        "two snowmans and a purpel cat, red", GROUPS | {"n": ("two", "cat", "snowfall")}, others
     )
     assert (one.word, one.known_by) == ("snowmans", ("Scenes",))
-    assert (other.word, other.known_by) == ("purpel", ())
+    assert one.near == (), "it is no slip: somebody knows the word"
+    assert (other.word, other.near, other.known_by) == ("purpel", ("purple",), ())
     assert one.sentence.endswith("Known to: Scenes.")
 
 
