@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ import numpy as np
 import torch
 from loop import Budget, Loop
 from stages.autoencoder import as_values, reconstruction_loss
-from stages.corrector import redraw
 from stages.denoiser import noise_levels
 from stages.upscaler import SCALE, build, upscale
 from torch import Tensor, nn
@@ -171,6 +171,34 @@ def train_decoder(vae: Any, folder: Path, budget: Budget, seed: int) -> None:
         return _decoder_step(vae, latents, wanted, 0.12)
 
     Loop("decoder", folder / "decoder", budget, [vae.decoder], weight_decay=0.0).run(step)
+
+
+@torch.no_grad()
+def redraw(
+    unet: Any,
+    signal: Tensor,
+    latents: Tensor,
+    states: Tensor,
+    level: int,
+    steps: int,
+    guidance: float,
+) -> Tensor:
+    """Latents (n, c, h, w), disturbed up to a noise level and denoised again by DDIM; `states` are
+    the text tower's for the n captions and then for n empty ones, `signal` the scheduler's
+    `alphas_cumprod`.
+    """
+    kept = signal[level]
+    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * torch.randn_like(latents)
+    times = torch.linspace(level, 0, steps + 1).round().long().tolist()
+    clean = latents
+    for now, after in pairwise(times):
+        guessed, free = unet(torch.cat([noisy, noisy]), now, states).sample.chunk(2)
+        velocity = free + guidance * (guessed - free)
+        kept = signal[now]
+        clean = kept.sqrt() * noisy - (1 - kept).sqrt() * velocity
+        noise = (1 - kept).sqrt() * noisy + kept.sqrt() * velocity
+        noisy = signal[after].sqrt() * clean + (1 - signal[after]).sqrt() * noise
+    return clean
 
 
 @torch.no_grad()

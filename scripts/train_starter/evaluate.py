@@ -2,7 +2,7 @@
 counted.
 
     python scripts/train_starter/evaluate.py --out model_cards/starter-pictures.eval.json
-    python scripts/train_starter/evaluate.py --world full --out model_cards/starter-scenes.eval.json
+    python scripts/train_starter/evaluate.py --world full --steps 20 --out model_cards/starter-scenes.eval.json
 
 Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a
 long evaluation are the hundred of the test suite. Of whole scenes the report also has what no model

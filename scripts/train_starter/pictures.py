@@ -4,12 +4,11 @@ machine.
     python scripts/train_starter/pictures.py --preset h200 --out training/pictures
     torchrun --nproc-per-node 2 scripts/train_starter/pictures.py --out training/pictures
 
-Stages: judge → tokenizer → autoencoder → text tower → denoiser → corrector → upscaler →
-measurement. A stage
+Stages: judge → tokenizer → autoencoder → text tower → denoiser → upscaler → measurement. A stage
 that is done is not run again; an interrupted one goes on from its last checkpoint. The finished
 model lies in OUT/pictures, beside it a log, a contact sheet and the figures for every stage. The
-first three gates stop the run before the long stage, unless `--ignore-gates` is given: a model
-cannot be better than the judge that measures it and the decoder that draws it.
+two gates stop the run before the long stage, unless `--ignore-gates` is given: a model cannot be
+better than the judge that measures it and the decoder that draws it.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ import vocabulary
 from judge import scenes
 from loop import rank
 from recipe import PRESETS, SIZE, Run
-from stages import autoencoder, corrector, denoiser, judging, text, tokenizer, upscaler
+from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler
 from supply import Order, Supply
 from torch import distributed
 from world import words
@@ -147,7 +146,6 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
             gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
         understood = stage(run, "text", lambda: text.train(run))
         stage(run, "denoiser", lambda: denoiser.train(run, data, supply), shared=True)
-        stage(run, "corrector", lambda: corrector.train(run, data), shared=True)
     if rank() > 0:
         return {}
     gain = stage(run, "upscaler", lambda: upscaler.train(run, supply))

@@ -42,16 +42,14 @@ class Recipe:
     autoencoder: Budget
     text: Budget
     denoiser: Budget
-    corrector: Budget
     upscaler: Budget
     workers: int
     pool: int
     bank: int
-    corrections: int
     fresh_per_step: int
     bfloat16: bool
     gate_pictures: int = 1000
-    sample_steps: int = 12
+    sample_steps: int = 20
     guidance: float = 3.0
 
 
@@ -81,12 +79,10 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             autoencoder=Budget(3_000, 64, 2e-3, 100, average=0.995),
             text=Budget(2_000, 512, 1e-3, 100, average=0.99),
             denoiser=Budget(6_000, 768, 1.2e-3, 200, decay_from=0.3),
-            corrector=Budget(1_500, 64, 1e-3, 100, average=0.995),
             upscaler=Budget(1_500, 48, 2e-3, 100, average=0.99),
             workers=15,
             pool=200_000,
             bank=400_000,
-            corrections=20_000,
             fresh_per_step=192,
             bfloat16=True,
         ),
@@ -97,12 +93,10 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             autoencoder=Budget(8_000, 64, 2e-3),
             text=Budget(5_000, 512, 1e-3),
             denoiser=Budget(30_000, 768, 1.2e-3, 500, decay_from=0.3),
-            corrector=Budget(4_000, 64, 1e-3),
             upscaler=Budget(4_000, 48, 2e-3),
             workers=7,
             pool=200_000,
             bank=400_000,
-            corrections=20_000,
             fresh_per_step=64,
             bfloat16=True,
         ),
@@ -119,12 +113,10 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             autoencoder=Budget(7_000, 8, 2e-3),
             text=Budget(2_500, 128, 2e-3, average=0.995),
             denoiser=Budget(30_000, 64, 1e-3, 500, decay_from=0.4),
-            corrector=Budget(4_000, 8, 1e-3),
             upscaler=Budget(4_000, 8, 2e-3),
             workers=0,
             pool=0,
             bank=40_000,
-            corrections=2_000,
             fresh_per_step=16,
             bfloat16=True,
         ),
@@ -144,12 +136,10 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             autoencoder=Budget(20, 2, 1e-3, 2),
             text=Budget(20, 4, 1e-3, 2),
             denoiser=Budget(20, 4, 1e-3, 2),
-            corrector=Budget(20, 2, 1e-3, 2),
             upscaler=Budget(20, 1, 1e-3, 2),
             workers=0,
             pool=0,
             bank=64,
-            corrections=25,
             fresh_per_step=2,
             bfloat16=False,
             gate_pictures=16,

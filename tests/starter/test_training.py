@@ -50,10 +50,12 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     on = replace(run, folder=tmp_path / "on", begin=run.pipeline)
     train(on, ignore_gates=True)
     assert not (on.folder / "text" / "log.jsonl").exists(), "what is finished is taken over"
-    drawn = (on.pipeline / "vae" / "diffusion_pytorch_model.safetensors").read_bytes()
+    drawn = (on.pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
     train(on, ignore_gates=True)
-    again = (on.pipeline / "vae" / "diffusion_pytorch_model.safetensors").read_bytes()
-    assert drawn == again, "the corrector's decoder was written over"
+    again = (on.pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    assert drawn == again, "what is finished was begun again"
+    for settings in on.pipeline.rglob("*.json"):
+        assert str(tmp_path) not in settings.read_text("utf-8"), settings
     begun, trained = (
         UNet2DConditionModel.from_pretrained(one.pipeline / "unet", dtype=torch.float32)
         for one in (run, on)

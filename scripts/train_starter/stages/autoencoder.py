@@ -110,11 +110,9 @@ def load(run: Run) -> Any:
     """The trained autoencoder of this run."""
     from diffusers import AutoencoderTiny
 
-    return (
-        AutoencoderTiny.from_pretrained(run.pipeline / "vae", dtype=torch.float32)
-        .to(run.device)
-        .eval()
-    )
+    vae = AutoencoderTiny.from_pretrained(run.pipeline / "vae", dtype=torch.float32)
+    vae.register_to_config(_name_or_path="")  # the folder of a training is nobody's business
+    return vae.to(run.device).eval()
 
 
 def as_values(pictures: Tensor) -> Tensor:
