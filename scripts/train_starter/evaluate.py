@@ -2,7 +2,7 @@
 counted.
 
     python scripts/train_starter/evaluate.py --out model_cards/starter-pictures.eval.json
-    python scripts/train_starter/evaluate.py --world full --steps 20 --out model_cards/starter-scenes.eval.json
+    python scripts/train_starter/evaluate.py --world full --out model_cards/starter-scenes.eval.json
 
 Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a
 long evaluation are the hundred of the test suite. Of whole scenes the report also has what no model
@@ -46,6 +46,7 @@ JUDGE = Path(whole.__file__).with_suffix(".safetensors")
 SEED = 20_000
 QUICK = 100
 ON_SHEET = 64
+STEPS = {"first": 12, "full": 20}
 SOURCES = {
     "first": "flat shapes, fresh draws from the training distribution",
     "full": "scenes whose every pair of colour and object was withheld from training",
@@ -171,7 +172,7 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, default=JUDGE, help="its weights, for --world full")
     parser.add_argument("--prompts", type=int, default=500)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, help="default: as many as the shipped model's card")
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sheet", type=Path, help="where a picture of the first 64 goes")
@@ -180,11 +181,12 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     model = options.model or (SCENES if options.world == "full" else MODEL)
+    steps = options.steps or STEPS[options.world]
     pipeline = load(model)
     network = whole.load(options.judge) if options.world == "full" else None
     asked = questions(options.prompts, options.seed, options.world)
     began = time.perf_counter()
-    drawn = list(pictures(pipeline, asked, options.steps, options.guidance))
+    drawn = list(pictures(pipeline, asked, steps, options.guidance))
     seconds = time.perf_counter() - began
     verdicts = judge(asked, drawn, network)
     report = {
@@ -193,7 +195,7 @@ def main() -> None:
         "prompt_source": SOURCES[options.world],
         "seed": options.seed,
         "best_of": 1,
-        "steps": options.steps,
+        "steps": steps,
         "guidance": options.guidance,
         "interval": "95 % Wilson",
         "pixels": int(drawn[0].shape[0]),
