@@ -72,6 +72,7 @@ def test_a_task_from_the_menu_takes_nothing_over_from_the_form_before(page: Page
     page.click("#task input")
     page.get_by_role("option", name="Image to image", exact=True).click()
     page.locator("#field-image").wait_for()
+    page.wait_for_timeout(2000)  # the rest of the form comes after it, with a prompt of its own
     page.fill("#field-prompt textarea", "a star")
     page.click("#make")
     expect(page.locator("#problem .banner")).to_contain_text("image: Field required")
