@@ -109,15 +109,15 @@ async def _bare(client: Client, task: str, model: Value, language: str) -> Form:
     name = chosen.card.name if chosen else None
     specs = tuple(spec for spec in await client.fields(task, name) if can_choose(spec))
     here = _here(models)
-    open_ = name != model and chosen in here and len(here) > 1
+    undecided = name != model and chosen in here and len(here) > 1
     return Form(
         task,
         specs,
         tuple(models),
         language,
         chosen,
-        candidates=here if open_ else (),
-        values={"model": "" if open_ else name},
+        candidates=here if undecided else (),
+        values={"model": "" if undecided else name},
     )
 
 

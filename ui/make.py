@@ -214,7 +214,13 @@ class MakePage:
         stays.
         """
         given = {spec.name: value for spec, value in zip(form.specs, entered, strict=True)}
-        kept = {spec.name: given[spec.name] for spec in form.specs if is_typed(spec)}
+        # The old model's defaults make way for the new one's.
+        kept = {
+            spec.name: given[spec.name]
+            for spec in form.specs
+            if is_typed(spec)
+            and given[spec.name] != ("" if spec.default is None else str(spec.default))
+        }
         brought = [spec.name for spec in form.specs if spec.media not in (None, "mask")]
         files = {name: tuple(map(Path, media.several(given[name]))) for name in brought}
         # The ids that it came with: the same file is still the same output.

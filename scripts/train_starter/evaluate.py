@@ -5,9 +5,9 @@ counted.
     python scripts/train_starter/evaluate.py --world full --out model_cards/starter-scenes.eval.json
 
 Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a
-long evaluation are the hundred of the test suite. Of whole scenes the report also has what no model
-can surpass: what the judge sees in true renders of the same scenes, as they are and after a round
-trip through the model's autoencoder.
+long evaluation are the hundred of the test suite. Of whole scenes the report also has about as
+much as a model can get: what the judge sees in true renders of the same scenes, as they are and
+after a round trip through the model's autoencoder.
 """
 
 from __future__ import annotations

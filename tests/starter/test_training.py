@@ -21,7 +21,7 @@ from torch.nn import functional
 from world import sites
 from world.colours import COLOURS
 from world.objects import KINDS
-from world.scene import NATURAL, holds_out
+from world.scene import NATURAL, held_out
 from world.words import COLOUR_WORDS
 
 pytestmark = pytest.mark.starter
@@ -80,13 +80,19 @@ def test_a_deeper_denoiser_begins_by_drawing_what_the_shallower_one_draws(tmp_pa
     given = (torch.randn(2, 16, 16, 16), torch.tensor([3, 800]), torch.randn(2, 36, 32))
     with torch.no_grad():
         assert torch.equal(grown(*given).sample, begun(*given).sample)
+    elsewhere = replace(smoke, shape=replace(smoke.shape, layers=(1, 2, 1)))
+    with pytest.raises(ValueError, match="not a shallower one"):
+        denoiser.build(Run(tmp_path, torch.device("cpu"), elsewhere, begin=tmp_path))
 
 
 def test_only_the_judge_sees_what_is_withheld() -> None:
     seen, _, _ = make(Order(32, 7), 200)
     judged, _, _ = make(Order(32, 7, every_pair=True), 200)
-    assert not any(map(holds_out, seen))
-    assert any(map(holds_out, judged))
+    shown, known = (
+        {(g.colour, g.kind) for one in order for g in one.groups} for order in (seen, judged)
+    )
+    assert not any(held_out(*pair) for pair in shown)
+    assert any(held_out(*pair) for pair in known)
 
 
 def test_an_interrupted_loop_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:

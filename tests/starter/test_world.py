@@ -11,7 +11,7 @@ from world import captions, layout, words
 from world.colours import COLOURS
 from world.objects import KINDS
 from world.render import render
-from world.scene import NATURAL, STYLES, Scene, held_out, holds_out
+from world.scene import NATURAL, STYLES, Scene, held_out
 
 
 def scenes(count: int, seed: int = 0) -> list[Scene]:
@@ -87,7 +87,9 @@ def test_a_relation_is_true_of_the_drawing() -> None:
 def test_withheld_pairs_are_asked_for_only_when_wanted() -> None:
     assert sum(held_out(colour, kind) for colour in COLOURS for kind in KINDS) == len(KINDS)
     assert not any(held_out(colour, kind) for kind, colour in NATURAL.items())
-    assert not any(holds_out(scene) for scene in scenes(2000, 6))
+    assert not any(
+        held_out(group.colour, group.kind) for scene in scenes(2000, 6) for group in scene.groups
+    )
     rng = random.Random(6)
     for _ in range(300):
         scene = layout.sample_scene(rng, withheld=True)

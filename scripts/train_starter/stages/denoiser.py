@@ -103,6 +103,9 @@ def continue_from(unet: Any, begun: Any) -> None:
     """Give a UNet the weights of one that has as many layers, or fewer at its widest level: what is
     added there begins as the identity, so that it draws the same (Chen, Goodfellow and Shlens,
     "Net2Net", 2016).
+
+    Raises:
+        ValueError: if it has fewer layers elsewhere, or more of anything.
     """
     for added in list(unet.up_blocks[-1].resnets)[1:-1]:
         passed = added.conv_shortcut.out_channels
@@ -114,8 +117,10 @@ def continue_from(unet: Any, begun: Any) -> None:
     after = f"{up}{len(unet.up_blocks[-1].resnets) - 1}."
     # The last layer of the way up stays the last: it joins what the picture was before any layer.
     placed = {name.replace(before, after): weight for name, weight in weights.items()}
-    _, unknown = unet.load_state_dict(placed, strict=False)
-    assert not unknown
+    missing, unknown = unet.load_state_dict(placed, strict=False)
+    widest = ("down_blocks.0.resnets.", up)
+    if unknown or not all(name.startswith(widest) for name in missing):
+        raise ValueError(f"not a shallower one of the same shape: {[*unknown, *missing][:3]}")
 
 
 class Bank:

@@ -88,8 +88,3 @@ def held_out(colour: str, kind: str) -> bool:
     if NATURAL.get(kind) == colour:
         return False
     return (7 * tuple(COLOURS).index(colour) + 5 * tuple(KINDS).index(kind)) % 12 == 3
-
-
-def holds_out(scene: Scene) -> bool:
-    """Whether the scene shows any withheld pair."""
-    return any(held_out(group.colour, group.kind) for group in scene.groups)
