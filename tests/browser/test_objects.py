@@ -13,11 +13,7 @@ from tests.browser.test_media import make, output
 from tests.objects import tiny
 from tests.objects.test_sealed_objects import CARD
 
-# The model is built in this process; the warning is the library's own.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,7 @@ from studio.families.diffusers_forecast import MARGIN, Tally
 from studio.testing import Recorder
 from tests.families import tiny
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    # A scheduler makes NumPy arrays of tensors, which are of a class of their own while counted.
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 
 def orders(side: int, count: int = 1, guidance: float = 5.0) -> list[Order]:

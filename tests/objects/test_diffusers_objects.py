@@ -17,9 +17,6 @@ from studio.families.diffusers_objects import DiffusersObjects, Objects
 from studio.testing import FamilyContract, Recorder
 from tests.objects import tiny
 
-# The library's own: it calls numpy in a way that numpy has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> None:

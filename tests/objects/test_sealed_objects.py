@@ -50,7 +50,6 @@ def furnished(home: Path) -> Path:
     return home
 
 
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 def test_words_become_a_signed_object_and_a_film_of_it(furnished: Path) -> None:
     async def use() -> None:
         async with Host(settings_for(furnished, devices=("cpu",))) as host:

@@ -50,20 +50,20 @@ _GRID = (
 
 def scheduler() -> Any:
     """Zero terminal SNR and velocity prediction: pure black and pure white are reachable, few steps
-    suffice.
+    suffice. Each step adds a little noise again (SDE-DPM-Solver++), which lets the next one mend
+    what an unfinished denoiser drew badly.
     """
-    from diffusers import DDIMScheduler
+    from diffusers import DPMSolverMultistepScheduler
 
-    return DDIMScheduler(
+    return DPMSolverMultistepScheduler(
         beta_schedule="scaled_linear",
         beta_start=0.00085,
         beta_end=0.012,
         prediction_type="v_prediction",
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
-        clip_sample=False,
-        set_alpha_to_one=True,
         steps_offset=1,
+        algorithm_type="sde-dpmsolver++",
     )
 
 
@@ -204,6 +204,13 @@ def grid(run: Run, pipeline: Any, path: Path) -> None:
     Image.fromarray(sheet).save(path)
 
 
+def _order(device: torch.device) -> torch.memory_format:
+    """Channels last where convolutions want it: on a processor, a training step of this UNet took
+    1.3 to 1.5 times as long with it (batches of 64, bfloat16, torch 2.13).
+    """
+    return torch.contiguous_format if device.type == "cpu" else torch.channels_last
+
+
 def _attention(device: torch.device) -> AbstractContextManager[None]:
     """On a processor, attention as plain matrix products: the backward pass of the fused kernel
     took three tenths of a step there.
@@ -218,7 +225,8 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     recipe, budget = run.recipe, run.recipe.denoiser
     torch.manual_seed(run.seed)
     vae, tokenizer, tower = autoencoder.load(run), tokenizers.load(run), text.load(run)
-    unet = build(run).to(run.device, memory_format=torch.channels_last).train()
+    order = _order(run.device)
+    unet = build(run).to(run.device, memory_format=order).train()
     asked = sites.Sites(unet).to(run.device)
     torch.manual_seed(run.seed + rank())  # the same weights, but other noise
     forward = torch.compile(unet) if run.device.type == "cuda" else unet
@@ -271,9 +279,7 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
             torch.autocast(run.device.type, torch.bfloat16, enabled=recipe.bfloat16),
             _attention(run.device),
         ):
-            guessed = forward(
-                noisy.contiguous(memory_format=torch.channels_last), when, words
-            ).sample
+            guessed = forward(noisy.contiguous(memory_format=order), when, words).sample
         drawing = (weight * (guessed.float() - velocity).pow(2)).mean() / weight.mean()
         return drawing + _ASKED * asked.loss(things)
 

@@ -254,15 +254,17 @@ def _landscape(rng: random.Random, mixture: Mixture, style: str, withheld: bool)
         if halves:
             count = min(count, 2)  # more would be too small to be seen
         size = _size(rng) if count == 1 and kind not in ("sun", "moon") else ""
-        radius = rng.uniform(0.14, 0.18) * {"": 1.0, "small": 0.6, "big": 1.4}[size]
+        radius = rng.uniform(0.16, 0.2) * {"": 1.0, "small": 0.6, "big": 1.4}[size]
+        if count == 1 and not two:
+            radius *= 1.15  # what a picture is about may take its room
         left, right = ((0.04, 0.5), (0.5, 0.96))[index] if halves else (0.08, 0.92)
         if band == "air":
-            radius = min(radius, 0.17)
+            radius = min(radius, 0.18)
             y = rng.uniform(
                 radius + 0.04, max(radius + 0.05, horizon - radius - (0.3 if two else 0.08))
             )
         else:
-            foot = rng.uniform(horizon + 0.12, min(0.95, horizon + 0.26))
+            foot = rng.uniform(min(0.92, horizon + 0.16), min(0.95, horizon + 0.3))
             y = foot - radius
         if count == 1 and not halves:
             left, right = (
