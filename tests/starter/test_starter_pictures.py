@@ -42,7 +42,8 @@ def test_a_hundred_prompts_score_what_the_report_says(name: str) -> None:
     network = scenes.load(evaluate.JUDGE) if told["world"] == "full" else None
     measures = evaluate.summarise(evaluate.judge(asked, drawn, network))
     for measure, expected in told["first_hundred"].items():
-        assert measures[measure]["share"] >= expected["share"] - ALLOWANCE, (
+        one = 1 / expected["asked"]  # of a few questions, one answer is more than three points
+        assert measures[measure]["share"] >= expected["share"] - max(ALLOWANCE, one) - 1e-9, (
             measure,
             measures[measure],
         )
