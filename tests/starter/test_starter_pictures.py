@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import evaluate
+import numpy as np
 import pytest
 from judge import scenes
 from world import first, words
@@ -47,6 +48,18 @@ def test_a_hundred_prompts_score_what_the_report_says(name: str) -> None:
             measure,
             measures[measure],
         )
+
+
+@models
+def test_a_seed_draws_the_same_picture_alone_and_in_company(name: str) -> None:
+    told = report(name)
+    asked = evaluate.questions(3, told["seed"], told["world"])
+    pipeline = evaluate.load(FOLDERS[name])
+    alone, together = (
+        np.stack(list(evaluate.pictures(pipeline, asked, 8, told["guidance"], batch)))
+        for batch in (1, 3)
+    )
+    assert np.abs(alone.astype(int) - together).max() <= 8, "levels of 255: rounding"
 
 
 def test_the_judge_reads_renders_also_of_what_the_model_was_never_shown() -> None:
