@@ -219,6 +219,13 @@ class ArtifactStore:
             self._index.put(artifact.record())
         return artifact
 
+    def collect(self, identity: str, collection: str, *, held: bool) -> Artifact:
+        """Put an artifact into a collection (its id), or take it out."""
+        with self._lock:
+            others = self.get(identity, binned=True).keeping.collections
+            others = tuple(one for one in others if one != collection)
+            return self.keep(identity, collections=(*others, collection) if held else others)
+
     def tag(self, identity: str, tags: Sequence[str]) -> Artifact:
         """Give an artifact these tags; `InvalidRequest` for too many, or one that cannot be."""
         names = tuple(dict.fromkeys(short_name(tag) for tag in tags))
@@ -255,7 +262,7 @@ class ArtifactStore:
                 identity = note.name.removesuffix(_NOTE)
                 try:
                     artifact = self._read(identity)
-                except (ValueError, KeyError, TypeError):
+                except _UNREADABLE:
                     # Not shown, and not touched: its files may still be mended by hand.
                     _LOG.warning("the note %s cannot be read", note)
                     found[identity] = None
@@ -285,13 +292,16 @@ class ArtifactStore:
         if record is not None:
             return Artifact.from_record(record)
         # A crash can come between the rename and the index.
-        artifact = self._read(identity)
+        try:
+            artifact = self._read(identity)
+        except _UNREADABLE:
+            return None
         if artifact is not None:
             self._index.put(artifact.record())
         return artifact
 
     def _read(self, identity: str) -> Artifact | None:
-        """The artifact as its files tell it, if both are there."""
+        """The artifact as its files tell it, if both are there; `_UNREADABLE` if damaged."""
         if len(identity) != 32 or not identity.isalnum():
             return None
         try:
@@ -337,6 +347,7 @@ class ArtifactStore:
         return self.folder / identity[:2] / f"{identity}{ending}"
 
 
+_UNREADABLE = (ValueError, KeyError, TypeError)
 _NOTE = ".note.json"
 _KEEPING = ".keeping.json"
 _PREVIEW = ".preview.webp"

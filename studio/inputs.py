@@ -27,7 +27,6 @@ from studio.job import Job
 from studio.provenance.consents import Consents
 from studio.provenance.fingerprint import HEARD
 from studio.provenance.manifest import Ingredient
-from studio.provenance.verdict import Outcome
 from studio.provenance.verify import Verifier
 from studio.settings import Settings
 from studio.tasks import TASKS, Task
@@ -302,11 +301,11 @@ class Inputs:
 
     def _recognised(self, path: Path) -> str | None:
         """The artifact that the file at `path` is or comes from, if this studio made it."""
-        verdict = self._verifier.verify(path)
-        if verdict.outcome is Outcome.CONTRADICTED:
+        layers = {layer.name: layer for layer in self._verifier.verify(path).layers}
+        # A broken statement takes nothing from what the mark says; another picture's mark does.
+        if layers["mark"].state == "copied":
             return None
-        (ledger,) = (layer for layer in verdict.layers if layer.name == "ledger")
-        return ledger.details.get("artifact")
+        return layers["ledger"].details.get("artifact")
 
 
 def _named(task: Task, values: Mapping[str, Any]) -> Iterator[tuple[str, FieldSpec, str]]:

@@ -14,6 +14,7 @@ from studio.errors import Broken, InvalidRequest, Refused, StudioError
 from studio.fields import Value, build
 from studio.gallery import Gallery
 from studio.job import Done, Failed, Job
+from studio.provenance.fingerprint import HEARD
 from studio.tasks import TASKS
 from studio.uploads import Upload
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a sample may last: less shows no voice, more has others in it.
 _SAMPLE = (2.0, 120.0)
-#: And the reading of one sentence.
-_READING = (2.0, 60.0)
+#: And the reading of one sentence, no longer than what a mark is looked for in.
+_READING = (2.0, float(HEARD))
 
 
 class LocalConsent(Gallery, Voices):
@@ -57,10 +58,11 @@ class LocalConsent(Gallery, Voices):
         consents = self._host.provenance.consents
         asked = consents.challenge(self._owner, challenge)
         reading = await self._sound(recording, _READING)
-        if reading.parent is not None:
+        # Another studio's speech has no mark that could be read here, but says what it is.
+        if reading.parent is not None or reading.manifest != "absent":
             raise Refused(
-                "This recording was made by a studio, and only a person can agree.",
-                hint="Read the sentence aloud yourself, and record that.",
+                "This recording was made or edited by a studio, and only a person can agree.",
+                hint="Read the sentence aloud yourself, and bring the recording as it is.",
             )
         heard, listener = await self._told(
             "automatic-speech-recognition",

@@ -135,27 +135,19 @@ class LocalGallery(Gallery):
         await anyio.to_thread.run_sync(collections.delete, self._owner, collection)
 
     async def collect(self, collection: str, artifacts: Sequence[str]) -> Collection:
-        return await self._list(collection, artifacts, lambda held: [*held, collection])
+        return await self._list(collection, artifacts, held=True)
 
     async def uncollect(self, collection: str, artifacts: Sequence[str]) -> Collection:
-        return await self._list(
-            collection, artifacts, lambda held: [one for one in held if one != collection]
-        )
+        return await self._list(collection, artifacts, held=False)
 
-    async def _list(
-        self,
-        collection: str,
-        artifacts: Sequence[str],
-        change: Callable[[Sequence[str]], Sequence[str]],
-    ) -> Collection:
+    async def _list(self, collection: str, artifacts: Sequence[str], *, held: bool) -> Collection:
         store = self._host.provenance.store
 
         def put() -> Collection:
             store.collections.get(self._owner, collection)
             # All of them, or none.
             for found in [self._mine(artifact) for artifact in artifacts]:
-                held = tuple(dict.fromkeys(change(found.keeping.collections)))
-                store.keep(found.id, collections=held)
+                store.collect(found.id, collection, held=held)
             return store.collections.get(self._owner, collection)
 
         return await anyio.to_thread.run_sync(put)

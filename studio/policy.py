@@ -58,9 +58,12 @@ def for_adults(texts: Iterable[str]) -> bool:
 def _readings(task: Task, request: Request) -> Iterator[str]:
     """What the order asks for, in plain small letters; a negative prompt asks for nothing."""
     for spec in fields_of(task.request):
+        if spec.media is not None or spec.name.startswith("negative"):
+            continue
         value = getattr(request, spec.name)
-        if spec.type == "text" and isinstance(value, str) and not spec.name.startswith("negative"):
-            yield from _read(value)
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str):
+                yield from _read(text)
 
 
 def _read(value: str) -> Iterator[str]:

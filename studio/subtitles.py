@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -21,8 +22,8 @@ def subtitles(
     mark = "." if format_ == "vtt" else ","
     for number, cue in enumerate(cues, start=1):
         span = f"{_time(cue['start'], mark)} --> {_time(cue['end'], mark)}"
-        # In WebVTT an arrow or an angle bracket would be read as markup.
-        text = cue["text"]
+        # An empty line would end the cue; in WebVTT an arrow or an angle bracket would be markup.
+        text = re.sub(r"\s*\n\s*", "\n", cue["text"].strip())
         if format_ == "vtt":
             text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         blocks.append(f"{number}\n{span}\n{text}")

@@ -67,8 +67,12 @@ class Uploads:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What a crash has left: files on their way in, and such as have no record or lost it.
         for remnant in folder.glob(".incoming-*"):
             remnant.unlink()
+        for file in folder.glob("*/*"):
+            if not file.suffix and not file.with_suffix(".json").exists():
+                file.unlink()
 
     @contextlib.contextmanager
     def receiving(self, source: Path, limit: int) -> Iterator[tuple[Path, str]]:

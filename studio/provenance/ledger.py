@@ -72,7 +72,7 @@ CREATE TABLE IF NOT EXISTS entries (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entries_mark ON entries (mark);
 CREATE INDEX IF NOT EXISTS entries_sha256 ON entries (sha256);
-CREATE INDEX IF NOT EXISTS entries_artifact ON entries (artifact);
+DROP INDEX IF EXISTS entries_artifact;
 CREATE TRIGGER IF NOT EXISTS entries_stay BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS entries_remain BEFORE DELETE ON entries
@@ -144,10 +144,6 @@ class Ledger:
     def by_sha256(self, sha256: str) -> Entry | None:
         """The newest entry of exactly this file."""
         return self._one("sha256", sha256)
-
-    def by_artifact(self, artifact: str) -> Entry | None:
-        """The newest entry of this artifact."""
-        return self._one("artifact", artifact)
 
     def nearest(self, fingerprint: bytes) -> tuple[Entry, int] | None:
         """The entry with the most similar fingerprint, and in how many bits it differs."""
@@ -264,20 +260,29 @@ class Ledger:
             "SELECT seq FROM entries WHERE length(fingerprint) = ? ORDER BY seq DESC LIMIT 1",
             (2 * LENGTH,),
         ).fetchone()
-        last, newest = self._prints.last(), row[0] if row else 0
-        if last == newest:
+        (last, print_), newest = self._prints.newest(), row[0] if row else 0
+        # After a backup was put back, the same numbers are other pictures'.
+        same = last == 0 or print_ == self._fingerprint(last)
+        if same and last == newest:
             return
         # SQLite's own lock also keeps other processes from writing the index meanwhile.
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            if last > newest:
+            if last > newest or not same:
                 self._prints.clear()
             while rows := self._database.execute(
                 "SELECT seq, fingerprint FROM entries WHERE seq > ? AND length(fingerprint) = ?"
                 " ORDER BY seq LIMIT ?",
-                (self._prints.last(), 2 * LENGTH, _PAGE),
+                (self._prints.newest()[0], 2 * LENGTH, _PAGE),
             ).fetchall():
                 self._prints.extend((seq, bytes.fromhex(print_)) for seq, print_ in rows)
+
+    def _fingerprint(self, seq: int) -> bytes:
+        """That of one row; empty if there is none."""
+        row = self._database.execute(
+            "SELECT fingerprint FROM entries WHERE seq = ?", (seq,)
+        ).fetchone()
+        return bytes.fromhex(row[0]) if row else b""
 
 
 def _entry(body: str) -> Entry:

@@ -192,7 +192,7 @@ def read(file: BinaryIO, media_type: str, anchors: str, companion: bytes | None 
     broken = [code for code in problems if not code.endswith(_INTACT)]
     if broken:
         state = "invalid"
-    elif any(code.endswith("signingCredential.expired") for code in problems):
+    elif "signingCredential.expired" in problems:
         state = "expired"
     else:
         states = {"Trusted": "trusted", "Valid": "valid"}

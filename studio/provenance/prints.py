@@ -29,10 +29,10 @@ class Prints:
         """The fingerprints in `path`, which need not exist yet."""
         self._path = path
 
-    def last(self) -> int:
-        """The ledger's number of the newest fingerprint here; 0 if there is none."""
+    def newest(self) -> tuple[int, bytes]:
+        """The newest fingerprint here with its number in the ledger; 0 if there is none."""
         rows = self._rows()
-        return int(rows["seq"][-1]) if len(rows) else 0
+        return (int(rows["seq"][-1]), rows["words"][-1].tobytes()) if len(rows) else (0, b"")
 
     def extend(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """Add fingerprints with their numbers, which grow."""

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     UNKNOWN_SIGNER = "unknown-signer"
     #: No manifest, but this studio's mark is in it.
     MARKED = "marked"
-    #: It merely looks like something made here.
+    #: It merely looks like something made here; or it is known byte for byte, without a statement.
     FINGERPRINT = "fingerprint"
     #: Nothing was found, which says nothing about how the file was made.
     NONE = "none"
@@ -34,8 +34,8 @@ class Layer:
 
     #: `manifest`, `mark`, `fingerprint` or `ledger`.
     name: str
-    #: The layer's own word: for a manifest `trusted`, `valid`, `invalid` or `absent`; for the
-    #: others `found`, `weak` or `absent`.
+    #: The layer's own word: for a manifest `trusted`, `valid`, `expired`, `invalid` or `absent`;
+    #: for the others `found`, `weak` or `absent`; a mark that is another picture's is `copied`.
     state: str
     #: One plain sentence.
     summary: str

@@ -1,7 +1,7 @@
 """Checking a file: each layer by itself, then one verdict that never exceeds its evidence.
 
 The manifest is read in the decode child, together with the content. Then the layers that live here:
-the mark (at the file's own scale first; turned and cropped only if no valid manifest was found),
+the mark (at the file's own scale first; turned and cropped unless a trusted manifest says more),
 the fingerprint, and what the ledger knows of either.
 """
 
@@ -67,8 +67,9 @@ class Verifier:
             medium = self.media[decoded.kind]
             mark = medium.mark
             if decoded.content is not None:
-                valid = manifest.state in ("trusted", "valid", "expired")
-                found, mark = self._read_mark(decoded.content, thorough=not valid)
+                # Anybody can make a certificate: a stranger's must not end the search.
+                thorough = manifest.state != "trusted"
+                found, mark = self._read_mark(decoded.content, thorough=thorough)
                 print_ = medium.fingerprint(decoded.content)
                 if decoded.kind == "text":
                     leaning = self.texts.detect(decoded.content.facts["text"])
@@ -144,7 +145,9 @@ class _Evidence:
         if self.found is None or self.marked is None:
             return None
         original = bytes.fromhex(self.marked.fingerprint)
-        if self.decoded.kind != "image" or not self.print_ or not original:
+        # A still of a film carries the film's mark, and is no more like it than another picture.
+        comparable = self.decoded.kind == self.marked.kind == "image"
+        if not comparable or not self.print_ or not original:
             return None
         # Who cuts off one side only leaves scale and turn as they were.
         sides = self.decoded.width * self.marked.height, self.decoded.height * self.marked.width
@@ -157,6 +160,12 @@ class _Evidence:
             and min(pose["turn"], 360 - pose["turn"]) < 1
         )
         return distance(self.print_, original) if upright else None
+
+    @property
+    def copied(self) -> bool:
+        """Whether the mark was most likely taken from another picture."""
+        far = self.mark_distance()
+        return far is not None and far > _ANOTHER
 
     def judge(self) -> tuple[Outcome, str]:
         """The one word, and the sentence that says it to people."""
@@ -175,8 +184,7 @@ class _Evidence:
                 f"Signed by {signer}, whose root you trust, and unchanged since"
                 f"{_made(self.manifest.generation)}."
             )
-        far = self.mark_distance()
-        if far is not None and far > _ANOTHER:
+        if self.copied:
             return Outcome.CONTRADICTED, (
                 "It carries this studio's mark, but the mark belongs to another "
                 f"{self.medium.noun}: it may have been copied onto this one."
@@ -187,11 +195,16 @@ class _Evidence:
                 f"Its statement is intact, but its signer, {signer}, is nobody you trust yet.{also}"
             )
         if self.found is not None:
-            return Outcome.MARKED, self._marked_sentence(far)
+            return Outcome.MARKED, self._marked_sentence()
         if self.leaning is not None and self.leaning.chance < SURE:
             return Outcome.MARKED, (
                 "Its words lean towards this studio's key: a model most likely wrote it here. Such "
                 "a mark has no number, so it does not tell which text this is, or when it was made."
+            )
+        if self.exact is not None:
+            return Outcome.FINGERPRINT, (
+                f"A file of exactly these bytes was made here with {self.exact.card} on "
+                f"{_day(self.exact)}; its signed statement was not beside it."
             )
         if self.near is not None:
             entry, bits = self.near
@@ -202,11 +215,13 @@ class _Evidence:
             )
         return Outcome.NONE, "Nothing was found. That says nothing about how the file was made."
 
-    def _marked_sentence(self, far: int | None) -> str:
+    def _marked_sentence(self) -> str:
         if self.marked is None:
             return "It carries a mark made with this studio's key, but the ledger does not know it."
-        doubt = ""
-        if far is None:
+        doubt, far = "", self.mark_distance()
+        if self.marked.kind != self.decoded.kind:
+            pass  # part of another kind of work: there is nothing to compare
+        elif far is None:
             changed = "cropped or turned" if self.decoded.kind == "image" else "perhaps cut"
             doubt = (
                 f" The {self.medium.noun} was {changed}, so it was not compared with the original."
@@ -244,7 +259,7 @@ class _Evidence:
         if self.decoded.damage:
             return Layer("mark", "absent", self.decoded.damage, {"alg": alg, "searched": False})
         if found is None:
-            searched = self.manifest.state in ("invalid", "absent")
+            searched = self.manifest.state != "trusted"
             summary = (
                 "No mark of this studio was read."
                 if searched
@@ -267,6 +282,8 @@ class _Evidence:
         if far is not None:
             details["distance"] = far
         state = "weak" if self.marked and self.marked.mark_weak else "found"
+        if self.copied:
+            state = "copied"
         summary = (
             f"Mark {number} was read; an unmarked {self.medium.noun} reads like this at most once "
             f"in {1 / found.chance:,.0f} times."
@@ -299,7 +316,7 @@ class _Evidence:
             summary = f"There is too little in this {noun} to compare."
             return Layer("fingerprint", "absent", summary, {})
         if self.nearest is None:
-            return Layer("fingerprint", "absent", "There is nothing to compare with yet.", {})
+            return Layer("fingerprint", "absent", f"No {noun} made here is similar.", {})
         entry, bits = self.nearest
         if self.near is None:
             return Layer(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from studio.errors import InvalidRequest
 from studio.tasks.request import Kind
 
-#: How many stretches of how many frames a check takes; `fingerprint.moments` is in step with them.
+#: How many stretches of how many frames a check takes; `film_fingerprint` looks at their middles.
 STRETCHES, STRETCH = 4, 12
 #: What a file of each demuxer is to the manifest reader.
 _MEDIA_TYPES = {

@@ -163,6 +163,13 @@ def test_collections_are_lists(store: ArtifactStore, published: Publish) -> None
     for verb in (store.collections.get, store.collections.delete):
         with pytest.raises(NotFound):
             verb("bob", best.id)
+    # Each alone, so that two at once leave it in both.
+    other = store.collections.create("ann", "Others")
+    for _ in range(2):
+        held = store.collect(one.id, other.id, held=True).keeping.collections
+        assert held == (best.id, other.id)
+    assert store.collect(one.id, other.id, held=False).keeping.collections == (best.id,)
+    store.collections.delete("ann", other.id)
     assert store.collections.rename("ann", best.id, "Better").name == "Better"
     store.collections.delete("ann", best.id)
     assert store.contents("ann").collections == ()

@@ -182,9 +182,9 @@ def test_a_file_whose_manifest_is_broken_can_be_edited_all_the_same(
         host, _ = editing_host(home)
         async with host:
             client = host.client("ann")
-            path = await client.fetch((await made(client, "imagine", width=128, height=128)).id)
-            content = bytearray(path.read_bytes())
-            place = content.rindex(b"IDAT") - 4
+            picture = await made(client, "imagine", width=256, height=256)
+            content = bytearray((await client.fetch(picture.id)).read_bytes())
+            place = content.index(b"IDAT") - 4
             # One more chunk that says nothing: the picture is the same, the signature is not.
             content[place:place] = b"\0\0\0\1tEXtx\0\0\0\0"
             import zlib
@@ -192,10 +192,11 @@ def test_a_file_whose_manifest_is_broken_can_be_edited_all_the_same(
             crc = zlib.crc32(b"tEXtx").to_bytes(4, "big")
             content[place : place + 13] = b"\0\0\0\1tEXtx" + crc
             upload = await client.upload(write(tmp_path / "b.png", bytes(content)))
-            assert (upload.manifest, upload.parent) == ("invalid", None)
+            # The mark still says where it comes from.
+            assert (upload.manifest, upload.parent) == ("invalid", picture.id)
             edit = await made(client, "edit", image=upload.id)
             assert active(host, edit).state == "trusted"
-            assert edit.note.parents == ()
+            assert edit.note.parents == (picture.id,)
 
     run(test)
 

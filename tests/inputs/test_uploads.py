@@ -147,6 +147,23 @@ def test_what_nobody_uses_vanishes_unless_a_job_waits_for_it(home: Path, tmp_pat
     run(test)
 
 
+def test_what_a_crash_left_without_a_record_counts_against_nobody(
+    home: Path, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        host, _ = editing_host(home)
+        async with host:
+            client = host.client("ann")
+            upload = await client.upload(write(tmp_path / "a.png", encoded(noise(seed=1))))
+        (record,) = (path for path in kept(home) if path.suffix)
+        record.rename(tmp_path / "record")
+        async with editing_host(home)[0]:
+            assert kept(home) == []
+        assert upload.id == record.stem
+
+    run(test)
+
+
 def test_what_is_described_is_remarked_on_and_not_the_id_of_a_picture(
     home: Path, tmp_path: Path
 ) -> None:

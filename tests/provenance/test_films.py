@@ -113,6 +113,20 @@ def test_a_film_posted_elsewhere_is_known_by_what_is_seen_and_by_what_is_heard(
     assert "it comes from a film made here" in verdict.sentence
 
 
+def test_a_still_of_a_film_carries_its_mark_and_is_no_forgery(
+    provenance: Provenance, spoken: Path, tmp_path: Path
+) -> None:
+    with av.open(str(spoken)) as film:
+        still = next(film.decode(video=0)).to_image()
+    for name, options in (("still.png", {}), ("still.jpg", {"quality": 90})):
+        still.save(tmp_path / name, **options)
+        verdict = provenance.verifier.verify(tmp_path / name)
+        assert verdict.outcome == "marked"
+        assert "it comes from a film made here" in verdict.sentence
+        assert verdict.layers[1].state == "found"
+        assert verdict.layers[3].details["artifact"] == spoken.stem
+
+
 def test_fingerprints_tell_films_apart_and_stand_another_size() -> None:
     films = [moving(24, seed=seed) for seed in range(5)]
     prints = [film_fingerprint(one) for one in films]

@@ -176,6 +176,30 @@ def test_a_lost_torn_or_foreign_index_is_made_anew(tmp_path: Path) -> None:
     other.close()
 
 
+def test_after_an_older_ledger_is_put_back_none_of_the_new_rows_is_missed(tmp_path: Path) -> None:
+    place = tmp_path / "ledger.sqlite"
+    ledger = open_ledger(place)
+
+    def append(artifact: str) -> bytes:
+        print_ = os.urandom(32)
+        ledger.append(dataclasses.replace(ENTRY, artifact=artifact, fingerprint=print_.hex()))
+        return print_
+
+    kept = append("kept")
+    ledger.close()
+    backup = place.read_bytes()
+    ledger = open_ledger(place)
+    assert ledger.nearest(append("lost"))[0].artifact == "lost"
+    ledger.close()
+    place.write_bytes(backup)
+    ledger = open_ledger(place)
+    fresh = [append(f"new {number}") for number in range(2)]
+    for number, print_ in enumerate(fresh):
+        assert ledger.nearest(print_)[0].artifact == f"new {number}"
+    assert ledger.nearest(kept)[0].artifact == "kept"
+    ledger.close()
+
+
 @pytest.mark.parametrize(
     "change",
     [

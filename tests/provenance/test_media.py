@@ -173,6 +173,17 @@ def test_words_are_known_again_whatever_case_and_spaces(
     assert text_fingerprint(" \n") == b""
 
 
+def test_the_very_file_is_known_without_the_statement_beside_it(
+    provenance: Provenance, tmp_path: Path
+) -> None:
+    artifact = seal(provenance, Draft("text", 0, 1, {}, {"text": "Yes."}), "text-to-image", "txt")
+    copy = tmp_path / "copy.txt"
+    copy.write_bytes(provenance.store.path(artifact.id).read_bytes())
+    verdict = provenance.verifier.verify(copy)
+    assert verdict.outcome == "fingerprint"
+    assert "exactly these bytes was made here" in verdict.sentence
+
+
 def test_sound_fingerprints_tell_sounds_apart_and_not_versions() -> None:
     prints = [sound_fingerprint(melody(seed), RATE) for seed in range(6)]
     between = [distance(a, b) for i, a in enumerate(prints) for b in prints[:i]]

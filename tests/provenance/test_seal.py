@@ -104,7 +104,7 @@ def test_an_edit_names_its_parent_as_ingredient(provenance: Provenance) -> None:
     layer = provenance.verifier.verify(provenance.store.path(child.id)).layers[0]
     assert layer.state == "trusted"
     assert layer.details["manifests"] == 2
-    assert provenance.ledger.by_artifact(child.id).parents == (parent.id,)
+    assert provenance.ledger.by_sha256(child.sha256).parents == (parent.id,)
 
 
 @pytest.mark.parametrize("painted", [texture(3), flat(4)], ids=["texture", "flat"])

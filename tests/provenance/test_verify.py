@@ -23,7 +23,7 @@ from studio.errors import InvalidRequest, NotFound, StudioError
 from studio.provenance import Provenance
 from studio.provenance.manifest import Ingredient, Statement, read, sign
 from studio.provenance.verdict import Outcome, Verdict
-from tests.provenance.conftest import seal
+from tests.provenance.conftest import CARD, new_draft, new_job, seal
 from tests.provenance.pictures import cropped, flat, jpeg, mirrored, resized, texture, turned
 
 CREATED = {
@@ -177,11 +177,24 @@ def test_a_mark_copied_onto_another_picture_is_noticed(
     forged = np.clip(texture(41).astype(int) + mark, 0, 255).astype(np.uint8)
     verdict = provenance.verifier.verify(saved(forged, tmp_path / "forged.png"))
     assert verdict.outcome is Outcome.CONTRADICTED
+    assert states(verdict)["mark"] == "copied"
     # In a crop the comparison says nothing, so nothing is claimed.
     part = saved(cropped(forged, 0.6), tmp_path / "part.png")
     verdict = provenance.verifier.verify(part)
     assert verdict.outcome is Outcome.MARKED
     assert "not compared" in verdict.sentence
+
+
+def test_a_strangers_signature_does_not_end_the_search(
+    provenance: Provenance, another: Callable[..., Provenance], tmp_path: Path
+) -> None:
+    artifact = seal(provenance, flat(8))
+    place = saved(turned(pixels_of(provenance, artifact.id), 5), tmp_path / "turned.png")
+    sign(place, tmp_path / "theirs.png", "image/png", STATEMENT, another().keys.signing())
+    verdict = provenance.verifier.verify(tmp_path / "theirs.png")
+    assert verdict.outcome is Outcome.UNKNOWN_SIGNER
+    assert states(verdict)["mark"] == "found"
+    assert verdict.layers[3].details["artifact"] == artifact.id
 
 
 @pytest.mark.parametrize(("height", "width"), [(512, 1024), (768, 512), (896, 1152)])
@@ -409,6 +422,15 @@ def test_a_statement_outlives_its_signers_certificate(
     assert verdict.outcome is Outcome.UNKNOWN_SIGNER
     assert verdict.layers[0].state == "expired"
     assert "has run out" in verdict.sentence
+    # Nobody who works on from there answers for it.
+    monkeypatch.undo()
+    other = another("other")
+    quoted = Ingredient(path, "image/png")
+    made = other.sealer.seal(
+        new_draft(flat(13)), job=new_job(), card=CARD, revision="embedded",
+        ingredients=[quoted], batch=1, versions={},
+    )  # fmt: skip
+    assert other.verifier.verify(other.store.path(made.id)).outcome is Outcome.SIGNED
 
 
 def test_a_mark_that_does_not_read_back_is_not_claimed(provenance: Provenance) -> None:

@@ -115,7 +115,7 @@ def order_for(voice: Upload, consent: str) -> dict[str, Any]:
 
 
 def brought(
-    host: Host, number: int, *, owner: str = LOCAL, seconds: float = 3.0, parent: str | None = None
+    host: Host, number: int, *, owner: str = LOCAL, seconds: float = 3.0, **known: Any
 ) -> Upload:
     """An upload of some noise, kept without the checks of which other tests are."""
     folder = host.settings.home / "uploads"
@@ -125,9 +125,7 @@ def brought(
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     size = path.stat().st_size
     identity = upload_id(owner, sha256)
-    upload = Upload(
-        identity, "audio", "audio/wav", size, sha256, "a.wav", seconds=seconds, parent=parent
-    )
+    upload = Upload(identity, "audio", "audio/wav", size, sha256, "a.wav", seconds=seconds, **known)
     return host.inputs._uploads.keep(owner, path, upload)
 
 
@@ -228,9 +226,13 @@ def test_what_is_no_sample_or_no_reading_is_told(home: Path) -> None:
                 with pytest.raises(InvalidRequest, match="lasts"):
                     await client.ask_consent(brought(host, 1, seconds=seconds).id)
             asked = await client.ask_consent(brought(host, 2).id)
-            artificial = brought(host, 3, parent="a" * 32)
-            with pytest.raises(Refused, match="only a person"):
-                await client.give_consent(asked.id, artificial.id)
+            for number, known in enumerate([{"parent": "a" * 32}, {"manifest": "valid"}]):
+                artificial = brought(host, 3 + number, **known)
+                with pytest.raises(Refused, match="only a person"):
+                    await client.give_consent(asked.id, artificial.id)
+            # A mark is looked for in the first seconds only.
+            with pytest.raises(InvalidRequest, match="lasts"):
+                await client.give_consent(asked.id, brought(host, 5, seconds=21).id)
 
     run(test)
 

@@ -25,5 +25,12 @@ def test_webvtt_says_what_speaks_and_has_no_markup_but_its_own() -> None:
     )
 
 
+def test_an_empty_line_does_not_end_a_cue() -> None:
+    cue = {"start": 0, "end": 1, "text": " one\n \n00:00:05,000 --> 00:00:06,000\n\ntwo\n"}
+    assert subtitles([cue], "srt") == (
+        "1\n00:00:00,000 --> 00:00:01,000\none\n00:00:05,000 --> 00:00:06,000\ntwo\n"
+    )
+
+
 def test_a_transcript_does_not_call_its_voice_artificial() -> None:
     assert "NOTE This transcript is AI-generated." in subtitles(CUES, "vtt", heard=True)

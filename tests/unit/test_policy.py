@@ -48,3 +48,11 @@ def test_it_is_kept(prompt: str) -> None:
 )
 def test_it_leaves_the_rest_alone(values: dict[str, str]) -> None:
     policy.check(TASK, build(TASK.request, values))
+
+
+def test_lists_are_read_too() -> None:
+    task = TASKS["contact-sheet"]
+    values = {"images": ["a" * 32], "captions": ["a child", "a garden", "nude"]}
+    with pytest.raises(Refused):
+        policy.check(task, build(task.request, values))
+    policy.check(task, build(task.request, {**values, "captions": ["a child", "a garden"]}))
