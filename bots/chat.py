@@ -17,7 +17,7 @@ from discord import app_commands
 from bots.ages import is_adult
 from bots.attachments import as_values
 from bots.courier import PASSING
-from bots.desk import allow, errand_for, roles_of, take, whisper
+from bots.desk import allow, errand_for, parent_of, roles_of, take, whisper
 from bots.errand import Errand, Kind
 from bots.options import FOR_ALL, command_from
 from bots.wording import clipped, explained, language_of
@@ -124,10 +124,10 @@ async def catch_up(bot: StudioBot) -> None:
 
 def _words(message: discord.Message, me: int) -> str:
     """What the message says, without the bot's name, and with other people's as they read."""
-    text = re.sub(rf"<@!?{me}>", "", message.content)
+    text = re.sub(rf" *<@!?{me}>", "", message.content)
     for user in message.mentions:
         text = re.sub(rf"<@!?{user.id}>", f"@{user.display_name}", text)
-    return clipped(" ".join(text.split(" ")).strip(), _MAX_WORDS)
+    return clipped(text.strip(), _MAX_WORDS)
 
 
 def _errand(message: discord.Message, task: Task, values: Any, language: str) -> Errand:
@@ -138,6 +138,7 @@ def _errand(message: discord.Message, task: Task, values: Any, language: str) ->
         token="",
         user=str(message.author.id),
         channel=str(message.channel.id),
+        parent=parent_of(message.channel),
         guild=str(message.guild.id) if message.guild else "",
         personal=False,
         language=language,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,8 @@ import discord
 
 from bots.ages import all_texts, check_model, check_words, is_adult, texts_in
 from bots.attachments import as_values
-from bots.errand import Errand, owner_of
+from bots.courier import PASSING
+from bots.errand import Errand, Kind, owner_of
 from bots.options import MAX_COUNT
 from bots.rules import DAY, Asked, check
 from bots.wording import explained, language_of
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 GRID = 4
 #: Somebody else, or an earlier call of this bot, has answered.
 _ANSWERED = 40060
+
+_LOG = logging.getLogger(__name__)
 
 
 async def order(
@@ -67,6 +71,9 @@ async def take(bot: StudioBot, interaction: discord.Interaction, errand: Errand)
                 # Another bot of this account has it.
                 bot.store.drop(errand)
                 return
+        except PASSING as error:
+            # Whether or not Discord has heard it: what is written down is carried out.
+            _LOG.warning("errand %s is perhaps not answered: %s", errand.id, error)
     bot.begin(errand)
 
 
@@ -79,6 +86,7 @@ def errand_for(
         token=interaction.token,
         user=str(interaction.user.id),
         channel=str(interaction.channel_id),
+        parent=parent_of(interaction.channel),
         guild=str(interaction.guild_id or ""),
         personal=not interaction.is_guild_integration(),
         language=language_of(interaction),
@@ -123,14 +131,16 @@ def allow(bot: StudioBot, errand: Errand, task: Task, values: Mapping[str, Any])
     """
     now = time.time()
     model = str(values.get("model") or "")
+    # Whoever orders a single job need not name a model, and a button cannot: `making` chooses one.
+    chosen = errand.kind is Kind.JOB and not model
     check(
         bot.store.rules(errand.guild),
         Asked(
             task=task.id,
-            model=model,
+            model=None if chosen else model,
             texts=tuple(all_texts(values)),
             guild=errand.guild,
-            channel=errand.channel,
+            places=(errand.channel, errand.parent),
             roles=errand.roles,
             adult=not errand.guild or errand.adult,
             earlier=bot.store.ordered(errand.user, errand.guild, now - DAY),
@@ -162,6 +172,11 @@ def _standing_in(value: Any) -> Any:
 def roles_of(user: discord.User | discord.Member) -> tuple[str, ...]:
     """The ids of the roles that somebody has in the server where they act; none outside."""
     return tuple(str(role.id) for role in getattr(user, "roles", ()))
+
+
+def parent_of(channel: object) -> str:
+    """The id of the channel that a thread is in; empty for what is no thread."""
+    return str(channel.parent_id) if isinstance(channel, discord.Thread) else ""
 
 
 def studio_owner(interaction: discord.Interaction) -> str:

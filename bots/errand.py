@@ -73,6 +73,8 @@ class Errand:
     kind: Kind = Kind.JOB
     #: The recipe of a run that is to be begun; None until a file that was brought along is read.
     recipe: Mapping[str, Any] | None = None
+    #: The channel that the thread is in, where `channel` is a thread.
+    parent: str = ""
     #: Whether the place is age-restricted.
     adult: bool = False
     #: The roles that the user had in the server.

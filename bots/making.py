@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import discord
 from discord import ui
 
@@ -10,11 +12,15 @@ from bots.ages import check_jobs
 from bots.attachments import brought
 from bots.courier import Courier
 from bots.errand import State
+from bots.models import choose
 from bots.parcel import Parcel, subject_of
+from bots.rules import Rules, other_model
 from bots.wording import MAX_MESSAGE, clipped, explained, progress
 from studio.client import Client
 from studio.errors import Broken, Refused, StudioError
+from studio.fields import Value
 from studio.job import Job, JobState
+from studio.tasks import TASKS
 from studio.words import say
 
 
@@ -23,6 +29,9 @@ async def make(courier: Courier, client: Client) -> None:
     errand = courier.errand
     if not errand.job:
         values = await brought(client, errand.values)
+        rules = courier.bot.store.rules(errand.guild)
+        if rules.models and not values.get("model"):
+            values["model"] = await _allowed(courier, client, rules, values)
         job = await client.submit(errand.task, values, key=f"discord:{errand.id}")
         courier.update(job=job.id, state=State.MAKING)
     job = await client.job(courier.errand.job)
@@ -48,6 +57,23 @@ async def make(courier: Courier, client: Client) -> None:
         lambda parcel: caption(job, subject, parcel, errand.language),
         view,
     )
+
+
+async def _allowed(
+    courier: Courier, client: Client, rules: Rules, values: Mapping[str, Value]
+) -> str:
+    """The model that does an order without one, in a server that does not allow all of them.
+
+    Raises:
+        Refused: if none that it allows can do it.
+    """
+    errand, task = courier.errand, TASKS[courier.errand.task]
+    model = await choose(client, rules.models, task, values, adult=errand.adult)
+    if model is None:
+        raise other_model(rules, errand.language)
+    # Whoever takes the errand up again orders the same.
+    courier.update(values={**errand.values, "model": model})
+    return model
 
 
 async def is_scored(client: Client, artifact: str) -> bool:
@@ -91,16 +117,31 @@ def caption(job: Job, subject: str, parcel: Parcel, language: str) -> str:
 
 
 def captioned(subject: str, below: list[str], parcel: Parcel, language: str) -> str:
-    """The subject, the first text among the outputs, the lines `below` and the links, as fits."""
+    """The subject, the first text among the outputs, the links and the lines `below`, as fits."""
+    room = MAX_MESSAGE // 2 if parcel.text else MAX_MESSAGE - 300
     lines = [f"-# {line}" for line in below]
-    large = [link for link in parcel.links if link]
-    if large:
-        lines.append(say("bot.large.link", language, links="\n".join(large)))
-    elif parcel.links:
-        lines.append(say("bot.large", language))
-    foot = clipped("\n".join(lines), MAX_MESSAGE // 2)
+    # Who made it is always said; the rest can be read elsewhere, and where a file lies cannot.
+    links = _linked(parcel.links, room - len(lines[0]) - 1, language)
+    foot = clipped("\n".join([*links, *lines]), room)
     words = discord.utils.escape_markdown(" ".join(subject.split()))
     if parcel.text:
         words = clipped(words, 300)
         foot = f"{clipped(parcel.text, MAX_MESSAGE - len(foot) - 400)}\n{foot}"
     return f"**{clipped(words, MAX_MESSAGE - len(foot) - 50)}**\n{foot}"
+
+
+def _linked(links: Sequence[str], room: int, language: str) -> list[str]:
+    """Where the large files lie: as many whole links as there is room for, and how many are left.
+
+    Nothing if there are none.
+    """
+    large = [link for link in links if link]
+    if not large:
+        return [say("bot.large", language)] if links else []
+    for shown in range(len(large), -1, -1):
+        left = len(large) - shown
+        more = [say("bot.more", language, count=left)] if left else []
+        told = say("bot.large.link", language, links="\n".join([*large[:shown], *more]))
+        if len(told) <= room:
+            break
+    return [told]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import time
-from typing import TYPE_CHECKING
+import zipfile
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import discord
 from discord import app_commands
 
-from bots.desk import roles_of, studio_owner, whisper
+from bots.desk import parent_of, roles_of, studio_owner, whisper
 from bots.options import EVERYWHERE, FOR_ALL
 from bots.rules import DAY, applying, moment
 from bots.verbs import LINES, told
 from bots.wording import clipped, command_in, language_of
+from studio.errors import Refused
 from studio.job import Job
 from studio.recipes.run import RunState
 from studio.words import say
@@ -47,8 +50,8 @@ def commands(bot: StudioBot) -> app_commands.Group:
     async def quota(interaction: discord.Interaction) -> None:
         language, user = language_of(interaction), interaction.user
         guild = str(interaction.guild_id or "")
-        rules, channel = bot.store.rules(guild), str(interaction.channel_id)
-        limits = applying(rules, guild, channel, roles_of(user))
+        places = (str(interaction.channel_id), parent_of(interaction.channel))
+        limits = applying(bot.store.rules(guild), guild, places, roles_of(user))
         used = len(bot.store.ordered(str(user.id), guild, time.time() - DAY))
         days = [limit.per_day for limit in limits if limit.per_day is not None]
         text = (
@@ -61,6 +64,7 @@ def commands(bot: StudioBot) -> app_commands.Group:
     @command_in(group)
     async def export(interaction: discord.Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
+        language = language_of(interaction)
         async with bot.clients(studio_owner(interaction)) as client:
             jobs: list[Job] = []
             while page := await client.jobs(limit=100, before=jobs[-1].id if jobs else None):
@@ -70,11 +74,16 @@ def commands(bot: StudioBot) -> app_commands.Group:
             talks = await client.conversations(limit=_MAX_TALKS)
             said = [(await client.conversation(one.id)).record() for one in talks]
         records = {"jobs": [job.record() for job in jobs], "conversations": said}
-        text = json.dumps(records, indent=1, ensure_ascii=False)
-        file = discord.File(io.BytesIO(text.encode()), "colophon.json")
+        content = await anyio.to_thread.run_sync(_zipped, records)
+        if len(content) > interaction.filesize_limit:
+            size = f"{len(content) / 2**20:.1f}"
+            raise Refused(
+                say("bot.export.large", language, size=size),
+                hint=say("bot.export.large.how", language),
+            )
         await interaction.edit_original_response(
-            content=say("bot.export", language_of(interaction), count=len(jobs)),
-            attachments=[file],
+            content=say("bot.export", language, count=len(jobs)),
+            attachments=[discord.File(io.BytesIO(content), "colophon.zip")],
         )
 
     @command_in(group)
@@ -103,3 +112,16 @@ def commands(bot: StudioBot) -> app_commands.Group:
         await whisper(interaction, say("bot.erase.done", language, count=thrown))
 
     return group
+
+
+def _zipped(records: Any) -> bytes:
+    """The records as a zip with one JSON file: every job of a conversation holds all before it."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("colophon.json", "w") as inner,
+        io.TextIOWrapper(inner, "utf-8") as text,
+    ):
+        # Piece by piece: as one text it would lie in memory a second time.
+        json.dump(records, text, indent=1, ensure_ascii=False)
+    return file.getvalue()

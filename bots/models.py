@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from studio.client import Client
-from studio.tasks import TASKS
+from studio.elsewhere import Hosted
+from studio.fields import Value, build
+from studio.tasks import TASKS, Task
 
 #: Seconds for which the list of models is taken as it was.
 _SECONDS = 30.0
@@ -41,3 +43,20 @@ class Models:
             )  # fmt: skip
             self._asked = time.monotonic()
         return self.known
+
+
+async def choose(
+    client: Client, names: Collection[str], task: Task, values: Mapping[str, Value], *, adult: bool
+) -> str | None:
+    """The first of these models that is installed and can do this; None if there is none.
+
+    What runs elsewhere costs money and sees what people write: it has to be named.
+    """
+    request = build(task.request, dict(values))
+    for model in await client.cards():
+        card = model.card
+        here = model.installed and not isinstance(card.studio.source, Hosted)
+        able = task.id in card.studio.tasks and not card.misses(task, request)
+        if card.name in names and here and able and (adult or not card.adult):
+            return card.name
+    return None

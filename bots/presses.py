@@ -121,7 +121,8 @@ async def _answer_again(bot: StudioBot, interaction: discord.Interaction, job: s
     if errand is None or errand.user != str(interaction.user.id):
         raise NotFound(say("bot.not-yours", language_of(interaction)), hint="")
     errand = errand_for(interaction, errand.task, {"again": job}, kind=Kind.TALK)
-    allow(bot, errand, TASKS[errand.task], {})
+    chat = bot.store.chat(errand.channel, errand.user)
+    allow(bot, errand, TASKS[errand.task], {"model": chat.model if chat else ""})
     await take(bot, interaction, errand)
 
 

@@ -52,11 +52,13 @@ class Asked:
     """An order, as far as rules look at it."""
 
     task: str
-    model: str
+    #: None if one is chosen later among those that are allowed.
+    model: str | None
     #: All that it says.
     texts: tuple[str, ...]
     guild: str
-    channel: str
+    #: The channel; of a thread also the one that it is in.
+    places: Collection[str]
     roles: Collection[str]
     #: Whether the channel is age-restricted; somebody's own direct messages count as such.
     adult: bool
@@ -74,14 +76,13 @@ def check(rules: Rules, asked: Asked) -> None:
     """
     if rules.tasks and asked.task not in rules.tasks:
         raise Refused(say("bot.rule.task", asked.language), hint="")
-    if rules.models and asked.model not in rules.models:
-        names = ", ".join(rules.models)
-        raise Refused(say("bot.rule.model", asked.language, models=names), hint="")
+    if rules.models and asked.model is not None and asked.model not in rules.models:
+        raise other_model(rules, asked.language)
     if any(_holds(asked.texts, term) for term in rules.blocked):
         raise Refused(say("bot.rule.word", asked.language), hint="")
     if not asked.adult and any(_holds(asked.texts, term) for term in rules.gated):
         raise Refused(say("bot.rule.adult", asked.language), hint="")
-    for limit in applying(rules, asked.guild, asked.channel, asked.roles):
+    for limit in applying(rules, asked.guild, asked.places, asked.roles):
         if limit.per_day is not None and len(asked.earlier) >= limit.per_day:
             if limit.per_day == 0:
                 raise Refused(say("bot.rule.none", asked.language), hint="")
@@ -98,15 +99,22 @@ def moment(seconds: float) -> str:
     return f"<t:{math.ceil(seconds)}:R>"
 
 
-def applying(rules: Rules, guild: str, channel: str, roles: Collection[str]) -> list[Limit]:
-    """The limits that hold for somebody: their best role's, or everybody's; and the channel's."""
+def other_model(rules: Rules, language: str) -> Refused:
+    """That only these models are allowed."""
+    return Refused(say("bot.rule.model", language, models=", ".join(rules.models)), hint="")
+
+
+def applying(
+    rules: Rules, guild: str, places: Collection[str], roles: Collection[str]
+) -> list[Limit]:
+    """The limits that hold for somebody: their best role's, or everybody's; and those places'."""
     own = [rules.limits[role] for role in roles if role in rules.limits]
     if own:
         best = max(own, key=lambda one: (one.per_day is None, one.per_day or 0, -one.cooldown))
         found = [best]
     else:
         found = [rules.limits[guild]] if guild in rules.limits else []
-    return found + ([rules.limits[channel]] if channel in rules.limits else [])
+    return found + [rules.limits[place] for place in places if place in rules.limits]
 
 
 def _holds(texts: Sequence[str], term: str) -> bool:

@@ -67,6 +67,8 @@ class Attached:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._stack = AsyncExitStack()
+        #: Held while one client makes way for the next.
+        self._changing = asyncio.Lock()
         self._running: attach.Running | None = None
 
     async def __aenter__(self) -> Attached:
@@ -82,18 +84,19 @@ class Attached:
         Raises:
             Unavailable: if no studio runs at the home.
         """
-        running = attach.find(self._home)
-        if running is None or running.url is None:
-            raise Unavailable(
-                "The studio does not run at the moment.",
-                hint="Your order is kept, and goes on when the studio is back.",
-                retry=True,
-            )
-        if running != self._running:
-            await self._stack.aclose()
-            self._remote = await self._stack.enter_async_context(
-                RemoteClient(running.url, running.token)
-            )
-            self._running = running
+        async with self._changing:
+            running = attach.find(self._home)
+            if running is None or running.url is None:
+                raise Unavailable(
+                    "The studio does not run at the moment.",
+                    hint="Your order is kept, and goes on when the studio is back.",
+                    retry=True,
+                )
+            if running != self._running:
+                await self._stack.aclose()
+                self._remote = await self._stack.enter_async_context(
+                    RemoteClient(running.url, running.token)
+                )
+                self._running = running
         async with self._remote.acting_for(owner) as client:
             yield client

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bots.errand import Chat, Errand, Kind, State
-from bots.rules import Rules
+from bots.rules import DAY, Rules
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS errands (
@@ -38,6 +38,12 @@ CREATE TABLE IF NOT EXISTS heard (
     channel TEXT PRIMARY KEY, message TEXT NOT NULL, at REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS forgotten (
+    user TEXT NOT NULL, guild TEXT NOT NULL, created REAL NOT NULL
+);
+CREATE VIEW IF NOT EXISTS orders AS
+    SELECT user, guild, created FROM errands WHERE json_extract(record, '$.task') != ''
+    UNION ALL SELECT user, guild, created FROM forgotten;
 """
 _OPEN = "state NOT IN ('posted', 'dropped')"
 
@@ -104,8 +110,8 @@ class Store:
     def ordered(self, user: str, guild: str, since: float) -> list[float]:
         """When somebody ordered something in a server since then, oldest first."""
         rows = self._db.execute(
-            "SELECT created FROM errands WHERE user = ? AND guild = ? AND created >= ? "
-            "AND json_extract(record, '$.task') != '' ORDER BY created",
+            "SELECT created FROM orders WHERE user = ? AND guild = ? AND created >= ? "
+            "ORDER BY created",
             (user, guild, since),
         )
         return [created for (created,) in rows]
@@ -145,12 +151,20 @@ class Store:
         ).fetchall()
 
     def forget(self, user: str) -> None:
-        """Forget somebody's conversations, and those of their errands that have ended."""
-        self._db.execute("DELETE FROM chats WHERE user = ?", (user,))
-        self._db.execute(
-            f"DELETE FROM errands WHERE user = ? AND NOT ({_OPEN})",  # noqa: S608 - no value in it
-            (user,),
-        )
+        """Forget somebody's conversations, and those of their errands that have ended.
+
+        Quotas still count these for a day: when something was ordered where, and nothing else.
+        """
+        ended = f"FROM errands WHERE user = ? AND NOT ({_OPEN})"
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.execute("DELETE FROM chats WHERE user = ?", (user,))
+            self._db.execute(
+                f"INSERT INTO forgotten SELECT user, guild, created {ended} "
+                "AND json_extract(record, '$.task') != ''",
+                (user,),
+            )
+            self._db.execute(f"DELETE {ended}", (user,))
 
     def sweep(self, before: float) -> None:
         """Forget what ended before then."""
@@ -158,6 +172,7 @@ class Store:
             f"DELETE FROM errands WHERE created < ? AND NOT ({_OPEN})",  # noqa: S608
             (before,),
         )
+        self._db.execute("DELETE FROM forgotten WHERE created < ?", (time.time() - DAY,))
         self._db.execute("DELETE FROM audit WHERE at < ?", (before,))
         self._db.execute("DELETE FROM heard WHERE at < ?", (before,))
 

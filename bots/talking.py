@@ -89,7 +89,7 @@ async def _open_thread(courier: Courier) -> None:
             _LOG.info("errand %s gets no thread: %s", errand.id, error)
             return
     # A thread has the id of the message that it hangs on.
-    courier.update(channel=str(message.id), apart=True)
+    courier.update(channel=str(message.id), parent=errand.channel, apart=True)
     with contextlib.suppress(discord.HTTPException, *PASSING):
         await bot.http.add_user_to_thread(message.id, int(errand.user))
 

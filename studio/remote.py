@@ -39,6 +39,9 @@ from studio.worker.report import LaneState
 
 #: Seconds without a byte after which the host counts as gone; streams say something every 15.
 _SILENCE = 60.0
+#: Calls that are answered once the host has listened, looked at a whole film, or read a table: it
+#: says nothing meanwhile.
+_PATIENT = (("POST", "consents"), ("POST", "verify"), ("POST", "runs"))
 
 _PLACES = TypeAdapter(list[Place])
 _DEVICES = TypeAdapter(list[LaneState])
@@ -247,6 +250,11 @@ class RemoteClient(RemoteGallery, RemoteRuns, RemoteTalk, RemoteConsent, Client)
     async def _send(self, method: str, path: str, **options: Any) -> AsyncIterator[httpx.Response]:
         """The response, if it is a good one; else the error that it carries is raised."""
         options["headers"] = {"X-Studio-Owner": self._owner, **options.get("headers", {})}
+        if (method, path) in _PATIENT:
+            options["timeout"] = httpx.Timeout(_SILENCE, read=None)
+        if self._http.is_closed:
+            # By whoever found that the host is another one now; to httpx it is a programming error.
+            raise _gone()
         try:
             async with self._http.stream(method, path, **options) as response:
                 if response.is_error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -57,6 +58,12 @@ async def begun(stage: Stage, words: str, *, who: Person = ADA, **more: Any) -> 
     return thread
 
 
+async def ruled(stage: Stage, path: str, **values: Any) -> None:
+    """Somebody who may changes a rule."""
+    changed = await stage.discord.slash(f"settings {path}", who=EVE, **values)
+    await changed.answer()
+
+
 def test_a_thread_remembers_what_was_said_in_it(talk: Stage) -> None:
     async def scene() -> None:
         thread = await begun(talk, "a teal lamp", persona="Be brief.", model="echo")
@@ -64,7 +71,7 @@ def test_a_thread_remembers_what_was_said_in_it(talk: Stage) -> None:
         assert talk.discord.called("PUT", f"/channels/{thread}/thread-members/{ADA.id}")
         # Nobody else's words are read, and no chatter is answered.
         await talk.discord.write("nice lamp, isn't it?", where=thread)
-        second = await talk.discord.write(f"{ME} and its shade?", where=thread)
+        second = await talk.discord.write(f"and {ME} its shade?", where=thread)
         await soon(lambda: len(said(talk, thread)) == 2)
         answers = [m for m in talk.discord.messages.all.values() if m["channel_id"] == thread]
         assert answers[-1]["message_reference"]["message_id"] == second["id"]
@@ -161,6 +168,40 @@ def test_an_answer_can_be_given_once_more_by_whoever_asked(talk: Stage) -> None:
     talk.play(scene())
 
 
+def test_an_answer_by_a_model_that_the_server_allows_can_be_given_once_more(talk: Stage) -> None:
+    async def scene() -> None:
+        thread = await begun(talk, "one", model="echo")
+        first = next(m for m in talk.discord.messages.all.values() if m["channel_id"] == thread)
+        try:
+            await ruled(talk, "models", allowed="echo")
+            again = await talk.discord.press(first, "Again", where=thread)
+            await again.says("1: one")
+            await ruled(talk, "models", allowed="eyes")
+            refused = await talk.discord.press(first, "Again", where=thread)
+            await refused.says("allows these models alone")
+        finally:
+            await ruled(talk, "models")
+
+    talk.play(scene())
+
+
+def test_the_limits_of_a_channel_hold_in_its_threads(talk: Stage) -> None:
+    async def scene() -> None:
+        thread = await begun(talk, "one")
+        try:
+            await ruled(talk, "limit", channel=CHANNEL, per_day=0)
+            await talk.discord.write(f"{ME} two", where=thread)
+            await soon(lambda: "may not order anything here" in said(talk, thread)[-1])
+            refused = await talk.discord.slash("chat", message="two", where=thread)
+            await refused.says("may not order anything here")
+        finally:
+            await ruled(talk, "limit", channel=CHANNEL)
+        await talk.discord.write(f"{ME} two", where=thread)
+        await soon(lambda: said(talk, thread)[-1].endswith("two"))
+
+    talk.play(scene())
+
+
 def test_direct_messages_need_no_mention_and_may_bring_a_picture(talk: Stage) -> None:
     async def scene() -> None:
         await talk.discord.write("hello", where=DIRECT, who=EVE)
@@ -220,7 +261,8 @@ def test_erasing_forgets_conversations(talk: Stage) -> None:
         thread = await begun(talk, "my secret", who=BOB)
         export = await talk.discord.slash("me export", who=BOB)
         (file,) = await export.files(1)
-        assert b"my secret" in talk.discord.messages.file(file)
+        with zipfile.ZipFile(io.BytesIO(talk.discord.messages.file(file))) as archive:
+            assert b"my secret" in archive.read("colophon.json")
         erased = await talk.discord.slash("me erase", sure=True, who=BOB)
         await erased.says("in the bin")
         assert await talk.client(BOB).conversations() == []

@@ -211,6 +211,21 @@ def test_a_place_that_takes_less_than_it_said_gets_a_link(stage: Stage) -> None:
     stage.play(scene())
 
 
+@pytest.mark.parametrize("heard", [False, True])
+def test_an_order_whose_first_answer_is_lost_is_carried_out_all_the_same(
+    stage: Stage, heard: bool
+) -> None:
+    async def scene() -> None:
+        stage.discord.faults.append(Fault("POST", "/interactions/", 0, carried_out=heard))
+        order = await stage.discord.slash("imagine", prompt="x", model="noise", count=1)
+        done = "WHERE id = ? AND state = 'posted'"
+        await until(lambda: stage.bot.store._errands(done, order.id), seconds=20)
+        assert len(results(stage, await last_job(stage))) == 1
+        assert bool(order.message) is heard
+
+    stage.play(scene())
+
+
 def test_a_broken_line_is_taken_up_again_with_what_was_missed(stage: Stage) -> None:
     async def scene() -> None:
         order = await held(stage)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from studio.draft import Draft
 from tests.discord.fake import BOB, CHANNEL, GUILD, Interaction
-from tests.discord.fake.gateway import channel
+from tests.discord.fake.gateway import channel, thread
 from tests.discord.fake.people import EVE
 from tests.discord.stage import Stage
 from tests.hosts import until
@@ -130,15 +132,33 @@ def test_people_see_and_take_along_what_is_theirs_and_can_erase_it(stage: Stage)
         await history.says("mine")
         export = await stage.discord.slash("me export", who=BOB)
         file = (await export.files(1))[0]
-        records = json.loads(stage.discord.messages.file(file))
+        with zipfile.ZipFile(io.BytesIO(stage.discord.messages.file(file))) as archive:
+            records = json.loads(archive.read("colophon.json"))
         assert records["jobs"][0]["request"]["prompt"] == "mine"
         kept = await stage.discord.slash("me erase", sure=False, who=BOB)
         await kept.says("Nothing was thrown away")
         assert await stage.client(BOB).artifacts()
+        used = len(stage.bot.store.ordered(BOB.id, GUILD, 0))
         erased = await stage.discord.slash("me erase", sure=True, who=BOB)
         await erased.says("in the bin")
         assert await stage.client(BOB).artifacts() == []
-        assert stage.bot.store.ordered(BOB.id, GUILD, 0) == []
+        # Nothing is kept but that they ordered, or it would be the way to another day's orders.
+        assert stage.bot.store._errands("WHERE user = ?", BOB.id) == []
+        await set_rule(stage, "limit", per_day=used)
+        assert f"your {used} orders" in await refusal(stage, prompt="x", who=BOB)
+        await set_rule(stage, "limit")
+
+    stage.play(scene())
+
+
+def test_an_export_that_discord_does_not_take_says_so(stage: Stage) -> None:
+    async def scene() -> None:
+        largest, stage.discord.messages.largest = stage.discord.messages.largest, 100
+        try:
+            export = await stage.discord.slash("me export")
+            await export.says("ask whoever runs this studio")
+        finally:
+            stage.discord.messages.largest = largest
 
     stage.play(scene())
 
@@ -218,6 +238,47 @@ def test_limits_hold_for_everybody_for_roles_and_for_channels(stage: Stage) -> N
         for subject in subjects:
             await set_rule(stage, "limit", **subject)
         assert await refusal(stage, prompt="x") == ""
+
+    stage.play(scene())
+
+
+def test_the_limits_of_a_channel_hold_in_its_threads(stage: Stage) -> None:
+    async def scene() -> None:
+        inside = str(stage.discord.says("look")["id"])
+        stage.discord.threads[inside] = thread(inside, "a thread")
+        await set_rule(stage, "limit", channel=CHANNEL, per_day=0)
+        assert "may not order anything" in await refusal(stage, prompt="x", where=inside)
+        quota = await stage.discord.slash("me quota", where=inside)
+        await quota.says(" of 0 orders")
+        await set_rule(stage, "limit", channel=CHANNEL)
+        assert await refusal(stage, prompt="x", where=inside) == ""
+
+    stage.play(scene())
+
+
+def test_where_few_models_are_allowed_one_is_chosen_for_those_who_name_none(
+    stage: Stage,
+) -> None:
+    async def scene() -> None:
+        await set_rule(stage, "models", allowed="noise")
+        try:
+            order = await stage.discord.slash("imagine", prompt="a red circle")
+            await order.files(4)
+            varied = await stage.discord.press(order.message, "V2")
+            await varied.files(4)
+            large = await stage.discord.press(order.message, "U1")
+            await large.files(1)
+            asked = await stage.discord.press(large.message, "Image to image")
+            _, window, _ = await asked.answer()
+            drawn = await stage.discord.fill_in(window, prompt="at night")
+            await drawn.files(4)
+            ordered = await stage.client().jobs(limit=3)
+            assert [job.card for job in ordered] == ["noise"] * 3
+            # None of those that are allowed can do it.
+            told = await stage.discord.right_click(large.message, "Describe")
+            await told.says("allows these models alone; name one: noise")
+        finally:
+            await set_rule(stage, "models")
 
     stage.play(scene())
 

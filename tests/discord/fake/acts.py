@@ -34,11 +34,14 @@ class Acts:
         direct: bool = False,
         installed: str = "guild",
         locale: str = "en-US",
+        where: str | None = None,
         **values: Any,
     ) -> Interaction:
         """Somebody types `/name` and its options; a file is a pair of its name and its bytes."""
         data = self._typed(name, values, None)
-        return await self._act(_COMMAND, data, who, direct, locale, installed=installed)
+        return await self._act(
+            _COMMAND, data, who, direct, locale, installed=installed, where=where
+        )
 
     async def suggestions(self, name: str, focused: str, **values: Any) -> list[str]:
         """What is suggested while somebody types into the option `focused`."""

@@ -15,6 +15,7 @@ class Fault:
     method: str
     #: How the path begins, below `/api/v10`.
     path: str
+    #: 0 is none at all: the line breaks.
     status: int
     #: Discord's own code: 50027 is a token that is too old, 50013 a permission that is missing.
     code: int = 0

@@ -141,6 +141,8 @@ class FakeDiscord(Acts):
             self.on_call(call, True)
             if fault is not None:
                 response = fault.answer()
+        if fault is not None and not fault.status and request.transport is not None:
+            request.transport.abort()
         if response.content_type == "application/json":
             # discord.py compares it letter by letter.
             response.headers["Content-Type"] = "application/json"
