@@ -1,8 +1,8 @@
 """Train the captioner: a LLaVA of the first world, on drawn pictures and what there is to see.
 
-    python scripts/train_starter/captioner.py --clip training/rich/clip --out training/captioner
+    python scripts/train_starter/captioner.py --clip studio/starter/clip --out training/captioner
 
-Its eyes begin as the CLIP's image tower; a small Llama learns to say what they see. A third of the
+Its eyes begin as the CLIP's image tower; a small Llama learns to say what they see. Half of the
 pictures are disturbed, or went through the picture model's autoencoder, so that it reads soft ones
 too. Interrupted, it goes on from its checkpoint.
 """
@@ -10,16 +10,15 @@ too. Interrupted, it goes on from its checkpoint.
 from __future__ import annotations
 
 import argparse
-import copy
 import math
 import random
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from shipping import save
 from stages.autoencoder import as_values
 from torch import Tensor
 from torch.nn import functional
@@ -229,16 +228,6 @@ def loss(
     )
 
 
-def save(model: Any, words: Any, folder: Path) -> None:
-    """The model in half precision, as the studio loads it; put in its place when whole."""
-    made = folder.with_name("making")
-    shutil.rmtree(made, ignore_errors=True)
-    processor(words).save_pretrained(made)
-    copy.deepcopy(model).half().save_pretrained(made)
-    shutil.rmtree(folder, ignore_errors=True)
-    made.rename(folder)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -301,7 +290,7 @@ def main() -> None:
                 },
                 checkpoint,
             )
-            save(model, words, options.out / "captioner")
+            save(model, options.out / "captioner", processor(words))
         if over:
             break
 

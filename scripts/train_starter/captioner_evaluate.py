@@ -23,7 +23,7 @@ import torch
 from judge import flat
 from measures import summarise
 from PIL import Image
-from stages.autoencoder import as_bytes, as_values
+from stages.autoencoder import round_trip
 from world import first, questions
 from world.drawing import Picture
 
@@ -128,9 +128,7 @@ def soft(seen: np.ndarray) -> np.ndarray:
     from diffusers import AutoencoderTiny
 
     coder = AutoencoderTiny.from_pretrained(evaluate.MODEL / "vae", dtype=torch.float32).eval()
-    with torch.no_grad():
-        latents = coder.encode(as_values(torch.from_numpy(seen))).latents
-        return np.asarray(as_bytes(coder.decode(latents).sample))
+    return np.asarray(round_trip(coder, torch.from_numpy(seen), torch.device("cpu")))
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
 """The studio's CLIP: which captions belong to which pictures, of both worlds; then measured.
 
-    python scripts/train_starter/clip.py --tokenizer training/rich/pictures/tokenizer \
-        --steps 6000 --out studio/starter/clip --report model_cards/starter-clip.eval.json
+    python scripts/train_starter/clip.py --tokenizer studio/starter/scenes/tokenizer \
+        --steps 6000 --out training/clip --report training/clip.eval.json
 
-With `--clip` a trained one is continued; without it one is begun.
+With `--clip` a trained one is continued, with the tokenizer that lies in its folder; without it one
+is begun.
 
 The figures are how often a picture finds its own caption among a hundred: of the full world's
 withheld pairs, and of fresh draws of the first world, whose captions a landscape may share.

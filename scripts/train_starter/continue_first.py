@@ -31,7 +31,8 @@ import numpy as np
 import torch
 from loop import Budget, Loop
 from stages.autoencoder import as_values, reconstruction_loss
-from stages.denoiser import noise_levels
+from stages.denoiser import noise_levels, signal_left
+from stages.text import identifiers
 from stages.upscaler import SCALE, build, upscale
 from torch import Tensor, nn
 from torch.nn import functional
@@ -80,17 +81,7 @@ def rendered(samples: list[first.Sample], size: int = SIZE) -> Tensor:
 
 def tokens(pipeline: Any, captions: list[str]) -> Tensor:
     """Token numbers, padded."""
-    encoded = pipeline.tokenizer(
-        captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
-    )
-    numbers: Tensor = encoded.input_ids
-    return numbers
-
-
-def _signal(pipeline: Any) -> Tensor:
-    signal: Tensor = pipeline.scheduler.alphas_cumprod.float().clone()
-    signal[-1] = 0.0
-    return signal
+    return identifiers(pipeline.tokenizer, captions, torch.device("cpu"), TOKENS)
 
 
 def wider_decoder(old: Any) -> Any:
@@ -130,7 +121,7 @@ def wider_decoder(old: Any) -> Any:
 
 def train_denoiser(pipeline: Any, vae: Any, folder: Path, budget: Budget, seed: int) -> None:
     """UNet and text tower, on fresh pictures only."""
-    rng, signal = random.Random(seed), _signal(pipeline)
+    rng, signal = random.Random(seed), signal_left(pipeline.scheduler)
     unet, tower = pipeline.unet.train(), pipeline.text_encoder.train()
     unet.to(memory_format=torch.channels_last)
     empty = tokens(pipeline, [""])[0]
@@ -204,7 +195,7 @@ def redraw(
 @torch.no_grad()
 def redrawn(pipeline: Any, vae: Any, samples: list[first.Sample], level: int) -> Tensor:
     """The samples' latents, disturbed up to a noise level and denoised again in five steps."""
-    signal = _signal(pipeline)
+    signal = signal_left(pipeline.scheduler)
     numbers = tokens(pipeline, [sample.caption for sample in samples] + [""] * len(samples))
     states = pipeline.text_encoder(numbers)[0]
     latents = vae.encode(rendered(samples)).latents

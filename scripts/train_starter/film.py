@@ -26,6 +26,7 @@ import vocabulary
 from continue_first import tokens
 from evaluate import MODEL, load
 from loop import Budget, Loop
+from stages.denoiser import signal_left
 from torch import Tensor, nn
 from torch.nn import functional
 from world import motion
@@ -160,8 +161,7 @@ def train(folder: Path, budget: Budget, seed: int, capacity: int, fresh: int) ->
     pipeline = load(MODEL)
     unet = build(pipeline).to(memory_format=torch.channels_last).train()
     tower = pipeline.text_encoder.train()
-    signal = scheduler().alphas_cumprod.float()
-    signal[-1] = 0.0
+    signal = signal_left(scheduler())
     weights = (1 / (1 - signal)).clamp(max=_MOST_WEIGHT)
     empty = tokens(pipeline, [""])[0]
     reel = Reel(pipeline, capacity, seed)

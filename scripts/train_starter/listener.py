@@ -10,11 +10,9 @@ its checkpoint; the finished model lies in OUT/listener, and the studio loads th
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import math
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -25,8 +23,8 @@ from typing import Any
 import numpy as np
 import sayings
 import torch
-import vocabulary
 from numpy.typing import NDArray
+from shipping import save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -278,19 +276,6 @@ def batch(
     return columns, nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def save(model: Any, words: Any, hear: Any, folder: Path) -> None:
-    """The model in half precision, as the studio loads it; put in its place when whole."""
-    made = folder.with_name("making")
-    shutil.rmtree(made, ignore_errors=True)
-    words.save_pretrained(made)
-    hear.save_pretrained(made)
-    copy.deepcopy(model).half().save_pretrained(made)
-    known = vocabulary.document(sayings.GROUPS)
-    (made / "vocabulary.json").write_text(known, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    made.rename(folder)
-
-
 def _most(step: int) -> int | None:
     """How many words are said at a time: few at first, which is learned ten times as fast."""
     return next((most for until, most in BEGINNING if step < until), None)
@@ -356,7 +341,7 @@ def main() -> None:
         if (step + 1) % 100 == 0 or over:
             state = {"trainee": trainee.state_dict(), "optimiser": optimiser.state_dict()}
             torch.save({**state, "step": step + 1}, checkpoint)
-            save(trainee.model, words, hear, options.out / "listener")
+            save(trainee.model, options.out / "listener", words, hear, known=sayings.GROUPS)
         if over:
             break
     supply.close()

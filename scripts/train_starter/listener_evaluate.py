@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,7 +24,6 @@ import sayings
 from listener import HELD_OUT, LANGUAGES, RATE, Reader, Samples, Utterance, disturbed, utterance
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 
 def mistakes(said: Sequence[str], heard: Sequence[str]) -> int:

@@ -1,8 +1,7 @@
 """The loop that every stage trains in: a budget of steps, a schedule, an average of the weights, a
 log, checkpoints.
 
-A stage that is interrupted goes on from its last checkpoint; a stage that is done leaves
-`done.json` with the hash of what it wrote and is not run again.
+A stage that is interrupted goes on from its last checkpoint.
 
 Under `torchrun` several processes learn one model: each on data of its own, their gradients
 averaged after every step, so that all have the same weights. On a processor several processes of

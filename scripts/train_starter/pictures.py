@@ -87,13 +87,15 @@ def take_over(run: Run, begin: Path, judge: Path) -> None:
     places = {
         begin / "tokenizer": run.pipeline / "tokenizer",
         begin / "vae": run.pipeline / "vae",
+        begin / "upscaler": run.pipeline / "upscaler",
         begin / "text_encoder": run.folder / "tower",
     }
     for source, place in places.items():
         shutil.copytree(source, place, dirs_exist_ok=True)
     (run.folder / "judge").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(judge, run.folder / "judge" / "judge.safetensors")
-    for name in ("judge", "tokenizer", "autoencoder", "text"):
+    # The text tower last: it tells the next start that all of them are there.
+    for name in ("judge", "tokenizer", "autoencoder", "upscaler", "text"):
         stage(run, name, dict)
 
 

@@ -43,6 +43,7 @@ class Recipe:
     text: Budget
     denoiser: Budget
     upscaler: Budget
+    edges: Budget
     workers: int
     pool: int
     bank: int
@@ -80,6 +81,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             text=Budget(2_000, 512, 1e-3, 100, average=0.99),
             denoiser=Budget(6_000, 768, 1.2e-3, 200, decay_from=0.3),
             upscaler=Budget(1_500, 48, 2e-3, 100, average=0.99),
+            edges=Budget(500, 48, 1e-3, 50, average=0.99),
             workers=15,
             pool=200_000,
             bank=400_000,
@@ -94,6 +96,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             text=Budget(5_000, 512, 1e-3),
             denoiser=Budget(30_000, 768, 1.2e-3, 500, decay_from=0.3),
             upscaler=Budget(4_000, 48, 2e-3),
+            edges=Budget(1_000, 48, 1e-3, 50, average=0.99),
             workers=7,
             pool=200_000,
             bank=400_000,
@@ -114,6 +117,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             text=Budget(2_500, 128, 2e-3, average=0.995),
             denoiser=Budget(30_000, 64, 1e-3, 500, decay_from=0.4),
             upscaler=Budget(4_000, 8, 2e-3),
+            edges=Budget(1_000, 8, 1e-3, 50, average=0.99),
             workers=0,
             pool=0,
             bank=40_000,
@@ -136,7 +140,8 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             autoencoder=Budget(20, 2, 1e-3, 2),
             text=Budget(20, 4, 1e-3, 2),
             denoiser=Budget(20, 4, 1e-3, 2),
-            upscaler=Budget(20, 1, 1e-3, 2),
+            upscaler=Budget(20, 4, 1e-3, 2),
+            edges=Budget(4, 4, 1e-3, 2),
             workers=0,
             pool=0,
             bank=64,

@@ -9,17 +9,15 @@ in OUT/words, and the studio loads that folder as it is. `words_evaluate.py` mea
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import math
 import random
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-import vocabulary
+from shipping import save
 from torch import Tensor
 from torch.nn import functional
 from world import tales
@@ -102,18 +100,6 @@ def batch(words: Any, count: int, rng: random.Random) -> tuple[Tensor, Tensor]:
     return tokens, pad(wanted, batch_first=True, padding_value=-100)
 
 
-def save(model: Any, words: Any, folder: Path) -> None:
-    """The model in half precision, as the studio loads it; put in its place when whole."""
-    made = folder.with_name("making")
-    shutil.rmtree(made, ignore_errors=True)
-    words.save_pretrained(made)
-    copy.deepcopy(model).half().save_pretrained(made)
-    known = vocabulary.document(tales.vocabulary())
-    (made / "vocabulary.json").write_text(known, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    made.rename(folder)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -161,7 +147,7 @@ def main() -> None:
         if (step + 1) % 200 == 0 or over:
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
             torch.save({**state, "step": step + 1}, checkpoint)
-            save(model, words, options.out / "words")
+            save(model, options.out / "words", words, known=tales.vocabulary())
         if over:
             break
 

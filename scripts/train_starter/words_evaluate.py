@@ -17,7 +17,6 @@ import bisect
 import json
 import random
 import re
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -28,7 +27,6 @@ import words
 from world import first, tales
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 WORDINGS = {
     "improve": ("{}",),
     "story": ("{}", "a story about {}", "Tell me a story of {}!", "write about {}."),

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from studio.families.starter_music.theory import METRES, MODES, Key
+from studio.families.starter_music.theory import MODES, Key
 from studio.score import TICKS, Note, Score
 
 _GRID = TICKS // 4
@@ -203,8 +203,3 @@ def _returns(bars: Sequence[tuple[object, ...]]) -> float:
 
 def _mean(values: Sequence[float] | Sequence[bool]) -> float:
     return float(np.mean(values)) if len(values) else 0.0
-
-
-def beat_of(name: str) -> float:
-    """Quarter notes in a beat of this metre."""
-    return METRES[name].beat / 4

@@ -67,6 +67,14 @@ def scheduler() -> Any:
     )
 
 
+def signal_left(scheduler: Any) -> Tensor:
+    """How much of the squared signal is left at every level; at the last one, nothing at all."""
+    left: Tensor = scheduler.alphas_cumprod.float().clone()
+    # Some schedulers keep a trace of it, so as not to divide by zero.
+    left[-1] = 0.0
+    return left
+
+
 def build(run: Run) -> Any:
     """A UNet whose residual branches begin at zero; with the weights that the run begins with, if
     any.
@@ -231,8 +239,7 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     torch.manual_seed(run.seed + rank())  # the same weights, but other noise
     forward = torch.compile(unet) if run.device.type == "cuda" else unet
     bank = Bank(run, vae, tokenizer)
-    signal = scheduler().alphas_cumprod.to(run.device).float()
-    signal[-1] = 0.0
+    signal = signal_left(scheduler()).to(run.device)
     empty = text.identifiers(tokenizer, [""], run.device)[0]
     folder = run.folder / "denoiser"
 

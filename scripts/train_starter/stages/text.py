@@ -126,10 +126,12 @@ def build(run: Run, tokens: int) -> Any:
     )
 
 
-def identifiers(tokenizer: Any, captions: list[str], device: torch.device) -> Tensor:
+def identifiers(
+    tokenizer: Any, captions: list[str], device: torch.device, length: int = TOKENS
+) -> Tensor:
     """Token numbers, padded to one length."""
     encoded = tokenizer(
-        captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
+        captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     )
     numbers: Tensor = encoded.input_ids
     return numbers.to(device)

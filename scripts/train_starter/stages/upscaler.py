@@ -3,24 +3,28 @@
 Another `AutoencoderTiny`, built lopsided: its encoder keeps the size and its decoder doubles it
 twice. So it is loaded like any diffusers model and needs no code of its own:
 `upscaler.decode(upscaler.encode(picture).latents).sample`. It learns from what it will be given:
-pictures that have been through the autoencoder.
+pictures that have been through the autoencoder. At first what is true, and so what is softest; then
+its own pictures with hard edges, which therefore cost nothing when it is used.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from loop import Loop
 from recipe import SIZE, Run
-from supply import Order, SupplyOf
+from supply import Order, Supply, SupplyOf
 from torch import Tensor
 from torch.nn import functional
 
-from stages import autoencoder
+from stages import autoencoder, edges
 
 SCALE = 4
 _CROP = 48
+_CROPS = 4  # of each picture
 
 
 def build(width: int) -> Any:
@@ -43,50 +47,85 @@ def upscale(upscaler: Any, values: Tensor) -> Tensor:
     return larger
 
 
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Crops of pictures as the autoencoder gives them, and of the same four times as large."""
+
+    run: Run
+    vae: Any
+    data: Supply
+    #: How many of each a step learns from; `_CROPS` or more.
+    batch: int
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Float in −1 … 1: (n, 3, `_CROP`, `_CROP`), and with sides `SCALE` times as long."""
+        drawn = self.data.draw(max(1, self.batch // _CROPS))[2]
+        large = autoencoder.as_values(torch.from_numpy(drawn).to(self.run.device))
+        with torch.no_grad():
+            small = functional.interpolate(large, size=(SIZE, SIZE), mode="area")
+            latents = self.vae.encode(small).latents
+            latents = latents + 0.05 * torch.randn_like(latents)
+            small = self.vae.decode(latents).sample.clamp(-1, 1)
+        inputs, outputs = [], []
+        for _ in range(_CROPS):
+            top, left = (int(torch.randint(0, SIZE - _CROP + 1, ())) for _ in range(2))
+            inputs.append(small[..., top : top + _CROP, left : left + _CROP])
+            row, column, side = top * SCALE, left * SCALE, _CROP * SCALE
+            outputs.append(large[..., row : row + side, column : column + side])
+        return torch.cat(inputs).contiguous(memory_format=torch.channels_last), torch.cat(outputs)
+
+
 def train(run: Run, supply: SupplyOf) -> float:
     """Train on crops; returns the gain over plain bicubic enlargement in decibels."""
-    budget = run.recipe.upscaler
     torch.manual_seed(run.seed)
-    vae = autoencoder.load(run)
     upscaler = (
         build(run.recipe.shape.upscaler_width)
         .to(run.device, memory_format=torch.channels_last)
         .train()
     )
-    loop = Loop("upscaler", run.folder / "upscaler", budget, [upscaler], weight_decay=0.0)
-    crops = 4
-    order = Order(SIZE * SCALE, run.seed + 700)
-    each = max(1, budget.batch // crops)
-    with supply(order) as data:
-
-        def pair() -> tuple[Tensor, Tensor]:
-            large = autoencoder.as_values(torch.from_numpy(data.draw(each)[2]).to(run.device))
-            with torch.no_grad():
-                small = functional.interpolate(large, size=(SIZE, SIZE), mode="area")
-                latents = vae.encode(small).latents
-                small = vae.decode(latents + 0.05 * torch.randn_like(latents)).sample.clamp(-1, 1)
-            inputs, outputs = [], []
-            for _ in range(crops):
-                top, left = (int(torch.randint(0, SIZE - _CROP + 1, ())) for _ in range(2))
-                inputs.append(small[..., top : top + _CROP, left : left + _CROP])
-                row, column, side = top * SCALE, left * SCALE, _CROP * SCALE
-                outputs.append(large[..., row : row + side, column : column + side])
-            return torch.cat(inputs).contiguous(memory_format=torch.channels_last), torch.cat(
-                outputs
-            )
-
-        def step(_: int) -> Tensor:
-            small, wanted = pair()
-            with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
-                made = upscale(upscaler, small)
-            return autoencoder.reconstruction_loss(made.float(), wanted)
-
-        loop.run(step)
-        upscaler.eval()
-        with torch.no_grad():
-            small, wanted = pair()
-            plain = functional.interpolate(small, scale_factor=SCALE, mode="bicubic").clamp(-1, 1)
-            ours = upscale(upscaler, small).clamp(-1, 1)
-            gain = 10 * torch.log10((plain - wanted).pow(2).mean() / (ours - wanted).pow(2).mean())
+    with supply(Order(SIZE * SCALE, run.seed + 700)) as data:
+        pairs = Pairs(run, autoencoder.load(run), data, run.recipe.upscaler.batch)
+        enlarge(run, upscaler, pairs)
+        harden(run, upscaler, pairs)
+        gain = gained(upscaler, pairs)
     upscaler.to(dtype=torch.float16).save_pretrained(run.pipeline / "upscaler")
-    return float(gain)
+    return gain
+
+
+def enlarge(run: Run, upscaler: Any, pairs: Pairs) -> None:
+    """Learn what the larger picture is."""
+
+    def step(_: int) -> Tensor:
+        small, wanted = pairs.draw()
+        return autoencoder.reconstruction_loss(_made(run, upscaler, small), wanted)
+
+    place = run.folder / "upscaler"
+    Loop("upscaler", place, run.recipe.upscaler, [upscaler], weight_decay=0.0).run(step)
+
+
+def harden(run: Run, upscaler: Any, pairs: Pairs) -> None:
+    """Learn to draw what it draws with hard edges."""
+    soft = deepcopy(upscaler).eval()
+
+    def step(_: int) -> Tensor:
+        small, _ = pairs.draw()
+        with torch.no_grad():
+            wanted = edges.hardened(_made(run, soft, small).clamp(-1, 1))
+        return autoencoder.reconstruction_loss(_made(run, upscaler, small), wanted)
+
+    place = run.folder / "upscaler" / "edges"
+    Loop("edges", place, run.recipe.edges, [upscaler], weight_decay=0.0).run(step)
+
+
+@torch.no_grad()
+def gained(upscaler: Any, pairs: Pairs) -> float:
+    """How much nearer to the true picture than a bicubic one it is, in decibels."""
+    small, wanted = pairs.draw()
+    plain = functional.interpolate(small, scale_factor=SCALE, mode="bicubic").clamp(-1, 1)
+    ours = upscale(upscaler.eval(), small).clamp(-1, 1)
+    return float(10 * torch.log10((plain - wanted).pow(2).mean() / (ours - wanted).pow(2).mean()))
+
+
+def _made(run: Run, upscaler: Any, small: Tensor) -> Tensor:
+    with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
+        return upscale(upscaler, small).float()

@@ -39,7 +39,8 @@ PLACE_COLOURS = {
 NO_LIGHT = ("black", "brown", "gray")
 """Colours that a neon tube cannot have."""
 
-_UNSAID = 0.1  # share of things without a named colour, and of places that go without saying
+_COLOUR_UNSAID = 0.25  # share of things that are only named: people write "a cat", and mean any
+_PLACE_UNSAID = 0.35  # share of hours without a place: "at night" is somewhere
 _VISIBLE = 32.0  # CIE Lab distance below which a thing melts into what is behind it
 
 
@@ -85,10 +86,10 @@ def _size(rng: random.Random) -> str:
 
 
 def _said(rng: random.Random, kind: str, withheld: bool) -> bool:
-    """Whether the caption names the colour: people write "a cat", and mean any. A withheld pair is
-    always asked for by name, and a kind with a natural colour means that one.
+    """Whether the caption names the colour. A withheld pair is always asked for by name, and a kind
+    with a natural colour means that one.
     """
-    return withheld or kind in NATURAL or rng.random() >= _UNSAID
+    return withheld or kind in NATURAL or rng.random() >= _COLOUR_UNSAID
 
 
 def _count(rng: random.Random, mixture: Mixture) -> int:
@@ -288,7 +289,7 @@ def _landscape(rng: random.Random, mixture: Mixture, style: str, withheld: bool)
         place=place,
         place_colour=colour,
         # "a cat at night" is somewhere; an hour alone has to be said, or it would be paper.
-        place_said=withheld or bool(colour) or time in ("", "day") or rng.random() >= 2 * _UNSAID,
+        place_said=withheld or bool(colour) or time in ("", "day") or rng.random() >= _PLACE_UNSAID,
         time=time,
         weather=weather,
         relation=relation,
