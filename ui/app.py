@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from fastapi import FastAPI, Request
 from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,7 @@ from studio.settings import Settings
 from ui.assets import Assets
 from ui.blank import Form, first_form
 from ui.door import Door
+from ui.entered import Pages
 from ui.frame import PLACES, masthead, script
 from ui.gallery import GalleryPage
 from ui.help import HelpPage
@@ -55,6 +57,10 @@ _FORGET = (3600, 24 * 3600)
 _PRIVATE = ("artifacts", "inputs", "keys", "logs", "models", "run", "spool", "uploads")
 
 
+#: Where Gradio would fetch for anybody what lies elsewhere, or run FFmpeg here on what is sent.
+_ELSEWHERE = re.compile(r"/gradio_api/(file[=/]\w[\w+.-]+:|proxy=|process_recording)")
+
+
 def build(clients: Clients, first: Form) -> gr.Blocks:
     """The pages, each under its own address; `first` is the form that comes with the first one."""
     rooms: dict[str, Room] = {
@@ -69,12 +75,14 @@ def build(clients: Clients, first: Form) -> gr.Blocks:
         "/help": HelpPage(clients),
     }
     with building():
-        with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=_FORGET) as pages:
+        with Pages(title=TITLE, analytics_enabled=False, delete_cache=_FORGET) as pages:
             rooms["/"].build(pages)
         for place in PLACES[1:]:
             with pages.route(place.route, place.path, show_in_navbar=False):
                 rooms[place.path].build(pages)
         pages.queue(api_open=False, default_concurrency_limit=None)
+    # Only `launch` sets it, and without it Gradio shows any file that a handler names.
+    pages.has_launched = True
     return pages
 
 
@@ -152,7 +160,7 @@ async def mount(
 
 
 class _OwnFilesOnly:
-    """ASGI middleware: tell the browser that the pages need nothing from anywhere else."""
+    """ASGI middleware: the pages need nothing from anywhere else, and fetch nothing from there."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -165,4 +173,5 @@ class _OwnFilesOnly:
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        await self._app(scope, receive, send_with_policy)
+        app = Response(status_code=404) if _ELSEWHERE.search(scope.get("path", "")) else self._app
+        await app(scope, receive, send_with_policy)

@@ -7,8 +7,9 @@ import io
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from studio.artifact import Artifact
+from studio.artifact import Artifact, Note
 from studio.fields import FieldSpec, Value, fields_of
 from studio.tasks import TASKS, Task
 
@@ -16,7 +17,7 @@ Given = list[tuple[FieldSpec, Value]]
 
 
 def copies(artifact: Artifact, url: str) -> Mapping[str, str]:
-    """The order of `artifact` alone, with the seed it had, for every way of ordering.
+    """The order that makes `artifact` again, for every way of ordering.
 
     By command line, Python, HTTP (to the studio at `url`), batch table and Discord; nothing for a
     task that this studio does not have any more.
@@ -34,15 +35,24 @@ def copies(artifact: Artifact, url: str) -> Mapping[str, str]:
     }
 
 
+def again(note: Note, task: Task) -> dict[str, Any]:
+    """The fields that make an output of `task` again: alone, with its own seed, where it can be.
+
+    A task with a count of its own means more by it than how often, as the steps of a walk or the
+    parts of a speech, and stems are those of one piece: all of them are ordered as they were.
+    """
+    fields = {**note.request, "model": note.card}
+    if "count" in task.request.__annotations__ or fields.get("stems"):
+        return fields
+    return fields | {"seed": note.seed, "count": 1}
+
+
 def _given(artifact: Artifact, task: Task) -> Given:
     """Every field that was filled in, defaults too: they may change, and the order must not."""
-    note, specs = artifact.note, fields_of(task.request)
-    # Some tasks make no single ones.
-    fewest = next(int(spec.minimum or 1) for spec in specs if spec.name == "count")
-    values = {**note.request, "model": note.card, "seed": note.seed, "count": fewest}
+    values = again(artifact.note, task)
     return [
         (spec, values[spec.name])
-        for spec in specs
+        for spec in fields_of(task.request)
         if values.get(spec.name) not in (None, "", [], ())
     ]
 

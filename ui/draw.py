@@ -24,7 +24,7 @@ def unfinished(view: View) -> Markup:
     """The jobs that are not finished, and whatever keeps the page from being up to date."""
     return tag(
         "div",
-        explain(view.say("error.form"), view.problem) if view.problem else None,
+        explain(view.say("error.form"), view.trouble) if view.trouble else None,
         *(making(view, job, _outputs(view, job)) for job in view.jobs if not job.state.final),
         class_="feed",
     )

@@ -21,7 +21,7 @@ def line(view: View) -> Markup:
     missed = [job for job in view.jobs if job.state in (JobState.FAILED, JobState.CANCELLED)]
     return tag(
         "div",
-        explain(view.say("error.form"), view.problem) if view.problem else None,
+        explain(view.say("error.form"), view.trouble) if view.trouble else None,
         tag(
             "ol",
             *(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
@@ -20,6 +19,7 @@ from studio.tasks import TASKS, find_task
 from studio.words import say
 from ui import draw, elsewhere, hints, media
 from ui.blank import Form, form_for
+from ui.entered import put_in
 from ui.explain import as_studio_error, explain
 from ui.form import collect, component, is_typed
 from ui.markup import tag
@@ -222,7 +222,7 @@ class MakePage:
             and given[spec.name] != ("" if spec.default is None else str(spec.default))
         }
         brought = [spec.name for spec in form.specs if spec.media not in (None, "mask")]
-        files = {name: tuple(map(Path, media.several(given[name]))) for name in brought}
+        files = {name: tuple(map(put_in, media.several(given[name]))) for name in brought}
         # The ids that it came with: the same file is still the same output.
         kept |= {name: form.values[name] for name in brought if name in form.values}
         narrowed = await self._form(request, form.task, given["model"], kept, form.fresh + 1)
@@ -266,6 +266,7 @@ class MakePage:
 
     async def order(self, request: gr.Request, view: View, form: Form, *entered: Any) -> Markup:
         """Submit what the form holds; say what is wrong with it, if anything is."""
+        view.problem = None
         try:
             client = self._clients(request)
             values = collect(form.specs, entered)
@@ -292,6 +293,7 @@ class MakePage:
     async def act(self, request: gr.Request, event: gr.EventData, view: View) -> None:
         """Do what a button in somebody's work says; `keep_true` alone draws what comes of it."""
         client = self._clients(request)
+        view.problem = None
         try:
             match event.action:
                 case "stop":

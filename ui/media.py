@@ -13,15 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import gradio as gr
 from gradio.components import Component
 from gradio.components.image_editor import EditorData
 from gradio.data_classes import ImageData
-from gradio.processing_utils import save_bytes_to_cache
+from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
+from gradio.utils import get_upload_folder
 
 from studio.client import Client
 from studio.errors import NotFound
 from studio.fields import FieldSpec, Value
+from ui.entered import put_in
 from ui.page import QUIET
 
 
@@ -101,7 +104,12 @@ async def fetch(client: Client, task: str, values: Mapping[str, Value]) -> dict[
         for identity in several(values.get(spec.name)) if spec.media not in (None, "mask") else ():
             # One that is gone, or was an upload, is left out: the field is empty then.
             with suppress(NotFound):
-                files.setdefault(spec.name, []).append(await client.fetch(identity))
+                file = await client.fetch(identity)
+                # A copy among what was put into forms: Gradio shows no other files of the home.
+                shown = await anyio.to_thread.run_sync(
+                    save_file_to_cache, file, get_upload_folder()
+                )
+                files.setdefault(spec.name, []).append(Path(shown))
     return files
 
 
@@ -118,8 +126,8 @@ async def bring(
             continue
         known = several(before.get(spec.name))
         ids: list[str] = []
-        for path in several(values[spec.name]):
-            upload = await client.upload(Path(path))
+        for path in map(put_in, several(values[spec.name])):
+            upload = await client.upload(path)
             # The very file that the form came with is called what it was called there.
             same = upload.manifest == "trusted" and upload.parent in known
             ids.append(str(upload.parent) if same else upload.id)

@@ -46,6 +46,7 @@ class QueuePage:
     async def act(self, request: gr.Request, event: gr.EventData, view: View) -> None:
         """Do what a button in the line says; `keep_true` alone draws what comes of it."""
         client = self._clients(request)
+        view.problem = None
         try:
             match event.action:
                 case "stop":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,9 @@ from gradio.components import Component
 from markupsafe import Markup
 
 from studio.client import Client
+from studio.errors import NotFound
 from studio.fields import FieldSpec, Value
+from studio.job import JobState
 from studio.recipes import shipped
 from studio.recipes.rows import Row, read
 from studio.recipes.run import StepState
@@ -202,25 +207,31 @@ class RunsPage:
 
 
 async def _order_sheet(client: Client, run: str) -> None:
-    """Order one contact sheet of the first pictures that a run has made."""
+    """Order one contact sheet of the first pictures that a run has made.
+
+    As long as these are the same, it is the same sheet, unless that failed or was stopped.
+    """
     pictures: list[tuple[str, str]] = []
     after = -1
     while len(pictures) < _ON_A_SHEET and (lines := await client.lines(run, after=after)):
         after = lines[-1].place
         for line in lines:
             caption = str(line.values.get("prompt") or line.place + 1)[:300]
-            pictures += [
-                (artifact, caption)
-                for artifact in line.artifacts
-                if (await client.artifact(artifact)).kind == "image"
-            ]
+            for artifact in line.artifacts:
+                # One that was thrown away since is left out.
+                with suppress(NotFound):
+                    if (await client.artifact(artifact)).kind == "image":
+                        pictures.append((artifact, caption))
     pictures = pictures[:_ON_A_SHEET]
     values: dict[str, Value] = {
         "images": [artifact for artifact, _ in pictures],
         "captions": [caption for _, caption in pictures],
         "title": (await client.run(run)).name[:200],
     }
-    await client.submit("contact-sheet", values, key=f"sheet-{run}-{len(pictures)}")
+    told = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    job = await client.submit("contact-sheet", values, key=f"sheet-{run}-{told[:32]}")
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        await client.retry(job.id)
 
 
 def _worded(recipe: str, spec: FieldSpec, language: str) -> FieldSpec:

@@ -95,8 +95,11 @@ class View:
     places: list[Place] = field(default_factory=list)
     #: The language of whoever looks.
     language: str = ENGLISH
-    #: Why the page could not be brought up to date.
+    #: Why the latest press did nothing.
     problem: StudioError | None = None
+    #: Why the page is not up to date: what cannot be heard of a job, by its id; and of the list of
+    #: jobs, under no id.
+    unheard: dict[str, StudioError] = field(default_factory=dict)
     #: Rung after every change.
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     #: Whether the list of jobs itself may have changed.
@@ -110,6 +113,11 @@ class View:
         """Say that something changed; `stale` asks for a fresh look at the list of jobs."""
         self.stale = self.stale or stale
         self.bell.set()
+
+    @property
+    def trouble(self) -> StudioError | None:
+        """What there is to be told of."""
+        return self.problem or next(iter(self.unheard.values()), None)
 
     def outputs(self, job: Job) -> list[Artifact]:
         """The job's finished outputs, in order."""
@@ -156,9 +164,9 @@ async def _look(client: Client, view: View) -> None:
                 await _fetch(client, view, artifact)
         unfinished = {job.id for job in view.jobs if not job.state.final}
         view.live = {job: live for job, live in view.live.items() if job in unfinished}
-        view.problem = None
+        view.unheard = {job: error for job, error in view.unheard.items() if job in unfinished}
     except Exception as error:
-        view.problem = as_studio_error(error)
+        view.unheard[""] = as_studio_error(error)
 
 
 async def _follow(client: Client, view: View, job: str) -> None:
@@ -168,9 +176,10 @@ async def _follow(client: Client, view: View, job: str) -> None:
             if isinstance(event, Sealed):
                 await _fetch(client, view, event.artifact)
             view.live[job] = view.live.get(job, Live()).after(event)
+            view.unheard.pop(job, None)
             view.ring()
     except Exception as error:
-        view.problem = as_studio_error(error)
+        view.unheard[job] = as_studio_error(error)
     view.ring(stale=True)
 
 

@@ -17,8 +17,8 @@ from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
-from starlette.types import Message
 
+from studio.api.bodies import counted
 from studio.api.failures import TooLarge, routes
 from studio.api.here import Here
 from studio.api.jobs import Limit
@@ -181,24 +181,11 @@ def _file(request: Request, path: Path, media_type: str, name: str) -> FileRespo
 def limited(request: Request) -> Request:
     """The same request; reading more of its body than a file may have raises `TooLarge`."""
     most = request.app.state.host.settings.max_upload_bytes
-    read = 0
-
-    async def receive() -> Message:
-        nonlocal read
-        message = await request.receive()
-        read += len(message.get("body", b""))
-        if read > most + _ENVELOPE:
-            # Whoever still sends does not hear the answer, so the rest is let through, and dropped.
-            while message.get("more_body") and read < 2 * most + _ENVELOPE:
-                message = await request.receive()
-                read += len(message.get("body", b""))
-            raise TooLarge(
-                f"The file is larger than {most} bytes.",
-                hint="Reduce it, or raise `max_upload_bytes` in the settings.",
-            )
-        return message
-
-    return Request(request.scope, receive)
+    error = TooLarge(
+        f"The file is larger than {most} bytes.",
+        hint="Reduce it, or raise `max_upload_bytes` in the settings.",
+    )
+    return Request(request.scope, counted(request.receive, most + _ENVELOPE, error))
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from studio.api.bodies import short
 from studio.api.failures import TooMany, Unauthenticated, answer, routes
 from studio.errors import InvalidRequest, Refused
 from studio.protocol import LOCAL
@@ -200,8 +201,8 @@ class Gate:
 class Guard:
     """ASGI middleware around the API and all that is mounted beside it.
 
-    Every request is checked, and every answer forbids what no page of the studio needs: guessing
-    at types, frames in other sites, addresses that leak to them.
+    Every request is checked, none is read without end, and every answer forbids what no page of
+    the studio needs: guessing at types, frames in other sites, addresses that leak to them.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
@@ -221,7 +222,7 @@ class Guard:
             except Refused as error:
                 await answer(error)(scope, receive, hardened)
                 return
-        await self._app(scope, receive, hardened)
+        await self._app(scope, *short(scope, receive, hardened))
 
 
 def _bearer(request: Request) -> bytes | None:

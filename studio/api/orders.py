@@ -8,14 +8,11 @@ from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from studio.api.failures import TooLarge, routes
+from studio.api.failures import routes
 from studio.api.here import Here
 from studio.errors import InvalidRequest
 from studio.job import Job
 from studio.tasks import TASKS, Task
-
-#: The longest order, in bytes.
-_MAX_BODY = 1_000_000
 
 
 def router() -> APIRouter:
@@ -59,11 +56,7 @@ def _endpoint(task: Task) -> Callable[..., Coroutine[Any, Any, Job]]:
 
 async def _object(request: Request) -> dict[str, Any]:
     """The JSON object in the body, as loose values; the client's own checks are the strict ones."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise TooLarge(f"The order is longer than {_MAX_BODY} bytes.")
+    body = await request.body()
     try:
         values = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

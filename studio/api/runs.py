@@ -158,6 +158,7 @@ async def _results(client: Client, run: str, form: Literal["csv", "jsonl"]) -> A
 
 
 async def _outputs(client: Client, line: Line) -> AsyncIterator[dict[str, Any]]:
+    """Every output of a row, and every step that failed; one line for a row that has none."""
     if not line.artifacts:
         yield record(line)
     for made in line.steps:
@@ -169,6 +170,8 @@ async def _outputs(client: Client, line: Line) -> AsyncIterator[dict[str, Any]]:
                 yield record(line, made.step)
             else:
                 yield record(line, made.step, f"/api/v1/artifacts/{identity}/file", artifact)
+        if line.artifacts and made.error is not None:
+            yield record(line, made.step)
 
 
 def _cells(row: dict[str, Any]) -> str:

@@ -79,6 +79,30 @@ def test_a_recipe_over_http(server: Server) -> None:
     asyncio.run(test())
 
 
+def test_results_name_the_step_that_failed_beside_what_was_made_before(server: Server) -> None:
+    recipe = Recipe.read(
+        "name: two\n"
+        "steps:\n"
+        "  a: {task: imagine, with: {prompt: a boat, model: noise, width: 64, height: 64}}\n"
+        "  b: {task: imagine, with: {prompt: 'a nude child, {a.seed}', model: noise}}\n"
+    )
+
+    async def test() -> Run:
+        async with remote(server) as client:
+            begun = await client.begin(Plan("two", recipe=recipe), [Row(1, {})])
+            return await ended(client, begun.run)
+
+    found = asyncio.run(test())
+    assert found.failed == 1
+    headers = {"X-Studio-Owner": "ann"}
+    with server.client(server.host.private_token, **headers) as http:
+        lines = http.get(f"runs/{found.id}/results.jsonl").text.splitlines()
+    (made, failed) = map(json.loads, lines)
+    assert (made["step"], made["state"], made["error"]) == ("a", "done", None)
+    assert (failed["step"], failed["state"]) == ("b", "failed")
+    assert "sexual" in failed["error"]
+
+
 def test_wrong_rows_arrive_as_what_they_are(server: Server) -> None:
     async def test() -> None:
         async with remote(server) as client, remote(server, "bob") as other:

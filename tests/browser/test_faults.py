@@ -101,6 +101,24 @@ def test_a_job_stopped_and_an_output_deleted_elsewhere_leave_the_page_whole(
     expect(card(page, "a ring thereafter")).to_have_attribute("data-state", "done")
 
 
+@pytest.mark.parametrize("place", ["/", "/queue"])
+def test_why_a_button_did_nothing_stays_to_be_read(page: Page, url: str, place: str) -> None:
+    job = order(url, "a press too late", count=64, steps=50)
+    page.goto(url + place)
+    stop = card(page, "a press too late").locator("[data-action=stop]")
+    expect(stop).to_be_visible()
+    # Somebody else has taken the job away, and this page has not heard of it.
+    stop.evaluate(f"press => {{ press.dataset.id = '{'0' * 32}'; press.click(); }}")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    page.wait_for_timeout(3000)  # the page looks for itself meanwhile
+    expect(page.get_by_role("alert").first).to_be_visible()
+    httpx.delete(f"{url}/api/v1/jobs/{job}").raise_for_status()
+    page.get_by_role("button", name="Make a press too late again").first.click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    again = httpx.get(f"{url}/api/v1/jobs").json()[0]["id"]
+    httpx.delete(f"{url}/api/v1/jobs/{again}").raise_for_status()
+
+
 def test_a_name_like_a_path_leads_nowhere(page: Page, url: str, made: Path) -> None:
     page.goto(f"{url}/verify")
     file = {"name": "../../x.png", "mimeType": "image/png", "buffer": made.read_bytes()}
