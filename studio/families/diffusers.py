@@ -13,7 +13,8 @@ A card's `options` for this family, all of them optional:
 - `scheduler`: a scheduler class of the library, built from the folder's own configuration.
 - `guidance`: the call's argument that takes the request's guidance: `guidance_scale` unless said
   otherwise, `true_cfg_scale` for some flow models.
-- `arguments`: further arguments of every call, as they are.
+- `arguments`: further arguments of every call, as they are; a `negative_prompt` among them is for
+  orders without one, where guidance would do nothing otherwise.
 - `without`: components of the folder's index to leave out, such as `safety_checker`.
 - `attention`: how the denoiser computes attention: a backend of the library that is installed here,
   such as `_native_flash` or `sage`; torch's own choice unless said otherwise.
@@ -47,15 +48,19 @@ from studio.families.diffusers_folder import (
     Shared,
     calling,
     check_folder,
-    device_and_dtype,
-    dtype_of,
     give_back,
     no_numbers,
     open_folder,
 )
 from studio.families.diffusers_forecast import forecast
 from studio.families.diffusers_inputs import given, put_back, setting, steps_of
-from studio.families.diffusers_memory import Decoding, memory_errors, place
+from studio.families.diffusers_memory import (
+    Decoding,
+    device_and_dtype,
+    dtype_of,
+    memory_errors,
+    place,
+)
 from studio.families.diffusers_speed import Embeddings, hasten
 from studio.families.diffusers_steps import Follower, small_pictures
 from studio.families.diffusers_walk import WALKS, films
@@ -213,7 +218,8 @@ class Pipeline:
         pipe.set_progress_bar_config(disable=True)
         if self._placement == "model-offload":
             # The parts' hooks belong to the pipeline that was there before.
-            place(pipe, self._device, self._placement)
+            with memory_errors(self._spec.name):
+                place(pipe, self._device, self._placement)
         self._pipe, self._role = pipe, role
         self._takes = inspect.signature(pipe.__call__).parameters
 
@@ -249,10 +255,11 @@ class Pipeline:
         }
         arguments |= given(group, (width, height))
         negative = self._takes.get("negative_prompt")
-        if negative is not None and first.get("negative_prompt"):
+        # A card may have one for where a person has none.
+        text = first.get("negative_prompt") or arguments.get("negative_prompt")
+        if negative is not None and text:
             # A list, except where the library's own signature says that it must be one text.
             one = isinstance(negative.default, str)
-            text = first["negative_prompt"]
             arguments["negative_prompt"] = text if one else [text] * len(group)
         return {name: value for name, value in arguments.items() if name in self._takes}
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import GPT2LMHeadModel
 
 from studio.draft import Draft
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Model, Order, Progress, Spec
-from studio.families.diffusers_folder import Shared, calling, give_back, no_numbers, open_folder
-from studio.families.diffusers_memory import place
+from studio.families.diffusers_folder import (
+    Shared,
+    calling,
+    check_folder,
+    give_back,
+    no_numbers,
+    open_folder,
+)
+from studio.families.diffusers_memory import device_and_dtype, place
+from studio.families.transformers_folder import opening
 from studio.mastering import Samples, loop
 
 #: What each pipeline calls the length of a sound, in seconds.
@@ -45,7 +56,8 @@ class DiffusersAudio:
                 pipeline of another kind.
             OutOfMemory: if the device could not hold it.
         """
-        pipe = open_folder(spec, device, placement, shared=self._shared)
+        parts = _parts(spec, device, placement)
+        pipe = open_folder(spec, device, placement, shared=self._shared, **parts)
         kind = type(pipe).__name__
         if kind not in _LENGTHS:
             raise Unavailable(
@@ -156,6 +168,26 @@ class Sounds:
                 f"duration: this model makes at most {self._longest:g} seconds at a time.",
                 hint=f"Ask for a shorter sound; a loop needs up to {_SEAM:g} s for its seam.",
             )
+
+
+def _parts(spec: Spec, device: str, placement: str) -> dict[str, Any]:
+    """What the folder's index names no longer suits: the pipeline of AudioLDM 2 has its GPT-2 go on
+    writing, and the class that the index names for that has lost the means to.
+    """
+    check_folder(spec.folder, tuple(spec.options.get("without", ())))
+    index = json.loads((spec.folder / "model_index.json").read_text(encoding="utf-8"))
+    if index.get("language_model") != ["transformers", "GPT2Model"]:
+        return {}
+    part = replace(spec, folder=spec.folder / "language_model")
+    with opening(part):
+        model = GPT2LMHeadModel.from_pretrained(
+            part.folder,
+            dtype=device_and_dtype(spec, device, placement)[1],
+            variant=spec.variant,
+            use_safetensors=True,
+            local_files_only=True,
+        )
+    return {"language_model": model}
 
 
 def _seam(order: Order) -> float:

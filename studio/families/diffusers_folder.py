@@ -21,7 +21,7 @@ from transformers.utils import logging as transformers_logging
 
 from studio.errors import InvalidRequest, Unavailable
 from studio.families import Spec
-from studio.families.diffusers_memory import memory_errors
+from studio.families.diffusers_memory import device_and_dtype, memory_errors
 from studio.families.weights import check_weights, first_line, read_ahead
 from studio.heap import trim
 from studio.memory.headers import components_of, files_of, stage_of
@@ -164,17 +164,6 @@ def check_folder(folder: Path, without: Sequence[str] = ()) -> None:
                 hint="Choose a model that diffusers itself can run.",
             )
         check_weights(folder / name)
-
-
-def dtype_of(name: str, device: str) -> torch.dtype:
-    """The card's precision, except that processors compute half precision badly or not at all."""
-    return torch.float32 if (name, device) == ("float16", "cpu") else getattr(torch, name)
-
-
-def device_and_dtype(spec: Spec, device: str, placement: str) -> tuple[str, torch.dtype]:
-    """Where a model that is placed so computes, and in which precision."""
-    where = "cpu" if placement == "cpu" else device
-    return where, dtype_of(spec.dtype, where)
 
 
 def _scheduler(spec: Spec) -> Any:

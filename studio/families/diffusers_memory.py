@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from studio.errors import OutOfMemory
+from studio.families import Spec
 
 #: Tiles are this share of the picture's shorter side, and at least this many latents wide.
 _TILE_SHARE = 0.5
@@ -41,6 +42,17 @@ def place(pipe: Any, device: str, placement: str) -> None:
             pipe.to("cpu")
         case _:
             pipe.to(device)
+
+
+def dtype_of(name: str, device: str) -> torch.dtype:
+    """The card's precision, except that processors compute half precision badly or not at all."""
+    return torch.float32 if (name, device) == ("float16", "cpu") else getattr(torch, name)
+
+
+def device_and_dtype(spec: Spec, device: str, placement: str) -> tuple[str, torch.dtype]:
+    """Where a model that is placed so computes, and in which precision."""
+    where = "cpu" if placement == "cpu" else device
+    return where, dtype_of(spec.dtype, where)
 
 
 @contextmanager

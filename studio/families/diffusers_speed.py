@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 import diffusers
 import torch
+from torch.utils._pytree import tree_leaves, tree_map
 
 from studio.errors import Unavailable
 from studio.families import Spec
@@ -80,7 +81,7 @@ class Embeddings:
         @wraps(plain)
         def encode(*given: Any, **named: Any) -> Any:
             arguments = signature.bind(*given, **named).arguments
-            if any(isinstance(value, torch.Tensor) for value in arguments.values()):
+            if any(isinstance(one, torch.Tensor) for one in tree_leaves(arguments)):
                 return plain(*given, **named)
             key = repr(sorted(arguments.items()))
             if key not in self._known:
@@ -115,9 +116,13 @@ def _cache(options: Mapping[str, Any]) -> Any:
     return getattr(diffusers, f"{kind}Config")(**numbers)
 
 
-def _copied(made: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(one.clone() if isinstance(one, torch.Tensor) else one for one in made)
+def _copied(made: tuple[Any, ...]) -> tuple[Any, ...]:
+    # Some pipelines keep a list of tensors, one for each prompt.
+    copied: tuple[Any, ...] = tree_map(
+        lambda one: one.clone() if isinstance(one, torch.Tensor) else one, made
+    )
+    return copied
 
 
-def _bytes(made: Sequence[Any]) -> int:
-    return sum(one.nbytes for one in made if isinstance(one, torch.Tensor))
+def _bytes(made: tuple[Any, ...]) -> int:
+    return sum(one.nbytes for one in tree_leaves(made) if isinstance(one, torch.Tensor))

@@ -28,7 +28,13 @@ from typing import Any
 import diffusers
 import numpy as np
 import torch
-from diffusers import AnimateDiffPipeline, DDIMScheduler, MotionAdapter, UNet2DConditionModel
+from diffusers import (
+    AnimateDiffPipeline,
+    DDIMScheduler,
+    DiffusionPipeline,
+    MotionAdapter,
+    UNet2DConditionModel,
+)
 from numpy.typing import NDArray
 from PIL import Image
 from transformers import CLIPTextModel
@@ -53,13 +59,12 @@ from studio.families.diffusers_film import (
 from studio.families.diffusers_folder import (
     Shared,
     calling,
-    device_and_dtype,
     give_back,
     no_numbers,
     open_folder,
 )
 from studio.families.diffusers_inputs import picture_of, steps_of
-from studio.families.diffusers_memory import Decoding, memory_errors, place
+from studio.families.diffusers_memory import Decoding, device_and_dtype, memory_errors, place
 from studio.families.diffusers_refine import Refiner
 from studio.families.diffusers_steps import Follower
 from studio.families.weights import check_weights, first_line
@@ -90,6 +95,15 @@ _ROLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 #: What a folder may have in place of its base's, beside a scheduler.
 _PARTS = MappingProxyType({"unet": UNet2DConditionModel, "text_encoder": CLIPTextModel})
+#: How motion adapters were trained to be denoised, which their base was not.
+_DENOISED = MappingProxyType(
+    {
+        "beta_schedule": "linear",
+        "clip_sample": False,
+        "timestep_spacing": "linspace",
+        "steps_offset": 1,
+    }
+)
 #: Stable Video Diffusion's measure of motion: its usual amount, and the most it knows.
 _BUCKET, _MOST_BUCKET = 127, 255
 #: How much of a still picture may change where a pipeline takes it for a film, at motion 1.
@@ -237,12 +251,12 @@ class Films:
             return
         self._pipe = self._own
         if role is not None:
-            # Named, or the library leaves out a decoder of another class than it expects.
-            self._pipe = getattr(diffusers, role).from_pipe(self._own, vae=self._own.vae)
+            self._pipe = _sharing(getattr(diffusers, role), self._own)
             self._pipe.set_progress_bar_config(disable=True)
         if self._placement == "model-offload":
             # The parts' hooks belong to the pipeline that was there before.
-            place(self._pipe, self._device, self._placement)
+            with memory_errors(self._spec.name):
+                place(self._pipe, self._device, self._placement)
 
     def _strength(self, order: Order) -> float:
         """How much of what is given may change: of a still that is taken for a film, by motion."""
@@ -330,9 +344,20 @@ class Films:
         return {"made with": names} if names else {}
 
 
+def _sharing(kind: type[DiffusionPipeline], pipe: Any) -> Any:
+    """A pipeline of another kind with the parts of `pipe`, as they are.
+
+    The library's own `from_pipe` turns all of them into one precision, float32 unless it is told
+    another, and so what `pipe` holds too.
+    """
+    known = {**pipe.config, **pipe.components}
+    takes = inspect.signature(kind).parameters
+    return kind(**{name: value for name, value in known.items() if name in takes})
+
+
 def _moving(spec: Spec, device: str, placement: str) -> Any:
     """The Stable Diffusion that the card's `base` names, with what this folder has in its place."""
-    _, dtype = device_and_dtype(spec, device, placement)
+    base, (_, dtype) = base_of(spec), device_and_dtype(spec, device, placement)
     reading = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
     parts: dict[str, Any] = {}
     try:
@@ -342,6 +367,8 @@ def _moving(spec: Spec, device: str, placement: str) -> Any:
                 parts[name] = part.from_pretrained(place, variant=spec.variant, **reading)
         if (spec.folder / "scheduler").is_dir():
             parts["scheduler"] = DDIMScheduler.from_pretrained(spec.folder / "scheduler")
+        elif "unet" not in parts:
+            parts["scheduler"] = DDIMScheduler.from_pretrained(base / "scheduler", **_DENOISED)
         if "unet" not in parts:
             check_weights(spec.folder)
             parts["motion_adapter"] = MotionAdapter.from_pretrained(
@@ -353,7 +380,7 @@ def _moving(spec: Spec, device: str, placement: str) -> Any:
             hint=f"Fetch it again with `studio models get {spec.name}`.",
         ) from None
     kind = ChannelFilmPipeline if "unet" in parts else AnimateDiffPipeline
-    return open_folder(spec, device, placement, kind, base_of(spec), **parts)
+    return open_folder(spec, device, placement, kind, base, **parts)
 
 
 def base_of(spec: Spec) -> Path:

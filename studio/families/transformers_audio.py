@@ -39,7 +39,7 @@ class TransformersAudio:
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused.
@@ -47,7 +47,7 @@ class TransformersAudio:
         """
         with opening(spec):
             tokenizer = beside(AutoTokenizer, spec)
-            model = model_of(AutoModelForTextToWaveform, spec, device)
+            model = model_of(AutoModelForTextToWaveform, spec, device, placement)
         return Musician(spec, model, tokenizer)
 
 

@@ -30,7 +30,7 @@ class TransformersCloning:
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused.
@@ -38,7 +38,7 @@ class TransformersCloning:
         """
         with opening(spec):
             processor = beside(AutoProcessor, spec)
-            model = model_of(CsmForConditionalGeneration, spec, device)
+            model = model_of(CsmForConditionalGeneration, spec, device, placement)
         return Imitator(spec.name, model, processor, spec.options.get("arguments", {}))
 
 

@@ -28,7 +28,7 @@ class TransformersCodec:
     """Loads EnCodec; its card has no options."""
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The codec in `spec.folder`; every placement is `full`.
+        """The codec in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused, or if the
@@ -36,7 +36,7 @@ class TransformersCodec:
             OutOfMemory: if the device could not hold it.
         """
         with opening(spec):
-            model = model_of(EncodecModel, spec, device)
+            model = model_of(EncodecModel, spec, device, placement)
         if model.config.chunk_length_s is not None or model.config.audio_channels != 1:
             raise Unavailable(
                 f"{spec.name} hears sounds second by second, so nothing can be turned into "

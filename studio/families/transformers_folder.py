@@ -11,7 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from studio.errors import Unavailable
 from studio.families import Spec
-from studio.families.diffusers_memory import memory_errors
+from studio.families.diffusers_memory import device_and_dtype, memory_errors
 from studio.families.weights import check_weights, first_line
 
 
@@ -46,15 +46,16 @@ def beside(kind: Any, spec: Spec) -> Any:
     return kind.from_pretrained(spec.folder, local_files_only=True)
 
 
-def model_of(kind: Any, spec: Spec, device: str, dtype: torch.dtype | None = None) -> Any:
-    """The model, of the library's class `kind`, on `device` and ready to be asked.
+def model_of(
+    kind: Any, spec: Spec, device: str, placement: str, dtype: torch.dtype | None = None
+) -> Any:
+    """The model, of the library's class `kind`, where it is placed and ready to be asked.
 
-    In `dtype`, or in the card's precision; but processors compute half precision slowly or not at
-    all.
+    In `dtype`, or in the card's precision as far as the processor computes it. These models stay
+    whole: every placement but `cpu` is `full`.
     """
-    if dtype is None:
-        dtype = torch.float32 if device == "cpu" else getattr(torch, spec.dtype)
+    where, usual = device_and_dtype(spec, device, placement)
     model = kind.from_pretrained(
-        spec.folder, dtype=dtype, use_safetensors=True, local_files_only=True
+        spec.folder, dtype=dtype or usual, use_safetensors=True, local_files_only=True
     )
-    return model.to(device).eval()
+    return model.to(where).eval()

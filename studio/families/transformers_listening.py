@@ -39,7 +39,7 @@ class TransformersListening:
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused.
@@ -47,7 +47,7 @@ class TransformersListening:
         """
         with opening(spec):
             ear, tokenizer = beside(AutoFeatureExtractor, spec), beside(AutoTokenizer, spec)
-            model = model_of(WhisperForConditionalGeneration, spec, device)
+            model = model_of(WhisperForConditionalGeneration, spec, device, placement)
         return Listener(spec.name, model, tokenizer, ear, spec.options.get("arguments", {}))
 
 

@@ -49,16 +49,19 @@ class Matcher:
             Cancelled: as `progress` raised it.
             OutOfMemory: if the device could not hold the batch.
         """
-        plan = [(order, names[n : n + _AT_ONCE]) for order in batch for names in [_shown(order)]
+        plan = [(place, names[n : n + _AT_ONCE]) for place, order in enumerate(batch)
+                for names in [_shown(order)]
                 for n in range(0, max(len(names), 1), _AT_ONCE)]  # fmt: skip
-        seen: dict[int, list[torch.Tensor]] = {}
-        for done, (order, names) in enumerate(plan, 1):
+        # By place in the batch: its orders may be of several jobs, each with an output 0.
+        seen: list[list[torch.Tensor]] = [[] for _ in batch]
+        for done, (place, names) in enumerate(plan, 1):
+            order = batch[place]
             found = self._likened if order.request.get("format") == VECTORS else self._compared
             with memory_errors(self._name), torch.inference_mode():
-                seen.setdefault(order.index, []).append(self._checked(found(order, names)))
+                seen[place].append(self._checked(found(order, names)))
             progress.step(done, len(plan))
-        for order in batch:
-            yield self._draft(order, torch.cat(seen[order.index]))
+        for order, scores in zip(batch, seen, strict=True):
+            yield self._draft(order, torch.cat(scores))
 
     def unload(self) -> None:
         """Free the weights."""
@@ -73,11 +76,11 @@ class Matcher:
             **self._read(labels or [order.request["prompt"]]), **self._looked(order, names)
         )
         if labels is None:
-            scores = told.image_embeds @ told.text_embeds.T
+            scores = told.image_embeds.float() @ told.text_embeds.float().T
         elif self._sigmoid:
-            scores = told.logits_per_image.sigmoid()
+            scores = told.logits_per_image.float().sigmoid()
         else:
-            scores = told.logits_per_image.softmax(dim=-1)
+            scores = told.logits_per_image.float().softmax(dim=-1)
         found: torch.Tensor = scores
         return found
 

@@ -29,7 +29,7 @@ class TransformersSpeakers:
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused.
@@ -37,7 +37,7 @@ class TransformersSpeakers:
         """
         with opening(spec):
             ear = beside(AutoFeatureExtractor, spec)
-            model = model_of(AutoModelForAudioXVector, spec, device, torch.float32)
+            model = model_of(AutoModelForAudioXVector, spec, device, placement, torch.float32)
         return Recogniser(spec.name, model, ear, float(spec.options.get("threshold", 0.86)))
 
 

@@ -46,7 +46,7 @@ class TransformersSpeech:
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused, or if it is a
@@ -60,7 +60,7 @@ class TransformersSpeech:
                     f"{spec.name} is a {kind}, which this family does not speak with.",
                     hint=f"It speaks with {', '.join(_VOICES)}.",
                 )
-            voice = _VOICES[kind](spec, device)
+            voice = _VOICES[kind](spec, device, placement)
         return Speaker(spec.name, voice, tuple(spec.options.get("languages", ("en",))))
 
 
@@ -190,9 +190,9 @@ class _Vits:
     hurries = True
     steps = ()
 
-    def __init__(self, spec: Spec, device: str) -> None:
+    def __init__(self, spec: Spec, device: str, placement: str) -> None:
         self._tokenizer = beside(AutoTokenizer, spec)
-        self._model = model_of(VitsModel, spec, device)
+        self._model = model_of(VitsModel, spec, device, placement)
         self.rate = int(self._model.config.sampling_rate)
         speakers = self._model.config.num_speakers
         self.voices = tuple(map(str, range(speakers))) if speakers > 1 else ()
@@ -214,18 +214,20 @@ class _SpeechT5:
 
     hurries = False
 
-    def __init__(self, spec: Spec, device: str) -> None:
+    def __init__(self, spec: Spec, device: str, placement: str) -> None:
         named = spec.options.get("vocoder")
         vocoder = spec.folder.parent / str(named) if named else spec.folder / "vocoder"
         if not vocoder.is_dir():
             raise Unavailable(
                 f"{spec.name} needs the vocoder in {vocoder}, and that is not here.",
-                hint=f"Get it with `studio models get {vocoder.name}`.",
+                hint=f"Get it with `studio models get {named}`."
+                if named
+                else f"`studio models show {spec.name}` says where it comes from; put it there.",
             )
         check_weights(vocoder)
         self._tokenizer = beside(AutoTokenizer, spec)
-        self._model = model_of(SpeechT5ForTextToSpeech, spec, device)
-        self._vocoder = model_of(SpeechT5HifiGan, replace(spec, folder=vocoder), device)
+        self._model = model_of(SpeechT5ForTextToSpeech, spec, device, placement)
+        self._vocoder = model_of(SpeechT5HifiGan, replace(spec, folder=vocoder), device, placement)
         self.rate = int(self._vocoder.config.sampling_rate)
         self.steps = (self._model.speecht5.decoder.wrapped_decoder,)
         known = spec.folder / "speakers.safetensors"
@@ -256,9 +258,9 @@ class _Bark:
     hurries = False
     voices = ()
 
-    def __init__(self, spec: Spec, device: str) -> None:
+    def __init__(self, spec: Spec, device: str, placement: str) -> None:
         self._tokenizer = beside(AutoTokenizer, spec)
-        self._model = model_of(BarkModel, spec, device)
+        self._model = model_of(BarkModel, spec, device, placement)
         self.rate = int(self._model.generation_config.sample_rate)
         self.steps = (
             self._model.semantic,

@@ -29,9 +29,8 @@ from studio.families.transformers_folder import beside, model_of, opening
 from studio.families.transformers_tokens import Writer, padding, write
 from studio.families.transformers_world import SmallWorld
 from studio.job import Preview
-from studio.tournament import SHORTEST
 from studio.vocabulary import read_vocabulary
-from studio.wording import CUT, Instruction, instruction
+from studio.wording import Instruction, instruction
 
 #: How often a small world's text is written at most until it is sound, and how far apart the seeds
 #: of two attempts lie: no other order of a batch has these.
@@ -50,7 +49,7 @@ class TransformersText:
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused.
@@ -59,7 +58,7 @@ class TransformersText:
         with opening(spec):
             config, tokenizer = beside(AutoConfig, spec), beside(AutoTokenizer, spec)
             kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            model = model_of(kind, spec, device)
+            model = model_of(kind, spec, device, placement)
         world = SmallWorld(read_vocabulary(spec.folder)) if spec.options.get("world") else None
         return Author(spec.name, model, tokenizer, spec.options, world)
 
@@ -147,16 +146,8 @@ class Author:
             writers = self._write(batch, asked, progress)
         else:
             writers = self._write_soundly(self._world, batch, asked, progress)
-        for order, one, writer in zip(batch, asked, writers, strict=True):
-            remarks = [*through.get(order.index, ()), *one.remarks]
-            if writer.cut:
-                remarks.append(CUT)
-            if writer.cleaned:
-                remarks.append("without characters that nobody can see or mean")
-            # Shorter ones are not claimed: they say too little.
-            long = len(writer.tokens) >= SHORTEST
-            if long and order.text_key and order.request["temperature"]:
-                remarks.append("with a statistical mark in the choice of words")
+        for place, (order, one, writer) in enumerate(zip(batch, asked, writers, strict=True)):
+            remarks = [*through.get(place, ()), *one.remarks, *writer.remarks(order)]
             # Of a text that was mended, the writer has only the last part.
             mended = writer.text[len(one.opening) :] if self._world is not None else ""
             written = max(len(writer.tokens), len(self._tokenizer(mended)["input_ids"]))
@@ -174,24 +165,26 @@ class Author:
         self, batch: Sequence[Order], progress: Progress
     ) -> tuple[Sequence[Order], Mapping[int, Sequence[str]]]:
         """The batch with what is to be translated back as such, once it was translated; remarks."""
-        there = [
-            _translation(order, order.request["language"], order.request["through"])
-            for order in batch
+        # By place in the batch: its orders may be of several jobs, each with an output 0.
+        there = {
+            place: _translation(order, order.request["language"], order.request["through"])
+            for place, order in enumerate(batch)
             if order.request.get("style") == "back-translation"
-        ]
+        }
         if not there:
             return batch, {}
-        writers = self._write(there, [self._asked(order) for order in there], _Unheard(progress))
+        asked = [self._asked(order) for order in there.values()]
+        writers = self._write(list(there.values()), asked, _Unheard(progress))
         back = {
-            order.index: _translation(
+            place: _translation(
                 order, order.request["target"], order.request["source"], writer.text
             )
-            for order, writer in zip(there, writers, strict=True)
+            for (place, order), writer in zip(there.items(), writers, strict=True)
         }
         remarks = {
-            index: (f"by way of {order.request['source']}",) for index, order in back.items()
+            place: (f"by way of {order.request['source']}",) for place, order in back.items()
         }
-        return [back.get(order.index, order) for order in batch], remarks
+        return [back.get(place, order) for place, order in enumerate(batch)], remarks
 
     def _write_soundly(
         self,

@@ -12,7 +12,8 @@ from studio.errors import Unavailable
 from studio.families import Order, Progress
 from studio.families.diffusers_memory import memory_errors
 from studio.tasks.request import cleaned
-from studio.tournament import CONTEXT, favoured
+from studio.tournament import CONTEXT, SHORTEST, favoured
+from studio.wording import CUT
 
 
 def write(
@@ -172,6 +173,17 @@ class Writer:
         self.tokens.append(token)
         self.over = self.cut = len(self.tokens) >= self._most
         return self._certain(last=self.over)
+
+    def remarks(self, order: Order) -> list[str]:
+        """What the note of `order` should say of how its text was written."""
+        remarks = [CUT] if self.cut else []
+        if self.cleaned:
+            remarks.append("without characters that nobody can see or mean")
+        # Shorter ones are not claimed: they say too little.
+        long = len(self.tokens) >= SHORTEST
+        if long and order.text_key and order.request["temperature"]:
+            remarks.append("with a statistical mark in the choice of words")
+        return remarks
 
     def _certain(self, *, last: bool) -> str:
         before = self._decoded(self.tokens[self._from : self._read])

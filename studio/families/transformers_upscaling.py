@@ -33,14 +33,16 @@ class TransformersUpscaling:
     """Loads Swin2SR; its cards have no options."""
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused.
             OutOfMemory: if the device could not hold it.
         """
         with opening(spec):
-            return Upscaler(spec.name, model_of(Swin2SRForImageSuperResolution, spec, device))
+            return Upscaler(
+                spec.name, model_of(Swin2SRForImageSuperResolution, spec, device, placement)
+            )
 
 
 class Upscaler:

@@ -36,7 +36,7 @@ class TransformersVision:
     """
 
     def load(self, spec: Spec, device: str, placement: str) -> Model:
-        """The model in `spec.folder`; every placement is `full`.
+        """The model in `spec.folder`; every placement but `cpu` is `full`.
 
         Raises:
             Unavailable: if a file is missing, damaged or of a format that is refused, or a package
@@ -46,7 +46,9 @@ class TransformersVision:
         with opening(spec):
             matching = beside(AutoConfig, spec).model_type in _MATCHING
             processor = beside(AutoProcessor, spec)
-            model = model_of(AutoModel if matching else AutoModelForImageTextToText, spec, device)
+            model = model_of(
+                AutoModel if matching else AutoModelForImageTextToText, spec, device, placement
+            )
         if matching:
             return Matcher(spec.name, model, processor, spec.options)
         return Observer(spec.name, model, processor, spec.options)
@@ -94,10 +96,10 @@ class Observer:
         writers = write(self._name, self._model, self._tokenizer, batch, most, inputs, progress)
         for order, length, heard, writer in zip(batch, read, told, writers, strict=True):
             usage = {"input_tokens": length, "output_tokens": len(writer.tokens)}
-            facts = {"text": writer.text.strip(), "usage": usage}
+            remarks = writer.remarks(order)
             if forgotten := len(_earlier(order)) - len(heard):
-                remark = f"without the oldest {forgotten} turns of the conversation"
-                facts["made with"] = [remark]
+                remarks.insert(0, f"without the oldest {forgotten} turns of the conversation")
+            facts = {"text": writer.text.strip(), "usage": usage, "made with": remarks}
             yield Draft("text", order.index, order.seed, facts=facts)
 
     def unload(self) -> None:

@@ -57,21 +57,9 @@ class Speaking:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Hearing:
-    """Write down what is said in a sound file."""
-
-    model: str
-    sound: bytes
-    #: As in `speech.wav`: providers go by it.
-    name: str
-    language: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
 #: An answer of an unwelcome status; no answer, or half of one; a refusal by their rules; nonsense.
 What = Literal["status", "connection", "refusal", "answer"]
-Call = Writing | Painting | Speaking | Hearing
+Call = Writing | Painting | Speaking
 
 
 @dataclass(frozen=True)

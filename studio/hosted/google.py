@@ -82,7 +82,7 @@ class Google:
             model = chunk.model_version or model
             if (usage := chunk.usage_metadata) is not None:
                 sent = usage.prompt_token_count or sent
-                came = usage.candidates_token_count or came
+                came = _came(usage) or came
             if delta := "".join(part.text or "" for part in _parts(chunk) if not part.thought):
                 written.append(delta)
                 tell(delta)
@@ -114,7 +114,7 @@ class Google:
                     media=part.inline_data.data,
                     model=made.model_version or call.model,
                     input_tokens=usage.prompt_token_count or 0,
-                    output_tokens=usage.candidates_token_count or 0,
+                    output_tokens=_came(usage),
                 )
         raise Trouble(None, "no picture in it", kind="answer")
 
@@ -123,6 +123,11 @@ def _content(turn: Turn) -> types.Content:
     shown = [types.Part.from_bytes(data=one, mime_type="image/png") for one in turn.pictures]
     role = "model" if turn.role == "assistant" else "user"
     return types.Content(role=role, parts=[*shown, types.Part.from_text(text=turn.text)])
+
+
+def _came(usage: types.GenerateContentResponseUsageMetadata) -> int:
+    """The tokens that are paid as its answer; what it thought is, too."""
+    return (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
 
 
 def _parts(made: types.GenerateContentResponse) -> list[types.Part]:

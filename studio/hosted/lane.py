@@ -200,7 +200,7 @@ def _kit(api: str) -> Callable[[str, str | None, float], Kit]:
     except ImportError:
         raise Unavailable(
             f"The software that speaks to {api} is not installed.",
-            hint="Install it with `pip install 'colophon[hosted]'`.",
+            hint="Install it with `scripts/install hosted`.",
         ) from None
 
 

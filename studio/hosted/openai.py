@@ -18,7 +18,6 @@ from studio.hosted import wire
 from studio.hosted.calls import (
     Answer,
     Call,
-    Hearing,
     Painting,
     Speaking,
     Trouble,
@@ -50,6 +49,8 @@ class OpenAI:
             max_retries=0,
             http_client=wire.client(address, silent_seconds),
         )
+        # Empty for the kit to look for none in the environment; gone, or they would be sent empty.
+        self._client.organization = self._client.project = None
 
     async def ask(self, call: Call, tell: Callable[[str], None]) -> Answer:
         try:
@@ -60,8 +61,6 @@ class OpenAI:
                     return await self._paint(call)
                 case Speaking():
                     return await self._speak(call)
-                case Hearing():
-                    return await self._hear(call)
         except openai.APIStatusError as error:
             refused = error.code in _REFUSALS
             raise Trouble(
@@ -170,17 +169,6 @@ class OpenAI:
         if not spoken.response.headers.get("content-type", "").startswith("audio/"):
             raise Trouble(None, "no sound", kind="answer")
         return Answer(media=spoken.content, model=call.model)
-
-    async def _hear(self, call: Hearing) -> Answer:
-        language: dict[str, Any] = {"language": call.language} if call.language else {}
-        heard = await self._client.audio.transcriptions.create(
-            model=call.model,
-            file=(call.name, call.sound),
-            response_format="json",
-            extra_body=dict(call.extra),
-            **language,
-        )
-        return Answer(heard.text, model=call.model)
 
 
 def _message(turn: Turn) -> dict[str, Any]:

@@ -48,11 +48,17 @@ def draft_of(
     """Where in `folder` the answer is spooled as a draft; its file was opened by the decode child.
 
     Raises:
+        InvalidRequest: if the tokens that it was allowed ran out before it wrote anything.
         Unavailable: if the provider sent something else than was asked for.
     """
     kind = TASKS[order.task].makes
     facts: dict[str, Any] = {"usage": _usage(card.studio.prices, call, answer)}
     if kind == "text":
+        if answer.cut and not answer.text:
+            raise InvalidRequest(
+                f"{card.studio.title} thought until its tokens ran out, and wrote nothing.",
+                hint="Allow more with max_tokens, or choose a model that does not think first.",
+            )
         begun = str(order.request.get("beginning", ""))
         facts |= {"text": begun + cleaned(answer.text), "made with": _remarks(answer)}
         written = Draft("text", order.index, order.seed, facts=facts)

@@ -153,6 +153,39 @@ def test_what_the_request_says_reaches_the_model(folder: Path) -> None:
     assert type(other._pipe.scheduler).__name__ == "EulerAncestralDiscreteScheduler"
 
 
+def test_a_cards_negative_prompt_is_for_orders_without_one(tmp_path: Path) -> None:
+    """Some pipelines guide by nothing without any."""
+    tiny.flux(tmp_path)
+    options = {"grid": 16, "batch": 2, "guidance": "true_cfg_scale"}
+    model = load(tmp_path, **options, arguments={"negative_prompt": " "})
+    assert model._arguments([order(0), order(1)])["negative_prompt"] == [" ", " "]
+    assert model._arguments([order(0, negative_prompt="x")])["negative_prompt"] == ["x"]
+    (little,) = draw(model, order(guidance=1.0))
+    (much,) = draw(model, order(guidance=9.0))
+    assert (little != much).any()
+    without = load(tmp_path, **options)
+    assert (draw(without, order(guidance=9.0))[0] == little).all()
+
+
+def test_a_picture_that_is_withheld_costs_no_other_that_is_drawn_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In company nobody gets theirs, from there on; who asks again alone does."""
+    model = load(folder, batch=2)
+    made = model._draw
+
+    def flagged(group: Any, follower: Any) -> Any:
+        return made(group, follower)[0], ["bad" in one.request["prompt"] for one in group]
+
+    monkeypatch.setattr(model, "_draw", flagged)
+    bad, good = order(0, prompt="bad"), order(1)
+    with pytest.raises(Refused, match="safety checker"):
+        draw(model, bad, good)
+    assert len(draw(model, good)) == 1
+    with pytest.raises(Refused, match="safety checker"):
+        draw(model, bad)
+
+
 def test_previews_come_and_change_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (without,) = draw(load(folder), order(width=512, height=256))
     monkeypatch.setattr(diffusers_steps, "PREVIEW_SECONDS", 0.0)

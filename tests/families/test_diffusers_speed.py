@@ -12,6 +12,7 @@ import torch
 from studio.errors import Unavailable
 from studio.families import Order, Spec
 from studio.families.diffusers import Diffusers, Pipeline
+from studio.families.diffusers_speed import Embeddings
 from studio.testing import Recorder
 from tests.families import tiny
 from tests.families.test_diffusers import order
@@ -62,6 +63,28 @@ def test_embeddings_are_forgotten_in_time(folder: Path, monkeypatch: pytest.Monk
     for number in range(3):
         draw(model, order(number))
     assert len(model._embeddings._known) == 1
+
+
+def test_embeddings_in_lists_are_counted_and_copied_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Z-Image has a list of them, one for each prompt, and takes such a list."""
+
+    class Pipe:
+        def encode_prompt(self, prompt: str, prompt_embeds: Any = None) -> Any:
+            return prompt_embeds or [torch.ones(4)], []
+
+    pipe, embeddings = Pipe(), Embeddings()
+    with embeddings.of(pipe):
+        for _ in range(2):
+            ((first,), _) = pipe.encode_prompt("a")
+            assert first.tolist() == [1, 1, 1, 1]
+            first.zero_()
+        given = [torch.arange(4096.0), torch.arange(4096.0)]
+        given[1][2000] = 0
+        one, other = (pipe.encode_prompt("a", [each])[0][0] for each in given)
+        assert not torch.equal(one, other)
+        monkeypatch.setattr("studio.families.diffusers_speed._REMEMBERED_BYTES", 20)
+        pipe.encode_prompt("b")
+    assert len(embeddings._known) == 1
 
 
 def test_a_backend_of_attention_is_taken_and_said(folder: Path) -> None:

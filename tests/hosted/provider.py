@@ -121,8 +121,6 @@ def usual(path: str, body: bytes) -> Reply:
         return Reply.json(images())
     if path.endswith("/audio/speech"):
         return Reply(body=sound(), headers={"content-type": "audio/wav"})
-    if path.endswith("/audio/transcriptions"):
-        return Reply.json({"text": "hello there"})
     if path.endswith("/messages"):
         return Reply.sse(claude())
     if path.endswith(":streamGenerateContent"):
@@ -201,9 +199,14 @@ def claude(end: str = "end_turn") -> list[bytes]:
     return [b"event: " + event["type"].encode() + b"\n" + data(event) for event in events]
 
 
-def gemini(end: str = "STOP") -> list[bytes]:
-    """Generated content as a stream."""
-    last = len(WORDS) - 1
+def gemini(
+    end: str = "STOP", words: Sequence[str] = WORDS, thoughts: int | None = None
+) -> list[bytes]:
+    """Generated content as a stream, after so many tokens of thoughts."""
+    last = len(words) - 1
+    usage = {"promptTokenCount": 12, "candidatesTokenCount": 34}
+    if thoughts is not None:
+        usage["thoughtsTokenCount"] = thoughts
     return [
         data(
             {
@@ -214,11 +217,11 @@ def gemini(end: str = "STOP") -> list[bytes]:
                         **({"finishReason": end} if place == last else {}),
                     }
                 ],
-                "usageMetadata": {"promptTokenCount": 12, "candidatesTokenCount": 34},
+                "usageMetadata": usage,
                 "modelVersion": "gemini-test-1",
             }
         )
-        for place, word in enumerate(WORDS)
+        for place, word in enumerate(words)
     ]
 
 

@@ -134,6 +134,19 @@ def test_characters_that_nobody_can_see_are_left_out_and_said(
     assert "without characters" in str(artifact.note.made_with)
 
 
+def test_an_answer_that_was_only_thought_is_none(home: Path, elsewhere: Provider) -> None:
+    elsewhere.script = [Reply.sse(shapes.gemini("MAX_TOKENS", [""], thoughts=512))]
+    job, _, _, artifact = written(
+        home, elsewhere, "text-generation", {"model": "google", "prompt": "Tell me."}
+    )
+    assert job.state is JobState.FAILED
+    assert artifact is None
+    assert job.error is not None
+    assert "wrote nothing" in job.error["message"]
+    assert "max_tokens" in job.error["hint"]
+    assert len(elsewhere.seen) == 1, "it would be paid again for the same"
+
+
 def test_an_answer_that_was_cut_at_its_length_says_so(home: Path, elsewhere: Provider) -> None:
     elsewhere.script = [Reply.sse(shapes.chat("length"))]
     values = {"model": "openai", "prompt": "Tell me.", "max_tokens": 4}

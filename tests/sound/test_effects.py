@@ -32,7 +32,7 @@ from transformers import (
     ClapModel,
     ClapTextConfig,
     GPT2Config,
-    GPT2LMHeadModel,
+    GPT2Model,
     Qwen2Tokenizer,
     Qwen3Config,
     Qwen3Model,
@@ -116,7 +116,7 @@ def audio_ldm2(folder: Path) -> None:
         projection_model=AudioLDM2ProjectionModel(
             text_encoder_dim=16, text_encoder_1_dim=32, langauge_model_dim=16
         ),
-        language_model=GPT2LMHeadModel(
+        language_model=GPT2Model(
             GPT2Config(
                 n_embd=16, n_head=2, n_layer=2, vocab_size=300, n_positions=99, max_new_tokens=8
             )

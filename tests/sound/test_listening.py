@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,12 @@ class TestWhisper(FamilyContract):
     def spoil(self, model: Model) -> None:
         with torch.no_grad():
             model._model.proj_out.weight.fill_(float("nan"))  # type: ignore[attr-defined]
+
+    def test_it_hears_in_bfloat16_too(self, spec: Spec) -> None:
+        model: Any = self.family.load(replace(spec, dtype="bfloat16"), "cpu", "full")
+        assert model._model.dtype is torch.bfloat16
+        (draft,) = model.generate([self.order(0)], Recorder())
+        assert draft.facts["text"]
 
     def test_cues_follow_each_other_and_make_up_the_text(self, model: Model) -> None:
         progress = Recorder()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,15 @@ class _Promises(FamilyContract):
         drafts = list(model.generate([order(0, count=2), order(0, 1, count=2)], Recorder()))
         assert [draft.facts["cues"][0]["text"] for draft in drafts] == ["a red boat.", "and a sea."]
         assert len(drafts[0].arrays["samples"]) < len(whole.arrays["samples"])
+
+    def test_it_speaks_in_bfloat16_and_where_it_is_placed(self, spec: Spec) -> None:
+        """The device `meta` stands for any that is not the processor."""
+        model: Any = self.family.load(replace(spec, dtype="bfloat16"), "meta", "cpu")
+        assert str(model._voice._model.device) == "cpu"
+        assert model._voice._model.dtype is torch.bfloat16
+        draft = self._one(model, 1)
+        assert draft.arrays["samples"].dtype == "float32"
+        assert len(draft.arrays["samples"])
 
     @pytest.mark.parametrize("more", [{"language": "de"}, {"voice": "nobody"}, {"pitch": 1.5}])
     def test_what_it_cannot_do_is_refused_before_it_begins(
@@ -188,9 +198,18 @@ class TestSpeechT5(_Promises):
             file.unlink()
 
     def test_without_its_vocoder_it_says_what_is_missing(self, spec: Spec) -> None:
-        lonely = Spec("tiny", spec.folder, "float32", None, {"vocoder": "hifigan"})
-        with pytest.raises(Unavailable, match="hifigan"):
+        lonely = replace(spec, options={"vocoder": "hifigan"})
+        with pytest.raises(Unavailable, match="hifigan") as caught:
             self.family.load(lonely, "cpu", "full")
+        assert "studio models get hifigan" in caught.value.hint
+        (spec.folder / "vocoder").rename(spec.folder / "elsewhere")
+        try:
+            with pytest.raises(Unavailable, match="vocoder") as caught:
+                self.family.load(spec, "cpu", "full")
+        finally:
+            (spec.folder / "elsewhere").rename(spec.folder / "vocoder")
+        # No model is called so: the card's notice says where that one lies.
+        assert "studio models show tiny" in caught.value.hint
 
 
 def bark(folder: Path) -> None:

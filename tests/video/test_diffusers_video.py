@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 from PIL import Image
 
 from studio.draft import Draft
@@ -232,6 +233,44 @@ def test_what_else_they_can_is_repeatable_and_stops_within_a_step(
     assert (frames_of(model, other) != before).any()
 
 
+@pytest.mark.parametrize(
+    ("build", "options", "task", "name"),
+    [
+        (animatediff, {"base": "base"}, "image-to-video", "image"),
+        (tiny.ltx, {**FOUR, "grid": 32}, "image-to-video", "image"),
+        (tiny.wan, {**FOUR, "grid": 16}, "video-to-video", "video"),
+        (tiny.cogvideox, {**FOUR, "grid": 16}, "video-to-video", "video"),
+    ],
+)
+def test_what_a_model_becomes_for_a_task_leaves_its_precision_alone(
+    tmp_path: Path,
+    inputs: dict[str, Path],
+    build: Callable[[Path], None],
+    options: dict[str, Any],
+    task: str,
+    name: str,
+) -> None:
+    """Some parts stay in float32, for the library has them so; none is turned into it."""
+    build(tmp_path / "tiny")
+    model = load(tmp_path / "tiny", "bfloat16", **options)
+    before = _precisions(model)
+    assert "torch.bfloat16" in before.values()
+    given = replace(order(0, task, motion=1.0, strength=0.7), inputs={name: inputs[name]})
+    assert frames_of(model, given).any()
+    assert model._pipe is not model._own
+    assert _precisions(model) == before
+
+
+def _precisions(model: Films) -> dict[str, str]:
+    parts = model._own.components.items()
+    return {
+        f"{name}.{which}": str(one.dtype)
+        for name, part in parts
+        if isinstance(part, torch.nn.Module)
+        for which, one in part.named_parameters()
+    }
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A motion adapter beside its base."""
@@ -240,8 +279,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def load(folder: Path, **options: Any) -> Films:
-    return DiffusersVideo().load(Spec("tiny", folder, "float32", None, options), "cpu", "full")
+def load(folder: Path, dtype: str = "float32", **options: Any) -> Films:
+    return DiffusersVideo().load(Spec("tiny", folder, dtype, None, options), "cpu", "full")
 
 
 @pytest.fixture(scope="module")
@@ -432,6 +471,20 @@ def test_a_task_that_the_architecture_has_no_pipeline_for_is_refused(
     tiny.stable_video_diffusion(tmp_path / "svd")
     with pytest.raises(InvalidRequest, match="cannot do text-to-video"):
         frames_of(load(tmp_path / "svd"), order())
+
+
+def test_a_motion_adapter_is_denoised_as_it_was_trained_and_not_as_its_base(
+    folder: Path, animated: Films
+) -> None:
+    own = DDIMScheduler.load_config(folder.parent / "base" / "scheduler")
+    config = animated._own.scheduler.config
+    assert config.beta_schedule == "linear" != own["beta_schedule"]
+    assert (config.clip_sample, config.timestep_spacing, config.steps_offset) == (
+        False,
+        "linspace",
+        1,
+    )
+    assert config.beta_end == own["beta_end"]
 
 
 def test_a_base_that_is_not_here_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from studio.errors import InvalidRequest
 from studio.families import Model, Order, Spec
 from studio.families.transformers_vision import TransformersVision
 from studio.testing import FamilyContract, Recorder
+from studio.wording import CUT
 from tests.vision import tiny
 
 TASK = "visual-question-answering"
@@ -84,7 +86,17 @@ class TestObserver(_Vision):
                 list(model.generate([order], Recorder()))
             return
         (draft,) = model.generate([order], Recorder())
-        assert draft.facts["made with"] == ["without the oldest 2 turns of the conversation"]
+        assert draft.facts["made with"][0] == "without the oldest 2 turns of the conversation"
+
+    def test_what_was_done_to_a_text_is_said(
+        self, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("studio.families.transformers_tokens.SHORTEST", 3)
+        (short,) = model.generate([self.order(0, max_tokens=4)], Recorder())
+        assert short.facts["made with"][0] == CUT
+        keyed = replace(self.order(0, max_tokens=4), text_key="ab" * 16)
+        (marked,) = model.generate([keyed], Recorder())
+        assert marked.facts["made with"][-1] == "with a statistical mark in the choice of words"
 
     def test_a_picture_is_described_without_a_prompt(self, model: Model) -> None:
         (draft,) = model.generate(
@@ -133,9 +145,34 @@ class TestMatcher(_Vision):
         for one in json.loads(draft.facts["text"]):
             assert one["score"] == pytest.approx(found[one["image"]], abs=2e-4)
 
+    def test_two_jobs_of_one_batch_do_not_get_mixed_up(self, model: Model) -> None:
+        """Each is the first output of its own."""
+        one, other = self.order(0), self.order(1, labels=["roof", "a boat"])
+        batch = [one, replace(other, job="another", index=0)]
+        for draft, order in zip(model.generate(batch, Recorder()), batch, strict=True):
+            (alone,) = model.generate([order], Recorder())
+            assert draft.facts["text"] == alone.facts["text"]
+
     def test_a_label_over_the_window_is_refused(self, model: Model) -> None:
         with pytest.raises(InvalidRequest, match="reads 160"):
             list(model.generate([self.order(0, labels=["y" * 200, "z"])], Recorder()))
+
+
+@pytest.mark.parametrize("name", ["llava", "blip-2", "idefics3", "clip", "siglip"])
+def test_what_sees_does_so_in_bfloat16_too(tmp_path: Path, name: str) -> None:
+    spec = replace(tiny.spec(name, tmp_path / "model"), dtype="bfloat16")
+    model: Any = TransformersVision().load(spec, "cpu", "full")
+    assert model._model.dtype is torch.bfloat16
+    if name in ("clip", "siglip"):
+        asked: dict[str, Any] = {"labels": ["cat", "a dog", "the sea"], "format": "json"}
+        order = tiny.order("zero-shot-image-classification", tmp_path, **asked)
+    else:
+        order = tiny.order(TASK, tmp_path, question="why", max_tokens=4)
+    (draft,) = model.generate([order], Recorder())
+    assert draft.facts["text"]
+    if name == "clip":
+        scores = [one["score"] for one in json.loads(draft.facts["text"])]
+        assert sum(scores) == pytest.approx(1, abs=1e-3), "shares lose too much in bfloat16"
 
 
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,31 @@ class TestTransformersText(FamilyContract):
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return TransformersText().load(tiny("llama", tmp_path_factory.mktemp("one")), "cpu", "full")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "computed"), [("bfloat16", torch.bfloat16), ("float16", torch.float32)]
+)
+def test_a_processor_computes_as_the_card_says_but_not_in_half(
+    tmp_path: Path, dtype: str, computed: torch.dtype
+) -> None:
+    """As the memory is planned."""
+    model: Any = TransformersText().load(
+        replace(tiny("llama", tmp_path), dtype=dtype), "cpu", "full"
+    )
+    assert {one.dtype for one in model._model.parameters()} == {computed}
+    (draft,) = model.generate([order(temperature=0.0, repetition_penalty=1.2)], Recorder())
+    assert draft.facts["usage"]["output_tokens"] > 0
+
+
+def test_a_model_lies_where_it_is_placed(tmp_path: Path) -> None:
+    """The device `meta` stands for any that is not the processor."""
+    spec = replace(tiny("llama", tmp_path), dtype="float16")
+    for placement, where in (("full", "meta"), ("cpu", "cpu")):
+        model: Any = TransformersText().load(spec, "meta", placement)
+        assert model._model.device.type == where
+    assert model._model.dtype is torch.float32
+    assert list(model.generate([order()], Recorder()))
 
 
 def test_a_text_over_the_window_is_refused_with_its_count_or_cut_if_asked(llama: Model) -> None:
@@ -247,3 +273,20 @@ def test_a_back_translation_is_written_in_the_other_language_and_then_in_ones_ow
     # What is read out is the text in one's own language alone, and the note says the way.
     assert progress.texts.get(0, "") == draft.facts["text"]
     assert "by way of fr" in draft.facts["made with"]
+
+
+def test_back_translations_of_two_jobs_do_not_get_mixed_up(nllb: Any) -> None:
+    """Each is the first output of its own."""
+
+    def asked(job: str, **more: Any) -> Order:
+        values = {"style": "back-translation", "through": "fr", "max_tokens": 6, **more}
+        request = build(TASKS["text-rewriting"].request, values).model_dump()
+        return Order(job, 0, "text-rewriting", request, 0)
+
+    plain = translation(0, target="de")
+    orders = [asked("one", text="it rains"), asked("two", text="a sea", through="de"), plain]
+    together = list(nllb.generate(orders, Recorder()))
+    alone = [next(iter(nllb.generate([one], Recorder()))) for one in orders]
+    assert [draft.facts for draft in together] == [draft.facts for draft in alone]
+    ways = [draft.facts["made with"][:1] for draft in together]
+    assert ways[:2] == [["by way of fr"], ["by way of de"]] != ways[1:]

@@ -108,8 +108,13 @@ def test_a_long_text_gets_smaller_letters_and_more_lines(tmp_path: Path) -> None
     ("task", "inputs", "request_", "says"),
     [
         ("audio-mastering", {"audio": silence(1)}, {}, "no loudness"),
-        ("audio-mastering", {"audio": tone(1)}, {"begin": 3.0}, "nothing is left"),
-        ("audio-mastering", {"audio": tone(1)}, {"begin": 0.8, "end": 0.2}, "nothing is left"),
+        ("audio-mastering", {"audio": tone(1)}, {"begin": 3.0}, "left of a sound of 1.0"),
+        (
+            "audio-mastering",
+            {"audio": tone(1)},
+            {"begin": 0.8, "end": 0.2},
+            "left of a sound of 1.0",
+        ),
         ("audio-mixing", {"voice": tone(1), "music": silence(1)}, {}, "music: it is silent"),
         ("image-lettering", {"image": grey()}, {"text": "漢字"}, "no 字 漢"),
         ("image-lettering", {"image": grey(16, 16)}, {"text": "word " * 50}, "does not fit"),

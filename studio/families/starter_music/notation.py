@@ -213,12 +213,6 @@ class Grammar:
         elif kind in PARTS:
             self._begin(PARTS.index(kind))
 
-    @property
-    def forced(self) -> int | None:
-        """The token that must come next, where there is no choice."""
-        allowed = self.allowed()
-        return allowed[0] if allowed is not None and len(allowed) == 1 else None
-
     def _begin(self, part: int) -> None:
         self._part, self._position, self._values, self._after_position = part, -1, 0, False
 

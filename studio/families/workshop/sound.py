@@ -17,12 +17,12 @@ def master(
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """Cut, trim, normalise and fade one sound, in that order; its rate stays unless asked for."""
     samples, rate = _sound(inputs["audio"])
-    begin, end = request["begin"], request["end"]
-    last = len(samples) if end is None else round(end * rate)
+    begin, end, length = request["begin"], request["end"], len(samples)
+    last = length if end is None else round(end * rate)
     samples = samples[round(begin * rate) : last]
     if not len(samples):
         raise InvalidRequest(
-            f"begin: nothing is left of a sound of {len(samples) / rate:.1f} seconds.",
+            f"begin: nothing is left of a sound of {length / rate:.1f} seconds.",
             hint="Let it end after it begins, and begin before its end.",
         )
     if request["trim"]:
