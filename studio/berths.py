@@ -77,16 +77,15 @@ class Berths:
             berth.news.set()
 
     def able(self, entry: Entry) -> list[int]:
-        """The numbers of the berths that may run the job.
-
-        Raises:
-            NotFound: if its card is gone.
-        """
+        """The numbers of the berths that may run the job; none if its card is gone."""
         return [berth.number for berth in self if self.may_run(berth, entry)]
 
     def may_run(self, berth: Berth, entry: Entry) -> bool:
-        """Whether the job may run in this berth; raises as `able` does."""
-        card = self._catalog[entry.job.card]
+        """Whether the job may run in this berth."""
+        try:
+            card = self._catalog[entry.job.card]
+        except NotFound:
+            return False  # `missing` says why.
         if isinstance(card.studio.source, Hosted):
             return berth.lane.state.device == f"hosted:{card.studio.source.provider}"
         if berth.kind == "hosted":
@@ -106,9 +105,10 @@ class Berths:
                 f"This studio has no task {entry.job.task} any more.",
                 hint="`studio tasks` lists what it does; order it again under the new name.",
             )
+        if any(self.may_run(berth, entry) for berth in self):
+            return None
         try:
-            if self.able(entry):
-                return None
+            self._catalog[entry.job.card]
         except NotFound as error:
             return error
         return Unavailable(

@@ -10,21 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio
 
 from studio.errors import Broken, InvalidRequest, NotFound, StudioError, Unavailable
 from studio.fields import Value
-from studio.intake import MOST_ERRORS, Intake, filled, unchanged
+from studio.intake import MOST_ERRORS, Intake, filled, holds, unchanged
 from studio.job import Done, Failed, Job
 from studio.protocol import Client
 from studio.recipes.document import Recipe, Step, single
-from studio.recipes.references import Reference, fill
+from studio.recipes.references import Reference
 from studio.recipes.rows import Row
 from studio.recipes.run import Line, Made, Run, RunState, StepState
 from studio.recipes.store import RunStore
@@ -41,6 +41,8 @@ PAUSE = 1.0
 TROUBLE = 30.0
 
 _LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Conductor:
@@ -61,6 +63,8 @@ class Conductor:
         self._client = client
         self._check = check
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        #: Held while a run is stopped or taken up, so that what is pressed twice is done in turn.
+        self._steering = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Take up every run that was not finished."""
@@ -89,29 +93,35 @@ class Conductor:
         fresh = Run(identity, owner, plan.name, time.time(), RunState.RUNNING, 0)
         intake = Intake(plan, lambda task, values: self._check(owner, task, values))
         lines = intake.lines(rows)
+        if earlier is not None and plan.recipe is not None:
+            lines = self._taken_over(plan.recipe, lines, earlier)
 
-        def keep() -> Run:
+        async def accept() -> Run:
             if plan.dry:
-                return replace(fresh, state=RunState.STOPPED, total=sum(1 for _ in lines))
-            added = self._store.add(fresh, plan.recipe, lines)
-            if earlier is not None and plan.recipe is not None:
-                self._take_over(added, plan.recipe, earlier)
+                total = await anyio.to_thread.run_sync(lambda: sum(1 for _ in lines))
+                return replace(fresh, state=RunState.STOPPED, total=total)
+            added = await anyio.to_thread.run_sync(self._store.add, fresh, plan.recipe, lines)
+            if added is None:
+                # Somebody was quicker under the same key, and carries it.
+                return await self.get(owner, identity)
+            self._carry(added)
             return added
 
-        run = await anyio.to_thread.run_sync(keep)
-        if not plan.dry:
-            self._carry(run)
+        # A caller who hangs up must not leave a stored run that nobody carries.
+        run = await _to_its_end(accept())
         problems = tuple(intake.problems[:MOST_ERRORS])
         return Begun(run, problems, intake.forecast if plan.dry else None)
 
-    def _take_over(self, run: Run, recipe: Recipe, earlier: Run) -> None:
-        """Keep what an earlier form of the recipe has made, where nothing has changed."""
+    def _taken_over(self, recipe: Recipe, lines: Iterator[Line], earlier: Run) -> Iterator[Line]:
+        """The lines with what an earlier form of the recipe has made, where nothing changed."""
         before = self._store.recipe(earlier.id)
         known = {line.place: line for line in self._store.lines(earlier.id, limit=earlier.total)}
-        for line in self._store.lines(run.id, limit=run.total):
+        for line in lines:
             if before is not None and line.place in known:
-                for made in unchanged(recipe, line, before, known[line.place]):
-                    self._store.step(run.id, line.place, made)
+                made = unchanged(recipe, line, before, known[line.place])
+                yield replace(line, steps=tuple(made))
+            else:
+                yield line
 
     async def get(self, owner: str, run: str) -> Run:
         """The owner's run; `NotFound` if it is nobody's or somebody else's."""
@@ -122,31 +132,32 @@ class Conductor:
 
     async def stop(self, run: Run) -> None:
         """Stop a run and its jobs; it can be taken up again."""
-        await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.STOPPED)
-        if task := self._under_way.get(run.id):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        client = self._client(run.owner)
-        for line in await self._page(run, -1):
-            for made in line.steps:
-                if made.job is not None and made.state is StepState.WAITING:
-                    await client.cancel(made.job)
+        async with self._steering:
+            await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.STOPPED)
+            await self._halt(run)
+            for line in await self._page(run, -1):
+                await self._cancel(run, line, {made.step for made in line.steps})
 
     async def resume(self, run: Run) -> None:
-        """Take up a stopped run, and order anew what failed or was stopped."""
-        for state in (StepState.WAITING, StepState.FAILED):
-            after = -1
-            while lines := await self._page(run, after, state):
-                anew = {
-                    line.place: [
-                        made.step for made in line.steps if made.state is not StepState.DONE
-                    ]
-                    for line in lines
-                    if line.steps
-                }
-                await anyio.to_thread.run_sync(self._store.reopen, run.id, anew)
-                after = lines[-1].place
-        await self._again(run)
+        """Take up a stopped run, and order anew what failed or was stopped.
+
+        Of a run that goes on, what is under way stays under way.
+        """
+        async with self._steering:
+            kept = {StepState.DONE}
+            if await self._halt(run):
+                kept.add(StepState.WAITING)
+            for state in (StepState.WAITING, StepState.FAILED):
+                after = -1
+                while lines := await self._page(run, after, state):
+                    anew = {
+                        line.place: [made.step for made in line.steps if made.state not in kept]
+                        for line in lines
+                        if line.steps
+                    }
+                    await anyio.to_thread.run_sync(self._store.reopen, run.id, anew)
+                    after = lines[-1].place
+            await self._again(run)
 
     async def redo(self, run: Run, place: int, step: str) -> None:
         """Order one step of one row anew, and everything that needs it."""
@@ -161,15 +172,33 @@ class Conductor:
         for name, needs in steps.items():
             if needs & anew:
                 anew.add(name)
-        await anyio.to_thread.run_sync(self._store.reopen, run.id, {place: anew})
-        await self._again(run)
+        async with self._steering:
+            # It may be past this row already; every step that is ordered stays ordered.
+            await self._halt(run)
+            (line,) = await anyio.to_thread.run_sync(
+                lambda: self._store.lines(run.id, limit=1, after=place - 1)
+            )
+            await self._cancel(run, line, anew)
+            await anyio.to_thread.run_sync(self._store.reopen, run.id, {place: anew})
+            await self._again(run)
+
+    async def _halt(self, run: Run) -> bool:
+        """Let go of the run, before anything about it changes; whether it was under way."""
+        if (task := self._under_way.get(run.id)) is None:
+            return False
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return True
+
+    async def _cancel(self, run: Run, line: Line, steps: Collection[str]) -> None:
+        """Stop the jobs of these steps of a row."""
+        client = self._client(run.owner)
+        for made in line.steps:
+            if made.step in steps and made.job is not None and made.state is StepState.WAITING:
+                await client.cancel(made.job)
 
     async def _again(self, run: Run) -> None:
         """Let the run go on, from its first row that has not ended."""
-        if task := self._under_way.get(run.id):
-            # It may be past these rows already; every step that is ordered stays ordered.
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
         await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.RUNNING)
         self._carry(run)
 
@@ -200,7 +229,11 @@ class Conductor:
                     row = rows.create_task(self._row(run, recipe, line))
                     row.add_done_callback(lambda _: window.release())
                 after = lines[-1].place
-        await anyio.to_thread.run_sync(self._store.mark, run.id, RunState.DONE)
+        await self._keep(self._store.mark, run.id, RunState.DONE)
+
+    async def _keep(self, write: Callable[..., None], *what: Any) -> None:
+        """Write something down; whoever halts the run meanwhile waits until it is written."""
+        await _to_its_end(anyio.to_thread.run_sync(write, *what))
 
     async def _page(self, run: Run, after: int, state: StepState = StepState.WAITING) -> list[Line]:
         return await anyio.to_thread.run_sync(
@@ -229,7 +262,7 @@ class Conductor:
                 order.done(*ready)
         failed = any(one.state is StepState.FAILED for one in made.values())
         state = StepState.FAILED if failed else StepState.DONE
-        await anyio.to_thread.run_sync(self._store.settle, run.id, line.place, state)
+        await self._keep(self._store.settle, run.id, line.place, state)
 
     async def _step(
         self,
@@ -245,7 +278,7 @@ class Conductor:
         if known.state is not StepState.WAITING:
             return known
         result = await self._carried_out(run, line, step, made, known)
-        await anyio.to_thread.run_sync(self._store.step, run.id, line.place, result)
+        await self._keep(self._store.step, run.id, line.place, result)
         return result
 
     async def _carried_out(
@@ -261,7 +294,7 @@ class Conductor:
             return ended(StepState.SKIPPED)
         try:
             values = await _values(client, needs, line, made)
-            if missing or (step.when is not None and not _holds(fill(step.when, values))):
+            if missing or not holds(step, values):
                 return ended(StepState.SKIPPED)
             job = await self._ordered(client, step, values, run, line, known)
         except StudioError as error:
@@ -271,14 +304,11 @@ class Conductor:
             _LOG.exception("incident %s: run %s", broken.incident, run.id)
             return ended(StepState.FAILED, error=broken.record())
         how: dict[str, Any] = {"job": job.id, "seed": job.request.get("seed")}
-        async with aclosing(client.events(job.id)) as events:  # type: ignore[type-var]
-            async for event in events:
-                match event:
-                    case Done(ids=ids):
-                        return ended(StepState.DONE, artifacts=ids, **how)
-                    case Failed(error=reason):
-                        return ended(StepState.FAILED, error=reason, **how)
-        raise AssertionError("a job's events end with Done or Failed")
+        match await _end_of(client, job.id):
+            case Done(ids=ids):
+                return ended(StepState.DONE, artifacts=ids, **how)
+            case Failed(error=reason):
+                return ended(StepState.FAILED, error=reason, **how)
 
     async def _ordered(
         self,
@@ -302,17 +332,39 @@ class Conductor:
             return job
 
         while True:
-            ordering = asyncio.ensure_future(order())
             try:
-                return await asyncio.shield(ordering)
-            except asyncio.CancelledError:
                 # To its end, so that whoever stops the run knows what to stop.
-                await asyncio.gather(ordering, return_exceptions=True)
-                raise
+                return await _to_its_end(order())
             except Unavailable as error:
                 if not error.retry:
                     raise
                 await asyncio.sleep(PAUSE)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns; whoever waits for it may be cancelled, it is not."""
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
+
+
+async def _end_of(client: Client, job: str) -> Done | Failed:
+    """The job's last event; waits while its owner watches as many jobs as may be."""
+    while True:
+        try:
+            async with aclosing(client.events(job)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if isinstance(event, Done | Failed):
+                        return event
+        except Unavailable as error:
+            if not error.retry:
+                raise
+            await asyncio.sleep(PAUSE)
+        else:
+            raise AssertionError("a job's events end with Done or Failed")
 
 
 async def _values(
@@ -349,8 +401,3 @@ def _text(path: Path) -> str:
         raise InvalidRequest(
             f"{path.name} is no text.", hint="Refer to .text of steps that write text only."
         ) from None
-
-
-def _holds(value: Value) -> bool:
-    """Whether a condition's value means yes."""
-    return value not in (None, "", False, 0, "false", "no", "0")

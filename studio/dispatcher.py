@@ -223,6 +223,10 @@ class Dispatcher:
         await self._until_there_is_room()
         # Before looking, so that nothing that comes while the batch runs is missed.
         berth.news.clear()
+        for entry in self._line:
+            # A card may be gone meanwhile, and a device turn out to be another than was thought.
+            if entry.waits and (missing := self._berths.missing(entry)) is not None:
+                self._end(entry, missing)
         pick = self._line.pick(
             berth.lane.state.resident,
             lambda leader, alike: self._berths.most(berth, self._line[leader.job], alike),
@@ -234,7 +238,7 @@ class Dispatcher:
         entries = [self._line[share.job] for share in pick.batch]
         outputs = sum(share.outputs for share in pick.batch)
         berth.began = time.monotonic()
-        berth.seconds = self._berths.expected(entries[0], outputs)
+        berth.seconds = self._paces.seconds(entries[0].kind, berth.device, outputs)
         await self._make(berth, pick.batch, entries)
         for entry in entries:
             self._line.serve(entry.job.owner, (time.monotonic() - berth.began) / len(entries))
@@ -299,20 +303,17 @@ class Dispatcher:
                             await self._sealers.take(entry, berth.lane, made, card, revision)
                             # While all sealers are at work, nobody has the device.
                             berth.began += time.monotonic() - full
+                    # The first batch after a load is slower than those that follow.
+                    if last is not None and not cold:
+                        await self._learn(entries[0], berth, len(orders), last.seconds)
                 idle = [entry for entry in idle if entry.error is None]
                 self._failed(idle, Broken("The worker ended a batch without its outputs."))
-                # The first batch after a load is slower than those that follow.
-                if last is not None and not cold:
-                    await self._learn(entries[0], berth, len(orders), last.seconds)
-        except OutOfMemory as error:
-            alone = len(orders) == 1
-            if not alone:
+        except StudioError as error:
+            if isinstance(error, OutOfMemory) and len(orders) > 1:
                 # Too many at once: each for itself has another chance.
                 await self._learn(entries[0], berth, len(orders), math.inf)
                 error.retry = True
-            self._failed(entries, error)
-        except StudioError as error:
-            self._failed(entries, error)
+            self._failed(entries, error, company=len({order.job for order in orders}) > 1)
         except Exception as error:
             broken = Broken()
             _LOG.error("incident %s: a batch failed", broken.incident, exc_info=error)
@@ -362,14 +363,23 @@ class Dispatcher:
     async def _begun(self, entries: list[Entry]) -> None:
         """The worker really begins the batch: count it before anything can go wrong."""
         for entry in entries:
+            if any(self.watchers.written(entry.job.id, index) for index in entry.wanted):
+                # A text that is begun again: by this event, watchers forget what they heard of it.
+                self._tell(entry.job.id, Loading(entry.job.card))
             entry.attempts += 1
             entry.begun = True
             await self._count(entry.job.id, entry.attempts)
 
-    def _failed(self, entries: list[Entry], error: StudioError) -> None:
-        """A batch or a seal failed under these jobs: once more, or never again."""
+    def _failed(self, entries: list[Entry], error: StudioError, *, company: bool = False) -> None:
+        """A batch or a seal failed under these jobs: once more, or never again.
+
+        In `company` of others it may have been any one's fault. Each is tried again for itself.
+        """
         for entry in entries:
-            if error.retry and entry.failures < RETRIES and entry.attempts < MOST_ATTEMPTS:
+            if not entry.wanted:
+                continue  # It has got all that it asked for.
+            passing = error.retry and entry.failures < RETRIES and entry.attempts < MOST_ATTEMPTS
+            if company or passing:
                 entry.failures += 1
                 self._berths.wake()
             else:

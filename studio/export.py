@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -45,21 +45,23 @@ class Export:
         A folder that holds the results of the run `instead_of` is taken over.
 
         A pattern may hold `{row}`, `{index}`, `{seed}`, `{task}`, `{card}`, `{step}`, `{id}` and
-        the name of any column; a `/` in it makes a folder below.
+        the name of any column, numbers also as `{index:03d}`; a `/` in it makes a folder below.
 
         Raises:
             InvalidRequest: if the pattern is wrong, or the folder holds another run's results.
             Unavailable: if the folder cannot be written.
         """
         self._folder, self._run, self._name = folder, run, name
-        self._width = len(str(run.total))
+        self._names = _Names(len(str(run.total)))
         #: Which output has which name, in this pass through the run.
         self._taken: dict[Path, str] = {}
         try:
             self._fields = {
-                field for _, field, _, _ in Formatter().parse(name) if field is not None
+                field for _, field, _, _ in self._names.parse(name) if field is not None
             }
-        except ValueError as error:
+            # Now, and not at the first output: only what a column holds is not known yet.
+            self._names.vformat(name, (), dict.fromkeys(self._fields, _Either()) | _LIKE)
+        except _UNFORMATTED as error:
             raise InvalidRequest(
                 f"--name {name!r} is no pattern: {error}.", hint=f"Write it like {NAME}."
             ) from None
@@ -81,11 +83,12 @@ class Export:
         """Where an output of a row goes, below the folder.
 
         Raises:
-            InvalidRequest: if the pattern names what the row has not, or leads out of the folder.
+            InvalidRequest: if the pattern names what the row has not, formats it as what it is
+                not, or leads out of the folder.
         """
         values: dict[str, Any] = {
             **line.values,
-            "row": str(line.place + 1).zfill(self._width),
+            "row": line.place + 1,
             "line": line.line,
             "step": step,
             "index": index,
@@ -99,8 +102,14 @@ class Export:
                 f"--name: row {line.place + 1} has no {min(unknown)!r}.",
                 hint=f"It has: {', '.join(sorted(values))}.",
             )
-        plain = {name: _plain(value) for name, value in values.items()}
-        relative = Path(f"{self._name.format_map(plain)}.{EXTENSIONS[artifact.media_type]}")
+        try:
+            name = self._names.vformat(self._name, (), values)
+        except _UNFORMATTED as error:
+            raise InvalidRequest(
+                f"--name {self._name!r} does not suit row {line.place + 1}: {error}.",
+                hint=f"Write it like {NAME}; only numbers take a format such as :03d.",
+            ) from None
+        relative = Path(f"{name}.{EXTENSIONS[artifact.media_type]}")
         root = self._folder.resolve()
         target = (root / relative).resolve()
         if relative.is_absolute() or not target.is_relative_to(root) or target == root:
@@ -171,6 +180,38 @@ class Export:
         """One line of the results: an output, or a row that has none and why."""
         file = None if path is None else path.relative_to(self._folder.resolve()).as_posix()
         return record(line, step, file, artifact)
+
+
+class _Names(Formatter):
+    """Fills patterns of names; nothing that is filled in makes a folder."""
+
+    def __init__(self, width: int) -> None:
+        """A row's number has so many digits, unless the pattern says otherwise."""
+        self._width = width
+
+    def parse(self, pattern: str) -> Iterator[tuple[str, str | None, str | None, str | None]]:
+        for literal, field, form, conversion in super().parse(pattern):
+            bare = field == "row" and not form and not conversion
+            yield literal, field, f"0{self._width}d" if bare else form, conversion
+
+    def format_field(self, value: Any, form: str) -> str:
+        return _plain(format(value, form) if form else value)
+
+
+class _Either:
+    """Stands for what a column may hold: a text or a number."""
+
+    def __format__(self, form: str) -> str:
+        try:
+            return format("", form)
+        except ValueError:
+            return format(0, form)
+
+
+#: What every row has, by what it is like.
+_LIKE = {"row": 0, "line": 0, "index": 0, "seed": 0, "step": "", "task": "", "card": "", "id": ""}
+#: What formatting says of a pattern that does not suit.
+_UNFORMATTED = (ValueError, LookupError, TypeError, AttributeError)
 
 
 def record(

@@ -16,6 +16,9 @@ from studio.tasks import find_task
 #: How many errors of a table are told at once.
 MOST_ERRORS = 50
 
+#: What a condition's value is where it means no.
+_NO = (None, "", False, 0, "false", "no", "0")
+
 
 class Intake:
     """One run's rows on their way in."""
@@ -64,7 +67,7 @@ class Intake:
         known = {Reference(name): value for name, value in inputs.items()}
         # Only the steps that take inputs alone can be judged before anything is made.
         for step in self._plan.recipe.steps.values():
-            if step.needs() <= known.keys():
+            if step.needs() <= known.keys() and holds(step, known):
                 self.forecast += self._check(step.task, filled(step, known))
         return None, inputs
 
@@ -78,6 +81,11 @@ def filled(step: Step, values: Mapping[Reference, Value]) -> dict[str, Value]:
         text = isinstance(value, str) and specs[name].type not in ("text", "choice", "model")
         fields[name] = specs[name].parse(value) if text and isinstance(value, str) else value
     return fields
+
+
+def holds(step: Step, values: Mapping[Reference, Value]) -> bool:
+    """Whether the step's condition, if it has one, means yes."""
+    return step.when is None or fill(step.when, values) not in _NO
 
 
 def unchanged(recipe: Recipe, line: Line, before: Recipe, earlier: Line) -> Iterator[Made]:

@@ -266,23 +266,20 @@ class Line:
         Raises:
             InvalidRequest: if one of them does not wait any more.
         """
-        owner = self._entries[job].job.owner
-        line = [
-            entry
-            for other, _ in self.order()
-            if (entry := self._entries[other]).job.owner == owner and other != job
-        ]
-        place = next((n for n, entry in enumerate(line) if entry.job.id == before), len(line))
-        if not self._entries[job].waits or (before is not None and place == len(line)):
+        entry = self._entries.get(job)
+        waiting = [self._entries[other] for other, _ in self.order() if other != job]
+        line = [other for other in waiting if entry and other.job.owner == entry.job.owner]
+        place = next((n for n, other in enumerate(line) if other.job.id == before), len(line))
+        if entry is None or not entry.waits or (before is not None and place == len(line)):
             raise InvalidRequest(
                 "Only jobs that wait can change places.", hint="Look at the line as it is now."
             )
-        moved = self._entries[job].job.standing
+        moved = entry.job.standing
         if line:
             behind = line[place].job.standing if place < len(line) else None
             ahead = line[place - 1].job.standing if place else None
             moved = _between(ahead, behind)
-            self._entries[job].job = replace(self._entries[job].job, moved=moved)
+            entry.job = replace(entry.job, moved=moved)
         return moved
 
     def pick(

@@ -159,12 +159,12 @@ class Settings(BaseSettings):
         500_000_000, description="Jobs pause while the disk has less than this free."
     )
     bin_days: Annotated[float, Field(ge=0)] = Field(
-        30, description="Days after which what was thrown away is gone; looked at at every start."
+        30, description="Days after which what was thrown away is gone; looked at every hour."
     )
     jobs_days: Annotated[float, Field(gt=0)] = Field(
         365,
         description="Days after which finished jobs leave the list; their outputs stay. Looked at "
-        "at every start.",
+        "every hour.",
     )
     allow_training: bool = Field(
         False, description="What the manifest says about training on the outputs."

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from studio.errors import Unavailable
-from studio.job import Event, Queued, Sealed, Step, TextDelta
+from studio.job import Event, Loading, Queued, Sealed, Step, TextDelta
 
 #: How many streams of events one owner may have open at a time.
 MOST_STREAMS = 500
@@ -32,6 +32,8 @@ class _Scene:
                 before = self.texts.get(event.index, TextDelta("", event.index))
                 self.texts[event.index] = _together(before, event) or event
             case _:
+                if isinstance(event, Loading):
+                    self.texts.clear()  # Whoever begins anew writes anew.
                 self.latest = (self.latest and _together(self.latest, event)) or event
 
     @property
@@ -57,6 +59,9 @@ class _Watcher:
         # However slowly it reads, a watcher holds one event of a type for each output at most.
         key = type(event), getattr(event, "index", 0)
         before = self._unread.pop(key, None)
+        if isinstance(event, Loading):
+            # What is begun anew is told anew.
+            self._unread = {k: one for k, one in self._unread.items() if k[0] is not TextDelta}
         self._unread[key] = (before and _together(before, event)) or event
         self._news.set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,8 @@ def _bytes(path: Path, width: int) -> int:
         for name in file.keys():  # noqa: SIM118 - it is no mapping
             tensor = file.get_slice(name)
             kind = tensor.get_dtype()
-            each = width if kind in _FLOATS else int(kind.lstrip("UIFBOL") or 8) // 8
+            # `I64`, `F8_E4M3`, which has one byte, as a `BOOL` has.
+            bits = re.search("[0-9]+", kind)
+            each = width if kind in _FLOATS else int(bits[0] if bits else 8) // 8
             total += math.prod(tensor.get_shape()) * each
     return total

@@ -17,6 +17,8 @@ SLACK = 300_000_000
 
 #: From fastest to slowest. `quantised` stores the weights in 8 bits; only where that is allowed.
 LADDER = ("full", "model-offload", "group-offload", "quantised", "cpu")
+#: Those in which the model is in one place, as it is.
+_WHOLE = ("full", "cpu")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ def rungs(need: Need, room: Room) -> tuple[str, ...]:
         # There is nowhere to move anything to.
         return ("full",)
     names = LADDER[LADDER.index(need.fastest) :]
+    if not need.offloads:
+        return tuple(name for name in names if name in _WHOLE)
     return tuple(name for name in names if name != "quantised" or need.quantisable)
 
 

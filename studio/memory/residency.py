@@ -64,11 +64,6 @@ class Residency(Generic[M]):
         """The models in memory, in the order they were loaded."""
         return tuple(tenant.entry for tenant in self._tenants.values())
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The cards whose models are in memory, in the order they were loaded."""
-        return tuple(self._tenants)
-
     def placement(self, name: str) -> str:
         """Where the resident model called `name` is."""
         return self._tenants[name].entry.placement

@@ -54,11 +54,15 @@ class Need:
     fastest: str = "full"
     #: Whether the weights may be stored in 8 bits, which changes the output a little.
     quantisable: bool = False
-    #: Whether the weights are in half precision, which processors compute in full.
+    #: Whether the weights are in float16, which processors compute in full; bfloat16 they can.
     half: bool = False
     #: How many runs like it were measured where it will run; without any, its working memory is a
     #: first guess.
     measured: int = 0
+    #: Whether its family moves parts of a model to and from the device, or stores them in 8 bits;
+    #: the others have it in one place as a whole. A family may say so itself, by an attribute
+    #: `offloads`.
+    offloads: bool = True
 
     @property
     def weights(self) -> int:
@@ -199,4 +203,6 @@ def need_of(
         stages,
         quantisable=bool(block.options.get("quantised", False)),
         half=block.dtype == "float16",
+        # By its library: whoever asks the family itself has torch in its process.
+        offloads=block.family.partition("-")[0] == "diffusers",
     )

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS steps (
 ) STRICT, WITHOUT ROWID;
 """
 _RUN = "id, owner, name, created, state, total, done, failed"
+_KEEP_STEP = "INSERT OR REPLACE INTO steps VALUES (?,?,?,?,?,?,?,?,?)"
 
 
 class RunStore:
@@ -61,10 +62,11 @@ class RunStore:
         with self._lock:
             self._base.close()
 
-    def add(self, run: Run, recipe: Recipe | None, lines: Iterable[Line]) -> Run:
-        """Keep a new run with its lines, all or nothing; returns it with its total.
+    def add(self, run: Run, recipe: Recipe | None, lines: Iterable[Line]) -> Run | None:
+        """Keep a new run with its lines and their steps, all or nothing; returns it with its total.
 
-        `lines` may raise: then nothing is kept.
+        None if there is one under this id already, which stays as it is. `lines` may raise: then
+        nothing is kept.
         """
         document = None if recipe is None else json.dumps(recipe.record())
         total = 0
@@ -74,16 +76,19 @@ class RunStore:
                 total += 1
                 cells = json.dumps(dict(line.values), ensure_ascii=False)
                 row = (run.id, line.place, line.line, line.task, cells, line.state)
-                aside.write(json.dumps(row) + "\n")
+                steps = [_row_of(run.id, line.place, made) for made in line.steps]
+                aside.write(json.dumps((row, steps)) + "\n")
             aside.seek(0)
             with self._lock, _transaction(self._base):
+                if self._select("SELECT 1 FROM runs WHERE id = ?", run.id):
+                    return None
                 self._base.execute(
                     f"INSERT INTO runs ({_RUN}, recipe) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
                     (run.id, run.owner, run.name, run.created, run.state, total, 0, 0, document),
                 )
-                self._base.executemany(
-                    "INSERT INTO rows VALUES (?,?,?,?,?,?)", map(json.loads, aside)
-                )
+                for row, steps in map(json.loads, aside):
+                    self._base.execute("INSERT INTO rows VALUES (?,?,?,?,?,?)", row)
+                    self._base.executemany(_KEEP_STEP, steps)
         return self.get(run.id)
 
     def get(self, run: str) -> Run:
@@ -145,20 +150,7 @@ class RunStore:
     def step(self, run: str, place: int, made: Made) -> None:
         """Remember how a step stands."""
         with self._lock, _transaction(self._base):
-            self._base.execute(
-                "INSERT OR REPLACE INTO steps VALUES (?,?,?,?,?,?,?,?,?)",
-                (
-                    run,
-                    place,
-                    made.step,
-                    made.state,
-                    made.attempt,
-                    made.job,
-                    made.seed,
-                    json.dumps(made.artifacts),
-                    None if made.error is None else json.dumps(made.error),
-                ),
-            )
+            self._base.execute(_KEEP_STEP, _row_of(run, place, made))
 
     def settle(self, run: str, place: int, state: StepState) -> None:
         """Remember that a row has ended, and count it."""
@@ -218,6 +210,13 @@ class _transaction:  # noqa: N801 - reads as a statement
 def _run(row: tuple[Any, ...]) -> Run:
     identity, owner, name, created, state, total, done, failed = row
     return Run(identity, owner, name, created, RunState(state), total, done, failed)
+
+
+def _row_of(run: str, place: int, made: Made) -> tuple[Any, ...]:
+    error = None if made.error is None else json.dumps(made.error)
+    artifacts = json.dumps(made.artifacts)
+    key = (run, place, made.step)
+    return (*key, made.state, made.attempt, made.job, made.seed, artifacts, error)
 
 
 def _made(row: Iterable[Any]) -> Made:

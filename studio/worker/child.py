@@ -164,7 +164,12 @@ class Child:
             except OutOfMemory as error:
                 failure = OutOfMemory(error.message, hint=error.hint)
             # Out here no traceback keeps the failed run's tensors in memory. What is spooled stays.
-            if not residency.make_room(need.name):
+            if residency.make_room(need.name):
+                # The model may stay where it is; still, whoever begins anew writes anew.
+                again = _Progress(self, replace(run, orders=rest), residency)
+                for job in again.jobs:
+                    again.tell(job, Loading(run.spec.name))
+            else:
                 need = residency.slower(need)
                 fallen = need.fastest if need is not None else ""
         raise failure
@@ -172,8 +177,9 @@ class Child:
     def _need(self, run: Run, device: Device) -> Need:
         """What the run needs; where nothing like it was measured, as its family foresees it."""
         family = self._family(run.family)
-        if run.need.measured or not run.orders or not isinstance(family, Foreseeing):
-            return run.need
+        need = replace(run.need, offloads=getattr(family, "offloads", run.need.offloads))
+        if need.measured or not run.orders or not isinstance(family, Foreseeing):
+            return need
         first = run.orders[0]
         numbers = tuple(
             (name, value)
@@ -183,7 +189,7 @@ class Child:
         key = (run.spec.name, run.revision, first.task, len(run.orders), numbers)
         if key not in self._foreseen:
             self._foreseen[key] = family.forecast(run.spec, run.orders, device.name)
-        return run.need.expecting(self._foreseen[key] or run.need.working)
+        return need.expecting(self._foreseen[key] or need.working)
 
     def _family(self, name: str) -> Family:
         if name not in self._families:

@@ -16,7 +16,7 @@ _TRACES = (_CARDS, Path("/dev/dxg"), Path("/dev/kfd"))
 def devices_of(names: Iterable[str], cards: Path = _CARDS) -> list[str]:
     """The devices that `names` come to; `auto` is every NVIDIA card and the processor.
 
-    Where the driver lists no cards, the child finds out by itself what its `auto` is.
+    Where a driver is there and lists no cards, the child finds out by itself what its `auto` is.
     """
     return [device for name in names for device in (_all(cards) if name == "auto" else [name])]
 
@@ -26,7 +26,9 @@ def _all(cards: Path) -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if present and visible is not None:
         present = len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
-    return [*(f"cuda:{number}" for number in range(present)), "cpu"] if present else ["auto"]
+    if present:
+        return [*(f"cuda:{number}" for number in range(present)), "cpu"]
+    return ["cpu"] if only_a_processor() else ["auto"]
 
 
 def only_a_processor() -> bool:

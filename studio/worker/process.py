@@ -33,7 +33,6 @@ _INHERITED = (
     "LANG",
     "LC_ALL",
     "TZ",
-    "TMPDIR",
     "LD_LIBRARY_PATH",
     "PYTHONPATH",
     "CUDA_VISIBLE_DEVICES",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from studio.artifact import Artifact, Note, artifact_id
+from studio.cards import Card
 from studio.draft import Draft
 from studio.errors import (
     Broken,
@@ -17,11 +19,13 @@ from studio.errors import (
     OutOfMemory,
     Unavailable,
 )
+from studio.families import Order
 from studio.host import Host
 from studio.inputs import Inputs
-from studio.job import Failed, JobState, Paused, Step
+from studio.job import Event, Failed, JobState, Loading, Paused, Step, TextDelta
 from studio.provenance.seal import Sealer
 from studio.tasks.request import Kind
+from studio.worker.report import Made
 from tests.fake_lane import FakeLane
 from tests.hosts import SMALL, fake_host, finished, heard, run, settings_for, until, write_cards
 
@@ -294,3 +298,48 @@ def test_a_sweep_that_fails_keeps_no_other_from_its_work(
 
     run(test)
     assert "the folder is away" in caplog.text
+
+
+class Writer(FakeLane):
+    """A lane that says what it writes as soon as it has begun."""
+
+    async def generate(
+        self,
+        card: Card,
+        folder: Path,
+        revision: str,
+        orders: Sequence[Order],
+        *,
+        tell: Callable[[str, Event], None],
+        begun: Callable[[], Awaitable[None]],
+    ) -> AsyncGenerator[Made, None]:
+        async def write() -> None:
+            await begun()
+            for order in orders:
+                tell(order.job, TextDelta("Hello", order.index))
+
+        how: dict[str, Any] = {"tell": tell, "begun": write}
+        async for made in super().generate(card, folder, revision, orders, **how):
+            yield made
+
+
+def test_a_text_that_is_begun_again_is_heard_once(home: Path) -> None:
+    """Also where its model stayed in memory, so that nothing is loaded."""
+
+    async def test() -> None:
+        settings = settings_for(home)
+        write_cards(home)
+        lane = Writer(settings, errors=[None, Broken("died"), None])
+        async with Host(settings, lanes=[lane]) as host:
+            client = host.client("ann")
+            await finished(client, (await client.submit("imagine", SMALL)).id)
+            text = ""
+            for event in await heard(client, (await client.submit("imagine", SMALL)).id):
+                match event:
+                    case Loading():
+                        text = ""
+                    case TextDelta(text=more):
+                        text += more
+            assert (text, len(lane.batches)) == ("Hello", 3)
+
+    run(test)

@@ -103,11 +103,69 @@ def test_a_card_says_where_it_may_run(home: Path) -> None:
     run(test)
 
 
+def test_what_turns_out_to_run_nowhere_is_refused(home: Path) -> None:
+    async def test() -> None:
+        settings = settings_for(home)
+        write_cards(home)
+        text = (home / "model_cards" / "noise.md").read_text()
+        large = text.replace("  memory", "  devices: [cuda]\n  memory")
+        (home / "model_cards" / "large.md").write_text(large)
+        lane = Device(settings)
+        lane.device = "auto"
+        lane.go.clear()
+        async with Host(settings, lanes=[lane]) as host:
+            client = host.client("ann")
+            first = await client.submit("imagine", SMALL)
+            await until(lambda: lane.batches)
+            second = await client.submit("imagine", SMALL | {"model": "large"})
+            await until(lambda: len(host.dispatcher.queue()) == 2)
+            lane.device = "cpu"
+            lane.go.set()
+            assert (await finished(client, first.id)).state is JobState.DONE
+            error = (await finished(client, second.id)).error
+            assert error is not None
+            assert (error["error"], len(lane.batches)) == ("Unavailable", 1)
+
+    run(test)
+
+
+def test_a_running_batch_takes_as_long_as_its_own_device_does(home: Path) -> None:
+    async def test() -> None:
+        settings = settings_for(home)
+        write_cards(home)
+        path = home / "model_cards" / "noise.md"
+        path.write_text(path.read_text().replace("  memory", "  devices: [cpu, cuda]\n  memory"))
+        lanes = [Device(settings), Processor(settings, number=1)]
+        async with Host(settings, lanes=lanes) as host:
+            client = host.client("ann")
+            job = await finished(client, (await client.submit("imagine", SMALL)).id)
+            for lane in lanes:
+                lane.go.clear()
+            for device, seconds in (("cuda:0", 10.0), ("cpu", 1000.0)):
+                for _ in range(20):
+                    host.paces.learn(job, device, 1, seconds)
+            jobs = [(await client.submit("imagine", SMALL)).id for _ in range(2)]
+            await until(lambda: sum(len(lane.batches) for lane in lanes) == 3)
+            left = sorted(turn.seconds or 0.0 for turn in host.dispatcher.queue())
+            assert left[0] <= 11
+            assert left[1] > 500
+            for lane in lanes:
+                lane.go.set()
+            for identity in jobs:
+                await finished(client, identity)
+
+    run(test)
+
+
 def test_auto_is_every_card_and_the_processor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     cards = tmp_path / "gpus"
+    monkeypatch.setattr("studio.worker.machine._TRACES", [cards])
+    monkeypatch.setattr("sys.platform", "linux")
+    assert devices_of(["auto"], cards) == ["cpu"], "without a driver there is nothing to find out"
+    cards.mkdir()
     assert devices_of(["auto"], cards) == ["auto"], "the child finds out"
     for name in ("0000:01:00.0", "0000:02:00.0"):
         (cards / name).mkdir(parents=True)

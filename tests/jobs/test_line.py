@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from studio.errors import InvalidRequest, NotFound, OutOfMemory
+from studio.draft import Draft
+from studio.errors import Cancelled, InvalidRequest, NotFound, OutOfMemory, Refused
+from studio.families import Order
+from studio.host import Host
 from studio.job import JobState
+from studio.line import Line
 from studio.pace import kind_of
 from studio.sealers import SEALERS
-from tests.hosts import SMALL, fake_host, finished, run, until
+from studio.settings import Settings
+from studio.worker.report import Made
+from tests.fake_lane import FakeLane
+from tests.hosts import SMALL, fake_host, finished, run, settings_for, until, write_cards
 
 
 def test_owners_take_turns_and_priority_goes_first(home: Path) -> None:
@@ -221,5 +231,108 @@ def test_a_batch_that_does_not_fit_is_tried_one_by_one_and_not_again(home: Path)
             )
             assert many.state is JobState.DONE
             assert [len(batch) for batch in lane.batches] == [1] * 3 + [2] + [1] * 6
+
+    run(test)
+
+
+def test_only_what_stands_in_line_changes_places() -> None:
+    with pytest.raises(InvalidRequest, match="that wait"):
+        Line().move("stored and not here yet", None)
+
+
+def test_a_model_that_is_removed_ends_the_jobs_that_wait_for_it_and_no_other(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home)
+        lane.go.clear()
+        async with host:
+            ann, bob = host.client("ann"), host.client("bob")
+            runs = await ann.submit("imagine", SMALL)
+            await until(lambda: lane.batches)
+            waits = await ann.submit("imagine", SMALL | {"model": "twins"})
+            other = await bob.submit("imagine", SMALL)
+            await until(lambda: len(host.dispatcher.queue()) == 3)
+            host.catalog.drop("twins")
+            assert len(await bob.queue()) == 3
+            lane.go.set()
+            for client, job in ((ann, runs), (bob, other)):
+                assert (await finished(client, job.id)).state is JobState.DONE
+            error = (await finished(ann, waits.id)).error
+            assert error is not None
+            assert (error["error"], len(lane.batches)) == ("NotFound", 2)
+
+    run(test)
+
+
+def picky(order: Order) -> Draft:
+    """What makes anything but what is bad."""
+    if order.request["prompt"] == "bad":
+        raise Refused("Not this one.", hint="Another.")
+    pixels = np.random.default_rng(order.seed).integers(96, 160, (64, 64, 3), dtype=np.uint8)
+    return Draft("image", order.index, order.seed, {"pixels": pixels})
+
+
+def test_one_orders_error_is_nobody_elses_in_its_batch(home: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(home, draft=picky)
+        lane.go.clear()
+        async with host:
+            first, *others = [host.client(owner) for owner in ("ann", "bob", "cleo", "dora")]
+            order = {**SMALL, "model": "twins"}
+            jobs = [await first.submit("imagine", order)]
+            await until(lambda: lane.batches)
+            for size in (1, 1, 2, 2, 3, 3):
+                host.paces.learn(jobs[0], "none", size, 1.0)
+            for client, prompt in zip(others, ("good", "bad", "fine"), strict=True):
+                jobs.append(await client.submit("imagine", {**order, "prompt": prompt}))
+                # One after the other, so that they stand in this order.
+                await until(lambda: len(host.dispatcher.queue()) == len(jobs))
+            lane.go.set()
+            ended = [
+                await finished(client, job.id)
+                for client, job in zip((first, *others), jobs, strict=True)
+            ]
+            good, bad = JobState.DONE, JobState.FAILED
+            assert [job.state for job in ended] == [good, good, bad, good]
+            assert ended[2].error is not None
+            assert ended[2].error["message"] == "Not this one."
+            # What was made before the error stays made, and each of the rest is alone.
+            assert [len(batch) for batch in lane.batches] == [1, 3, 1, 1]
+
+    run(test)
+
+
+class Halting(FakeLane):
+    """A lane that can be stopped once it has made the first output of several."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.halfway = asyncio.Event()
+
+    async def generate(self, *what: Any, **how: Any) -> AsyncGenerator[Made, None]:
+        async for made in super().generate(*what, **how):
+            yield made
+            if made.batch > 1:
+                self.halfway.set()
+                await until(lambda: self._unwanted)
+                raise Cancelled
+
+
+def test_a_batch_that_was_stopped_halfway_teaches_no_pace(home: Path) -> None:
+    async def test() -> None:
+        settings = settings_for(home)
+        write_cards(home)
+        lane = Halting(settings)
+        async with Host(settings, lanes=[lane]) as host:
+            client = host.client("ann")
+            order = {**SMALL, "model": "twins"}
+            job = await finished(client, (await client.submit("imagine", order)).id)
+            for size in (1, 1, 2, 2, 3, 3):
+                host.paces.learn(job, "none", size, 1.0)
+            many = await client.submit("imagine", {**order, "count": 3})
+            await lane.halfway.wait()
+            await client.cancel(many.id)
+            assert (await finished(client, many.id)).state is JobState.CANCELLED
+            await until(lambda: all(berth.seconds == 0.0 for berth in host.dispatcher._berths))
+            assert [speed.runs for speed in host.paces.speeds("none")] == [2, 2, 2]
 
     run(test)

@@ -108,3 +108,19 @@ def test_an_owner_may_watch_so_many_and_others_as_many_again(
         with watchers.watch("c", "ann"):
             pass
     assert not watchers._scenes, "nothing is kept of what nobody watches"
+
+
+def test_a_text_that_is_begun_again_is_told_once() -> None:
+    async def test() -> None:
+        watchers = Watchers()
+        with watchers.watch("j") as slow:
+            for event in (TextDelta("Hel"), Loading("card"), TextDelta("Hel"), TextDelta("lo")):
+                watchers.tell("j", event)
+            assert watchers.written("j") == "Hello"
+            with watchers.watch("j") as late:
+                watchers.tell("j", Done(()))
+                for watcher in (slow, late):
+                    heard = [event async for event in watcher]
+                    assert heard == [Loading("card"), TextDelta("Hello"), Done(())]
+
+    run(test)

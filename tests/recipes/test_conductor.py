@@ -6,17 +6,21 @@ import asyncio
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from studio.client import Client
 from studio.errors import InvalidRequest, NotFound, Refused
 from studio.fields import Value
+from studio.job import JobState
 from studio.recipes.document import Recipe
 from studio.recipes.rows import Row
-from studio.recipes.run import Line, Run, RunState, StepState
+from studio.recipes.run import Line, Made, Run, RunState, StepState
 from studio.recipes.store import RunStore
 from studio.runs import Begun, Plan
 from tests.hosts import fake_host, run, until
@@ -271,3 +275,200 @@ def test_a_store_closes_while_it_is_being_read(tmp_path: Path) -> None:
     for reader in readers:
         reader.join(timeout=10)
     assert len(refused) == 4
+
+
+def test_a_run_that_goes_on_is_taken_up_without_making_anything_twice(tmp_path: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(tmp_path, errors=[Refused("Not this one.", hint="Another.")])
+        async with host:
+            client = host.client("local")
+            begun = await client.begin(BATCH, rows(4))
+            async with asyncio.timeout(10):
+                while not (await client.run(begun.run.id)).failed:
+                    await asyncio.sleep(0.02)
+                    # What failed has ended; the others are only to be begun.
+                    lane.go.clear()
+                    lane.go.set()
+            lane.go.clear()
+            await until(lambda: len(lane.batches) > 1)
+            # Pressed twice.
+            await asyncio.gather(*(client.resume_run(begun.run.id) for _ in range(2)))
+            lane.go.set()
+            found = await ended(client, begun)
+            assert (found.done, found.failed) == (4, 0)
+            assert len(await client.jobs()) == 5, "only what failed is ordered anew"
+
+    run(test)
+
+
+def test_a_step_that_is_ordered_anew_while_it_is_made_is_made_once(tmp_path: Path) -> None:
+    async def test() -> None:
+        host, lane = fake_host(tmp_path)
+        async with host:
+            client = host.client("local")
+            lane.go.clear()
+            begun = await client.begin(BATCH, rows(1))
+            await until(lambda: lane.batches)
+            await client.redo(begun.run.id, 0, "make")
+            lane.go.set()
+            found = await ended(client, begun)
+            assert (found.done, found.failed) == (1, 0)
+            states = sorted(job.state for job in await client.jobs())
+            assert states == [JobState.CANCELLED, JobState.DONE]
+
+    run(test)
+
+
+def test_a_step_that_ends_while_it_is_ordered_anew_is_ordered_anew(tmp_path: Path) -> None:
+    async def test() -> None:
+        host, _ = fake_host(tmp_path)
+        async with host:
+            client = host.client("local")
+            keep, reopen = host.runs.step, host.runs.reopen
+            ending, reopened = threading.Event(), threading.Event()
+
+            def slowly(run: str, place: int, made: Made) -> None:
+                if (made.step, made.state) == ("first", StepState.DONE) and not ending.is_set():
+                    ending.set()
+                    reopened.wait(0.5)
+                keep(run, place, made)
+
+            def reopening(*what: Any) -> None:
+                reopen(*what)
+                reopened.set()
+                time.sleep(0.5)
+
+            host.runs.step = slowly  # type: ignore[method-assign]
+            host.runs.reopen = reopening  # type: ignore[method-assign]
+            begun = await client.begin(Plan("chain", recipe=CHAIN), [Row(1, {})])
+            await until(ending.is_set)
+            await client.redo(begun.run.id, 0, "first")
+            await ended(client, begun)
+            (line,) = await client.lines(begun.run.id)
+            assert (line.steps[0].step, line.steps[0].attempt) == ("first", 1)
+            assert len(await client.jobs()) == 4
+
+    run(test)
+
+
+def test_a_run_goes_on_while_its_owner_watches_as_many_jobs_as_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.watch.MOST_STREAMS", 1)
+    monkeypatch.setattr("studio.conductor.PAUSE", 0.02)
+
+    async def test() -> None:
+        host, _ = fake_host(tmp_path)
+        async with host:
+            client = host.client("local")
+            found = await ended(client, await client.begin(BATCH, rows(4)))
+            assert (found.done, found.failed) == (4, 0)
+            assert len(await client.jobs()) == 4
+
+    run(test)
+
+
+def test_two_that_begin_one_run_at_once_begin_it_once(tmp_path: Path) -> None:
+    async def test() -> None:
+        host, _ = fake_host(tmp_path)
+        async with host:
+            client = host.client("local")
+            both = threading.Barrier(2)
+
+            def table() -> Iterator[Row]:
+                both.wait(10)
+                yield from rows(2)
+
+            one, other = await asyncio.gather(
+                *(client.begin(BATCH, table(), key="k") for _ in range(2))
+            )
+            assert one.run.id == other.run.id
+            found = await ended(client, one)
+            assert (found.total, found.done) == (2, 2)
+            assert len(await client.jobs()) == 2
+
+    run(test)
+
+
+def test_a_run_whose_caller_hangs_up_is_carried_out_if_it_is_stored(tmp_path: Path) -> None:
+    async def test() -> None:
+        host, _ = fake_host(tmp_path)
+        async with host:
+            client = host.client("local")
+            read, gone = threading.Event(), threading.Event()
+
+            def table() -> Iterator[Row]:
+                read.set()
+                gone.wait(10)
+                yield from rows(2)
+
+            beginning = asyncio.create_task(client.begin(BATCH, table(), key="k"))
+            await until(read.is_set)
+            beginning.cancel()
+            await asyncio.sleep(0)
+            gone.set()
+            with suppress(asyncio.CancelledError):
+                await beginning
+            async with asyncio.timeout(10):
+                while not (stored := await client.runs()):
+                    await asyncio.sleep(0.02)
+            found = await ended(client, stored[0])
+            assert (found.state, found.done) == (RunState.DONE, 2)
+
+    run(test)
+
+
+def test_what_an_earlier_form_has_made_is_taken_over_with_the_run_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = {**CHAIN.record()["steps"]}
+    steps["second"] = {**steps["second"], "with": {**steps["second"]["with"], "prompt": "other"}}
+    changed = Recipe.of({**CHAIN.record(), "steps": steps})
+
+    def broken(*_: Any) -> Iterator[Made]:
+        raise OSError("the disk is away")
+
+    async def test() -> None:
+        host, _ = fake_host(tmp_path)
+        async with host:
+            client = host.client("local")
+            earlier = await ended(client, await client.begin(Plan("c", recipe=CHAIN), [Row(1, {})]))
+            plan = Plan("c", recipe=changed, revises=earlier.id)
+            with monkeypatch.context() as patch:
+                patch.setattr("studio.conductor.unchanged", broken)
+                with pytest.raises(OSError, match="away"):
+                    await client.begin(plan, [Row(1, {})], key="k")
+            assert len(await client.runs()) == 1
+            found = await ended(client, await client.begin(plan, [Row(1, {})], key="k"))
+            before, after = [(await client.lines(one.id))[0].steps for one in (earlier, found)]
+            same = [x.artifacts == y.artifacts for x, y in zip(before, after, strict=True)]
+            assert same == [True, False, False]
+            assert len(await client.jobs()) == 5
+
+    run(test)
+
+
+def test_what_a_condition_leaves_out_is_not_judged(tmp_path: Path) -> None:
+    recipe = Recipe.read(
+        """
+name: maybe
+inputs: {more: {default: ""}}
+steps:
+  first: {task: imagine, with: {model: noise, prompt: a boat, width: 64, height: 64}}
+  second:
+    {task: imagine, when: "{more}", with: {model: noise, prompt: "{more}", width: 64, height: 64}}
+"""
+    )
+
+    async def test() -> None:
+        host, _ = fake_host(tmp_path)
+        async with host:
+            client = host.client("local")
+            for cells, count in (({}, 1), ({"more": "a sun"}, 2)):
+                dry = await client.begin(Plan("m", recipe=recipe, dry=True), [Row(1, cells)])
+                assert dry.forecast is not None
+                assert sum(dry.forecast.outputs.values()) == count
+            found = await ended(client, await client.begin(Plan("m", recipe=recipe), [Row(1, {})]))
+            assert (found.done, found.failed) == (1, 0)
+
+    run(test)

@@ -32,6 +32,10 @@ class Bench:
         self.ticks += 1
         return self.ticks
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(resident.name for resident in self.residency.residents)
+
     def use(
         self, wanted: Need, revision: str = "1", then: Callable[[], None] = lambda: None
     ) -> None:
@@ -64,7 +68,7 @@ def test_what_fits_is_kept_and_what_was_used_longest_ago_goes() -> None:
         bench.use(need(name))
     assert bench.loads == ["a full", "b full", "c full"]
     bench.use(need("d"))
-    assert set(bench.residency.names) == {"a", "c", "d"}
+    assert set(bench.names) == {"a", "c", "d"}
     (eviction,) = bench.residency.evictions
     assert (eviction.name, eviction.why) == ("b", "made room for d")
     assert eviction.device_bytes == 3 * GB
@@ -89,7 +93,7 @@ def test_a_model_in_use_is_not_evicted_for_another() -> None:
         bench.residency.make_room("e")
 
     bench.use(need("a"), then=others)
-    assert "a" in bench.residency.names
+    assert "a" in bench.names
 
 
 def test_a_cancelled_model_stays_and_one_that_failed_unforeseen_goes() -> None:
@@ -103,10 +107,10 @@ def test_a_cancelled_model_stays_and_one_that_failed_unforeseen_goes() -> None:
 
     with pytest.raises(Cancelled):
         bench.use(need("a"), then=cancel)
-    assert bench.residency.names == ("a",)
+    assert bench.names == ("a",)
     with pytest.raises(RuntimeError):
         bench.use(need("a"), then=fail)
-    assert bench.residency.names == ()
+    assert bench.names == ()
 
 
 def test_a_larger_request_on_a_model_that_is_here_makes_room_or_moves_it() -> None:
@@ -114,7 +118,7 @@ def test_a_larger_request_on_a_model_that_is_here_makes_room_or_moves_it() -> No
     bench.use(need("a"))
     bench.use(need("b"))
     bench.use(need("a", working=6 * GB))
-    assert bench.residency.names == ("a",)
+    assert bench.names == ("a",)
     assert bench.loads == ["a full", "b full"]
     bench.use(need("a", working=8 * GB))
     assert bench.loads[2:] == ["a group-offload"]
@@ -141,7 +145,7 @@ def test_the_ladder_ends_on_the_processor_and_where_that_is_too_small_with_numbe
     with pytest.raises(OutOfMemory, match=r"a needs 3\.3 GB of main memory, and 3\.0 GB"):
         bench.make(need("a"))
     assert bench.loads == ["a full"]
-    assert bench.residency.names == ()
+    assert bench.names == ()
 
 
 @pytest.mark.parametrize("seed", range(3))

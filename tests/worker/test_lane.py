@@ -135,6 +135,9 @@ async def test_what_runs_out_of_memory_is_tried_again_without_the_other_models(h
         made = await watcher.make(orders("calm", "starve", "calm"))
         assert [one.order.index for one in made] == [0, 1, 2], "each once, and in order"
         assert len({one.place for one in made}) == 3
+        # What it wrote is written anew, as watchers hear by this, though it was not loaded anew.
+        told = [event for _, event in watcher.events if isinstance(event, Loading)]
+        assert told == [Loading("other"), Loading("trouble"), Loading("trouble")]
         state = watcher.lane.state
         assert state.resident == ("trouble",)
         (kept,) = state.kept
