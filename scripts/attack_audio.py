@@ -27,6 +27,7 @@ from scipy import signal
 
 from scripts.audio_clips import made_clips, read_clips
 from scripts.audio_quality import noise_to_mask
+from scripts.train_starter.measures import wilson
 from studio.provenance.marks.audio import SoundMark
 
 Attack = Callable[[np.ndarray, int], tuple[np.ndarray, int]]
@@ -183,16 +184,6 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-def interval(hits: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval."""
-    share, z = hits / count, 1.96
-    middle = share + z * z / (2 * count)
-    reach = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return float((middle - reach) / (1 + z * z / count)), float(
-        (middle + reach) / (1 + z * z / count)
-    )
-
-
 def measure(
     clips: Iterable[Clip], names: list[str], unmarked: bool, keep: Callable[[dict], None]
 ) -> dict:
@@ -252,14 +243,14 @@ def show(title: str, record: dict) -> None:
     print(f"\n{title}: " + ", ".join(f"{k} {len(v)}" for k, v in record["noise_to_mask"].items()))
     for attack, by_kind in record["attacks"].items():
         every = [hit for kind in by_kind.values() for hit in kind]
-        low, high = interval(sum(every), len(every))
+        back = wilson(sum(every), len(every))
         share = sum(every) / len(every)
         goal = GOALS.get(attack)
         verdict = "" if goal is None else f"goal {goal:.2f} {'met' if share >= goal else 'MISSED'}"
         cells = "  ".join(f"{k} {sum(by_kind[k])}/{len(by_kind[k])}" for k in kinds)
         print(
             f"{attack:20s} {sum(every):4d}/{len(every)} {share:.3f} "
-            f"[{low:.3f}, {high:.3f}] {verdict:16s} {cells}"
+            f"[{back.low:.3f}, {back.high:.3f}] {verdict:16s} {cells}"
         )
     ratios = record["noise_to_mask"]
     means = ", ".join(f"{k} {np.mean(v):.1f} (worst {np.max(v):.1f})" for k, v in ratios.items())

@@ -26,8 +26,8 @@ import click
 import cv2
 import numpy as np
 
-from scripts.attack_marks import interval
 from scripts.mark_pictures import photographs, scene, texture
+from scripts.train_starter.measures import wilson
 from studio.provenance.marks import MarkKey
 from studio.provenance.marks.film import FilmMark
 
@@ -168,8 +168,8 @@ def main(
         if out is not None:
             out.write_text(json.dumps(record, indent=2), encoding="utf-8")
     for name, count in hits.items():
-        low, high = interval(count, total)
-        click.echo(f"{name:30} {count / total:.3f} [{low:.2f}, {high:.2f}]  n = {total}")
+        back = wilson(count, total)
+        click.echo(f"{name:30} {back.share:.3f} [{back.low:.2f}, {back.high:.2f}]  n = {total}")
     for kind, found in costs.items():
         click.echo(f"bits at crf 23, {kind}: mean ×{np.mean(found):.2f}, most ×{max(found):.2f}")
     click.echo(f"wrong numbers: {wrong}")

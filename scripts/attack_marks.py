@@ -31,6 +31,7 @@ from PIL import Image
 
 from scripts.mark_attacks import ATTACKS, CORE
 from scripts.mark_pictures import DRAWN, FIRST_SEED, pictures, texture
+from scripts.train_starter.measures import wilson
 from studio.draft import Draft
 from studio.provenance.marks import MarkKey
 from studio.provenance.marks.canvas import psnr_between
@@ -42,15 +43,6 @@ EQUAL, USUAL = "at equal PSNR", "at its own strength"
 OTHER_STEP = 36.0
 #: Where the seeds of unmarked pictures begin.
 NULL_SEED = 9_000_000
-
-
-def interval(hits: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    z, share = 1.96, hits / total
-    middle = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 @dataclass
@@ -243,8 +235,8 @@ def report(tally: Tally) -> None:
             shares.append((tally.other_hits[EQUAL][name], tally.others))
         cells = []
         for hits, count in shares:
-            low, high = interval(hits, count)
-            cells.append(f"{hits / count:.3f} [{low:.2f}, {high:.2f}]")
+            back = wilson(hits, count)
+            cells.append(f"{back.share:.3f} [{back.low:.2f}, {back.high:.2f}]")
         click.echo(f"| {name} | " + " | ".join(cells) + " |")
     noise = tally.noise.record()
     click.echo(

@@ -77,11 +77,26 @@ def measure(path: Path, count: int) -> list[Row]:
     found = [ledger.by_mark(mark) for mark in marks]
     known = [bytes.fromhex(one.fingerprint) for one in found if one]
     rows = [
-        Row(f"by mark, {count} rows, median", middle(ledger.by_mark, marks), "≤50", "ms"),
-        Row(f"by SHA-256, {count} rows, median", middle(ledger.by_sha256, files), "≤50", "ms"),
-        Row(f"nearest, {count} rows, median", middle(ledger.nearest, known), "≤50", "ms"),
         Row(
-            f"nearest of unknown, {count} rows, median",
+            f"an output found by its mark among {count:,}, median",
+            middle(ledger.by_mark, marks),
+            "≤50",
+            "ms",
+        ),
+        Row(
+            f"an output found by its SHA-256 among {count:,}, median",
+            middle(ledger.by_sha256, files),
+            "≤50",
+            "ms",
+        ),
+        Row(
+            f"a picture found by its likeness among {count:,}, median",
+            middle(ledger.nearest, known),
+            "≤50",
+            "ms",
+        ),
+        Row(
+            f"an unknown picture looked for among {count:,}, median",
             middle(ledger.nearest, [secrets.token_bytes(LENGTH) for _ in known]),
             "≤50",
             "ms",
@@ -92,8 +107,15 @@ def measure(path: Path, count: int) -> list[Row]:
         for print_ in known:
             nearest = ledger.nearest(changed(print_, bits, random))
             hits += nearest is not None and nearest[0].fingerprint == print_.hex()
-        rows.append(Row(f"recall at {bits} bits", hits / len(known), "≥1", "of all"))
-    rows.append(Row("making the index anew", building, "≤60", "s"))
+        rows.append(
+            Row(
+                f"pictures found with {bits} bits of their fingerprint changed",
+                hits / len(known),
+                "≥1",
+                "of all",
+            )
+        )
+    rows.append(Row(f"making the index of {count:,} fingerprints anew", building, "≤60", "s"))
     ledger.close()
     return rows
 

@@ -136,9 +136,9 @@ def main(path: Path | None) -> None:
     publish(
         [
             *compared("a text's first token", 0, turns[1:]),
-            *compared("each further", 1, turns[1:]),
+            *compared("each further token", 1, turns[1:]),
             Row(
-                "each further, with the statistical mark ÷ without",
+                "each further token, with the statistical mark ÷ without",
                 statistics.median(hidden[1] / without[1] for hidden, without in marks[1:]),
                 "≤1.2",
                 "×",
@@ -159,7 +159,7 @@ def compared(name: str, place: int, turns: list[Turn]) -> list[Row]:
     seconds = statistics.median(ours[place] for ours, _ in turns)
     return [
         Row(f"{name}, studio ÷ bare library", middle, "≤1.1", "×"),
-        Row(f"{name}, the middle half of the ratios spans", high - low, "≤0.2", "×"),
+        Row(f"{name}, how far the middle half of these ratios spans", high - low, "≤0.2", "×"),
         Row(f"{name}, studio", 1000 * seconds, "≤1000" if place == 0 else "≤100", "ms"),
     ]
 

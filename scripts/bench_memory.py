@@ -104,12 +104,17 @@ def measure(name: str, spec: Spec, side: int, count: int) -> list[Row]:
         one.nbytes for part in (pipe.unet, pipe.vae, pipe.text_encoder) for one in part.parameters()
     )
     model.unload()
-    title = f"{name}, {side} px × {count} ({taken / 1e6:.0f} MB)"
+    title = f"{name}, {count} of {side} px, {taken / 1e6:.0f} MB"
     return [
-        Row(f"foreseen / taken, {title}", foreseen / taken, "≤1.2", ""),
-        Row(f"foreseen / taken, {title}, at least", foreseen / taken, "≥0.95", ""),
-        Row(f"taken / the least, {title}", (weights + taken) / (weights + least), "≤1.1", ""),
-        Row(f"the worker's gauge / taken, {title}", gauged / taken, "≥0.95", ""),
+        Row(f"memory foreseen / taken, not too much: {title}", foreseen / taken, "≤1.2", ""),
+        Row(f"memory foreseen / taken, not too little: {title}", foreseen / taken, "≥0.95", ""),
+        Row(
+            f"memory taken / needed at least, with the weights: {title}",
+            (weights + taken) / (weights + least),
+            "≤1.1",
+            "",
+        ),
+        Row(f"memory by the worker's own gauge / taken: {title}", gauged / taken, "≥0.95", ""),
     ]
 
 
@@ -125,9 +130,9 @@ def main(path: Path | None) -> None:
             make(Path(place) / name)
         options = {"batch": 4}
         for name, folder, sides, more in (
-            ("tiny", Path(place) / "tiny", [(256, 1), (256, 4)], {}),
-            ("middle", Path(place) / "middle", [(256, 1), (512, 1)], {}),
-            ("starter", starter, [(512, 1), (512, 4)], {"upscale": 4}),
+            ("a tiny model", Path(place) / "tiny", [(256, 1), (256, 4)], {}),
+            ("a small model", Path(place) / "middle", [(256, 1), (512, 1)], {}),
+            ("starter pictures", starter, [(512, 1), (512, 4)], {"upscale": 4}),
         ):
             spec = Spec(name, folder, "float32", None, {**options, **more})
             for side, count in sides:

@@ -126,8 +126,18 @@ def main(path: Path | None) -> None:
     print("in the studio {:.3f} s, work {:.3f} s".format(*ours))
     publish(
         [
-            Row("time of music in the studio / the bare call", ours[0] / bare[0], "≤1.05", "×"),
-            Row("its work / the bare call's", ours[1] / bare[1], "≤1.05", "×"),
+            Row(
+                "a piece of music in the studio / by the bare library, time",
+                ours[0] / bare[0],
+                "≤1.05",
+                "×",
+            ),
+            Row(
+                "a piece of music in the studio / by the bare library, processor time",
+                ours[1] / bare[1],
+                "≤1.05",
+                "×",
+            ),
         ],
         path,
     )

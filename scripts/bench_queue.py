@@ -128,11 +128,16 @@ def main(path: Path | None) -> None:
     print(f"a job alone: begun after {start:.1f} ms, accepted after {put:.1f} ms")
     publish(
         [
-            Row("picks a second with 1,000 waiting", picks_per_second(), "≥2000", "1/s"),
+            Row(
+                "choices of the next job a second, 1,000 waiting",
+                picks_per_second(),
+                "≥2000",
+                "1/s",
+            ),
             Row("durable jobs a second, end to end, on SQLite", rate, "≥50", "1/s"),
-            Row("from order to start, median", start, "≤30", "ms"),
+            Row("from an order to its start, median", start, "≤30", "ms"),
             Row("the idle job store's share of a core", 100 * idle, "≤1", "%"),
-            Row("the last of one person's 4,000 orders / the first", slowed, "≤1.2", ""),
+            Row("time of the last of one person's 4,000 orders / of the first", slowed, "≤1.2", ""),
         ],
         path,
     )

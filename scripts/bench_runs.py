@@ -122,8 +122,13 @@ def main(path: Path | None) -> None:
     print(f"sealing alone {sealing:.1f} ms; p95 {alone:.2f} s alone, {beside:.2f} s beside a batch")
     publish(
         [
-            Figure("a row of 1,000, beside generation and sealing", row, "≤30", "ms"),
-            Figure("people's p95 wait beside a batch / without", beside / alone, "≤1.3", "×"),
+            Figure("a row of a batch of 1,000, beside generation and sealing", row, "≤30", "ms"),
+            Figure(
+                "other people's wait during a batch / without (95th percentile)",
+                beside / alone,
+                "≤1.3",
+                "×",
+            ),
         ],
         path,
     )

@@ -71,10 +71,10 @@ async def measure(home: Path) -> list[Row]:
         warm, _ = await speak(host, text[:10_000])
         watching.cancel()
         return [
-            Row("first of 64 parts sealed, no child running", cold, "≤1", "s"),
-            Row("first of 64 parts sealed, child running", warm, "≤1", "s"),
-            Row("all parts and the whole sealed, a minute of work at most", whole, "≤60", "s"),
-            Row("memory of the host and all it started", await watching, "≤600", "MB"),
+            Row("first of a speech's 64 parts signed, worker to be started", cold, "≤1", "s"),
+            Row("first of a speech's 64 parts signed, worker running", warm, "≤1", "s"),
+            Row("all 64 parts and the whole speech signed", whole, "≤60", "s"),
+            Row("memory of the host and all it started meanwhile", await watching, "≤600", "MB"),
         ]
 
 

@@ -96,9 +96,19 @@ def main(path: Path | None) -> None:
     )
     publish(
         [
-            Row("studio up / import gradio, processor time", start / gradio, "≤1.3", "×"),
+            Row(
+                "starting the studio / importing Gradio alone, processor time",
+                start / gradio,
+                "≤1.3",
+                "×",
+            ),
             Row("memory of the idle host", memory, "≤250", "MB"),
-            Row("idle time above a bare Gradio page", 100 * (idle - bare[2]), "≤1", "%"),
+            Row(
+                "processor share of the idle studio above a bare Gradio page's",
+                100 * (idle - bare[2]),
+                "≤1",
+                "%",
+            ),
         ],
         path,
     )

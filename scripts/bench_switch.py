@@ -73,7 +73,14 @@ def main(switches: int, path: Path | None) -> None:
             memory.append(psutil.Process().memory_info().rss)
     assert len(device.residency.evictions) == min(20, switches - 1), "nothing was switched"
     publish(
-        [Row(f"memory after {switches} switches / after 3", memory[-1] / memory[2], "≤1.05", "")],
+        [
+            Row(
+                f"memory after {switches} changes of model / after 3",
+                memory[-1] / memory[2],
+                "≤1.05",
+                "",
+            )
+        ],
         path,
     )
 

@@ -36,7 +36,7 @@ def publish(rows: Sequence[Row], path: Path | None) -> None:
     """Print the rows; write them to `path` as well, if there is one."""
     for row in rows:
         sign = "met" if row.met else "MISSED"
-        print(f"{row.measure:58} {row.value:>12,.3f} {row.unit:10} {row.goal:10} {sign}")
+        print(f"{row.measure:82} {row.value:>12,.3f} {row.unit:10} {row.goal:10} {sign}")
     if path is not None:
         memory = psutil.virtual_memory().total / 2**30
         record = {

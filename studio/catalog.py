@@ -173,7 +173,7 @@ class Catalog:
             source = card.studio.source
             raise Unavailable(
                 f"{card.studio.title} is not installed.",
-                hint=f"Install it with `pip install 'colophon[{source.extra}]'`."
+                hint=f"Install it with `scripts/install {source.extra}`."
                 if isinstance(source, Package)
                 else f"Put {source.imported} back, or import it again."
                 if isinstance(source, Imported)

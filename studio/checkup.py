@@ -18,6 +18,7 @@ import psutil
 from studio.cards import Embedded
 from studio.catalog import Catalog
 from studio.errors import StudioError
+from studio.formats import EXTENSIONS
 from studio.provenance.attestation import unmarked
 from studio.provenance.keys import Keys
 from studio.provenance.ledger import Ledger
@@ -107,9 +108,17 @@ def _disk(home: Path) -> Finding:
 
 def _storage(home: Path) -> Iterator[Finding]:
     """What the studio's own folders hold, those that grow."""
-    for name, folder in (("outputs", "artifacts"), ("models on disk", "models")):
-        sizes = [path.stat().st_size for path in (home / folder).rglob("*") if path.is_file()]
-        yield Finding(name, "ok", f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB")
+    made = [
+        path
+        for path in (home / "artifacts").glob("??/*")
+        # Beside them lie notes, manifests and previews.
+        if path.name.partition(".")[2] in EXTENSIONS.values()
+    ]
+    models = [path for path in (home / "models").rglob("*") if path.is_file()]
+    for name, files in (("outputs", made), ("models on disk", models)):
+        many = "1 file" if len(files) == 1 else f"{len(files)} files"
+        size = sum(path.stat().st_size for path in files) / 1e6
+        yield Finding(name, "ok", f"{many}, {size:.1f} MB")
 
 
 def _privacy(home: Path) -> Finding:
@@ -217,7 +226,7 @@ def _unmarked(settings: Settings) -> Iterator[Finding]:
             "hidden mark",
             "note",
             f"left out of {task}, as {attested.by} attested: {attested.reason}",
-            f"`studio keys revoke {task}` puts it back.",
+            f"`studio keys revoke {task} --by NAME` puts it back.",
         )
     ledger.close()
 

@@ -39,7 +39,7 @@ class Hosted(BaseModel):
         try:
             version(_KITS[provider.api])
         except PackageNotFoundError:
-            return "Install the providers' kits with `pip install 'colophon[hosted]'`."
+            return "Install the providers' kits with `scripts/install hosted`."
         return ""
 
 

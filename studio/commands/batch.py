@@ -15,8 +15,9 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from studio.artifact import Artifact
 from studio.client import Studio
-from studio.errors import Cancelled, InvalidRequest
+from studio.errors import Cancelled, InvalidRequest, NotFound
 from studio.export import NAME, Export
 from studio.fields import FieldSpec, Value, fields_of
 from studio.recipes.rows import Row, read
@@ -27,7 +28,8 @@ from studio.tasks import find_task
 #: Seconds between looks at a run.
 LOOK = 0.25
 
-_FAILED = 6
+#: The exit status where rows failed.
+FAILED = 6
 #: How many pictures one contact sheet shows.
 _ON_A_SHEET = 100
 
@@ -152,7 +154,7 @@ def sheets(studio: Studio, run: Run, out: Path) -> Iterator[Path]:
             pictures += [
                 (identity, caption)
                 for identity in line.artifacts
-                if studio.artifact(identity).kind == "image"
+                if (artifact := _kept(studio, identity)) and artifact.kind == "image"
             ]
     for number in range(0, len(pictures), _ON_A_SHEET):
         part = pictures[number : number + _ON_A_SHEET]
@@ -175,7 +177,7 @@ def report(run: Run, out: Path, as_json: bool) -> None:
         if run.failed:
             click.echo(f"{run.failed} failed: see results.csv, then try --retry-failed", err=True)
     if run.failed:
-        sys.exit(_FAILED)
+        sys.exit(FAILED)
 
 
 def _records(
@@ -198,11 +200,15 @@ def _records(
 
 
 def _saved(studio: Studio, line: Line, export: Export, verify: bool) -> Iterator[dict[str, Any]]:
+    """Every output of a row, and every step that failed; one line for a row that has none."""
     if not line.artifacts:
         yield export.record(line)
     for made in line.steps:
         for index, identity in enumerate(made.artifacts):
-            artifact = studio.artifact(identity)
+            artifact = _kept(studio, identity)
+            if artifact is None:
+                yield export.record(line, made.step)
+                continue
             target = export.place(line, made.step, index, artifact)
             if not export.has(target, artifact):
                 beside = studio.companion(identity)
@@ -211,6 +217,16 @@ def _saved(studio: Studio, line: Line, export: Export, verify: bool) -> Iterator
             if verify:
                 record["verdict"] = studio.verify(target).outcome
             yield record
+        if line.artifacts and made.error is not None:
+            yield export.record(line, made.step)
+
+
+def _kept(studio: Studio, identity: str) -> Artifact | None:
+    """The output, unless somebody has thrown it away since."""
+    try:
+        return studio.artifact(identity)
+    except NotFound:
+        return None
 
 
 def _key(table: Path, plan: Plan, out: Path) -> str:

@@ -53,7 +53,7 @@ def require_discord() -> None:
     if find_spec("discord") is None:
         raise Unavailable(
             "The Discord bot needs a package that is not installed.",
-            hint='Run: pip install "colophon[discord]"',
+            hint="Run `scripts/install discord`.",
         )
 
 

@@ -17,6 +17,7 @@ from studio.errors import NotFound
 from studio.settings import Settings
 from studio.tasks import find_task
 from studio.worker.decode_client import decoding
+from ui.copies import again
 
 #: Above so many decibels two pictures differ by their marks and by rounding alone.
 CLOSE = 35.0
@@ -35,12 +36,9 @@ def reproduce(file: Path, as_json: bool) -> None:
     with Studio() as studio:
         before = studio.artifact(_artifact_of(studio, file))
         note = before.note
-        fields = {**note.request, "model": note.card, "exact": True}
-        if _independent(note.task):
-            fields |= {"seed": note.seed, "count": 1}
-            (result,) = studio.make(note.task, **fields)
-        else:
-            result = studio.make(note.task, **fields)[note.index]
+        results = studio.make(note.task, **again(note, find_task(note.task)) | {"exact": True})
+        # Alone, or in its place among those that are only made together.
+        result = results[0] if len(results) == 1 else results[note.index]
         after = result.artifact
         same = after.note.draft_sha256 == note.draft_sha256
         report: dict[str, Any] = {
@@ -54,13 +52,6 @@ def reproduce(file: Path, as_json: bool) -> None:
         }
     click.echo(json.dumps(report, indent=2) if as_json else _sentence(report))
     sys.exit(0 if same else _DIFFERENT)
-
-
-def _independent(task: str) -> bool:
-    """Whether an output depends on nothing but its seed: a task with a count of its own means more
-    by it than how often, as the steps of a walk or the parts of a speech.
-    """
-    return "count" not in find_task(task).request.__annotations__
 
 
 def _artifact_of(studio: Studio, file: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import logging
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ from studio.api import create_app
 from studio.cards import Embedded
 from studio.commands.bot import require_discord
 from studio.commands.log import keep_log
-from studio.errors import StudioError, Unavailable
+from studio.errors import Broken, StudioError, Unavailable
 from studio.heap import trim
 from studio.host import Host
 from studio.settings import Settings
@@ -27,6 +28,8 @@ from ui.app import mount
 
 #: Options of mallopt(3), from glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENAS = -1, -3, -8
+
+_LOG = logging.getLogger(__name__)
 
 
 @click.command()
@@ -97,9 +100,9 @@ def _bot_token(settings: Settings) -> str:
 
 async def _bot(host: Host, token: str) -> None:
     """The Discord bot in this process; if it cannot go on, the studio does all the same."""
-    from bots.serve import serve
-
     try:
+        from bots.serve import serve
+
         await serve(
             lambda owner: contextlib.nullcontext(host.client(owner)),
             host.settings.home,
@@ -108,6 +111,11 @@ async def _bot(host: Host, token: str) -> None:
         )
     except StudioError as error:
         click.echo(f"The Discord bot ended: {error}", err=True)
+    except Exception:
+        # Nobody looks at this task before the studio ends.
+        broken = Broken()
+        _LOG.exception("incident %s", broken.incident)
+        click.echo(f"The Discord bot ended: {broken}", err=True)
 
 
 async def _warm(host: Host) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from pathlib import Path
 import click
 
 from studio.client import Studio
-from studio.commands.batch import carry_out, parse_settings
+from studio.commands.batch import FAILED, carry_out, parse_settings
 from studio.errors import InvalidRequest, StudioError
-from studio.export import Export
+from studio.export import Export, holds
 from studio.fields import Value
 from studio.recipes import shipped
 from studio.recipes.document import Recipe
@@ -39,7 +40,11 @@ _Look = tuple[int, int]
 )
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True,
               help="Seconds between looks.")  # fmt: skip
-@click.option("--once", is_flag=True, help="Make what is there now, and end.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Make what is there now, and end; with status 6 if some of it failed.",
+)
 def watch(
     folder: Path,
     name: str,
@@ -65,8 +70,10 @@ def watch(
             for said in watched.look(studio):
                 click.echo(said)
             if once and watched.idle:
-                return
+                break
             time.sleep(min(every, 0.2) if watched.under_way else every)
+    if watched.failed:
+        sys.exit(FAILED)
 
 
 @dataclass
@@ -81,6 +88,8 @@ class Watched:
     given: Mapping[str, Value]
     #: The runs that go on, by the file's name.
     under_way: dict[str, Run] = field(default_factory=dict)
+    #: How many files came to nothing.
+    failed: int = 0
     #: How each file looked when it was taken, or refused.
     _seen: dict[str, _Look] = field(default_factory=dict)
     #: How the others looked the last time.
@@ -110,9 +119,17 @@ class Watched:
                 continue
             del self.under_way[name]
             place = self.out / name
-            if (place / "results.jsonl").exists():
+            results, earlier = place / "results.jsonl", holds(place)
+            if earlier != run.id:
+                # Other content under this name, or other settings: what was made of it gives way.
+                # First its results, so that a command killed halfway is not taken to have ended.
+                results.unlink(missing_ok=True)
+            if not results.exists():
+                export = Export(place, run, "{step}-{index}", instead_of=earlier)
+                run = carry_out(studio, run, export)
+            elif not run.failed:
                 continue
-            run = carry_out(studio, run, Export(place, run, "{step}-{index}"))
+            self.failed += run.failed
             yield f"{name}: {'failed, see' if run.failed else 'made'} {place / 'index.html'}"
 
     def _files(self) -> Iterator[tuple[str, _Look]]:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -107,6 +108,19 @@ def test_a_signed_sheet_shows_all_the_pictures(
     assert shell.run("verify", str(sheet), "--json").out.count("componentOf") >= 3
     with Image.open(sheet) as picture:
         assert picture.width > 4 * 256
+
+
+def test_a_batch_ends_without_what_was_thrown_away_since(shell: Shell, up: Up) -> None:
+    (shell.folder / "pair.csv").write_text("prompt,seed\na red star,11\na red star,12\n")
+    order = ("batch", "pair.csv", "--task", "imagine", "--set", "steps=2", "--out", "kept")
+    shell.run(*order)
+    first, second = results(shell.folder / "kept")
+    httpx.delete(f"{up.url}/api/v1/artifacts/{first['artifact']}").raise_for_status()
+    shell.run(*order, "--sheet", "--verify")
+    gone, kept = results(shell.folder / "kept")
+    assert (gone["row"], gone["state"], gone["artifact"], gone["file"]) == (1, "done", None, None)
+    assert (kept["artifact"], kept["verdict"]) == (second["artifact"], "signed")
+    assert (shell.folder / "kept" / "contact-sheet-1.png").exists()
 
 
 def test_names_follow_the_pattern_and_stay_in_the_folder(shell: Shell, up: Up) -> None:

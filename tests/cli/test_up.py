@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from studio.commands.up import _listen
+from studio.commands.up import _bot, _listen
 from tests.cli.conftest import Shell, Up
-from tests.hosts import settings_for
+from tests.hosts import fake_host, settings_for
 
 
 def draft_of(shell: Shell, record: dict[str, Any]) -> str:
@@ -73,3 +74,17 @@ def test_no_answer_waits_for_the_acknowledgement_of_its_head(tmp_path: Path) -> 
                     return await nodelay
 
     assert asyncio.run(accepted())
+
+
+def test_whatever_ends_the_bot_is_said_and_logged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    host, _ = fake_host(tmp_path)
+    # No database can be opened there.
+    (tmp_path / "discord.sqlite").mkdir()
+    asyncio.run(_bot(host, "a.b.c"))
+    (logged,) = (one for one in caplog.records if one.name == "studio.commands.up")
+    assert logged.exc_info is not None
+    said = capsys.readouterr().err
+    assert said.startswith("The Discord bot ended: ")
+    assert logged.getMessage().removeprefix("incident ") in said

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -61,6 +62,49 @@ def test_what_lies_there_is_made_once(shell: Shell, drop: Path) -> None:
     shell.run("watch", "drop", "--recipe", "framed.yaml", "--set", "words=Bye", "--out", "other",
               "--once")  # fmt: skip
     assert outputs(shell) == 4
+
+
+def test_other_content_and_other_settings_take_the_place_of_what_was_made(
+    shell: Shell, drop: Path
+) -> None:
+    folder = shell.folder / "swapped"
+    folder.mkdir()
+
+    def made(*arguments: str) -> tuple[dict[str, Any], tuple[int, ...]]:
+        shell.run("watch", "swapped", "--recipe", "framed.yaml", "--once", *arguments)
+        place = folder / "made" / "photo.png"
+        (line,) = map(json.loads, (place / "results.jsonl").read_text().splitlines())
+        with Image.open(place / line["file"]) as picture:
+            corner = picture.convert("RGB").getpixel((2, 2))
+        assert isinstance(corner, tuple)
+        return line, corner
+
+    Image.new("RGB", (256, 256), "red").save(folder / "photo.png")
+    (red, corner) = made("--set", "words=One")
+    assert corner[0] > corner[2]
+    Image.new("RGB", (256, 256), "blue").save(folder / "photo.png")
+    (blue, corner) = made("--set", "words=One")
+    assert corner[0] < corner[2]
+    assert blue["artifact"] != red["artifact"]
+    (other, _) = made("--set", "words=Two")
+    assert other["artifact"] not in (blue["artifact"], red["artifact"])
+    # A command that was killed when it had just taken the folder over.
+    run = (folder / "made" / "photo.png" / ".colophon-run").read_text()
+    (back, _) = made("--set", "words=One")
+    assert back["artifact"] == blue["artifact"]
+    (folder / "made" / "photo.png" / ".colophon-run").write_text(run)
+    (folder / "made" / "photo.png" / "results.jsonl").unlink()
+    assert made("--set", "words=Two")[0]["artifact"] == other["artifact"]
+
+
+def test_a_failure_ends_as_a_batch_does(shell: Shell, drop: Path) -> None:
+    folder = shell.folder / "failing"
+    folder.mkdir()
+    Image.new("RGB", (256, 256), "red").save(folder / "red.png")
+    order = ("watch", "failing", "--recipe", "framed.yaml", "--set", "words=無", "--once")
+    # The second time nothing is tried again, and it has failed all the same.
+    for _ in range(2):
+        assert "red.png: failed, see" in shell.run(*order, status=6).out
 
 
 def test_a_file_is_taken_when_it_is_whole(shell: Shell) -> None:
