@@ -104,8 +104,8 @@ class Family(Protocol):
     def load(self, spec: Spec, device: str, placement: str) -> Model:
         """The model in `spec.folder`, ready on `device` (`cpu`, `mps`, `cuda:0`).
 
-        `placement` names a rung of `studio.memory.LADDER`; a family that cannot move its layers may
-        treat each as `full`.
+        `placement` names a rung of `studio.memory.LADDER`. Those of the library diffusers are given
+        every one; others `full` and `cpu` alone, unless they have an attribute `offloads`, true.
 
         Raises:
             Unavailable: if a file is missing or is in a format that is refused.
