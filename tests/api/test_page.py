@@ -235,6 +235,11 @@ def test_a_form_comes_with_ones_own_outputs_in_it(
     again = made(ann, job["id"])
     tab.arrive(f"?again={again}")
     assert ann.get(tab.value("field-image")["url"]).content == content
+    # A list of files, and what is painted on.
+    tab.arrive(f"?task=contact-sheet&images={artifact},{again}")
+    assert ann.get(tab.value("field-images")[0]["url"]).content == content
+    tab.arrive(f"?task=inpainting&image={artifact}")
+    assert ann.get(tab.value("field-mask")["background"]["url"]).status_code == 200
     other = Tab(bob)
     for wish in (f"?task=image-to-image&image={artifact}", f"?again={again}"):
         other.arrive(wish)
