@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import anyio
 
-from studio.errors import Broken, InvalidRequest, NotFound, StudioError, Unavailable
+from studio.errors import Broken, NotFound, StudioError, Unavailable
 from studio.fields import Value
 from studio.intake import MOST_ERRORS, Intake, filled, holds, unchanged
 from studio.job import Done, Failed, Job
+from studio.passing import standing_for
 from studio.protocol import Client
 from studio.recipes.document import Recipe, Step, single
 from studio.recipes.references import Reference
@@ -293,7 +293,7 @@ class Conductor:
         if any(one.state is StepState.FAILED for one in missing):
             return ended(StepState.SKIPPED)
         try:
-            values = await _values(client, needs, line, made)
+            values = await standing_for(client, needs, line, made)
             if missing or not holds(step, values):
                 return ended(StepState.SKIPPED)
             job = await self._ordered(client, step, values, run, line, known)
@@ -365,39 +365,3 @@ async def _end_of(client: Client, job: str) -> Done | Failed:
             await asyncio.sleep(PAUSE)
         else:
             raise AssertionError("a job's events end with Done or Failed")
-
-
-async def _values(
-    client: Client, needed: Iterable[Reference], line: Line, made: Mapping[str, Made]
-) -> dict[Reference, Value]:
-    """What each reference stands for; None for an input that was not given."""
-    values: dict[Reference, Value] = {}
-    for reference in needed:
-        source = made.get(reference.name)
-        if source is None:
-            values[reference] = line.values.get(reference.name)
-        elif not source.artifacts:
-            values[reference] = None
-        elif reference.index >= len(source.artifacts):
-            raise InvalidRequest(
-                f"The step {reference.name} has made {len(source.artifacts)} outputs, and number "
-                f"{reference.index} is asked for; they count from 0.",
-                hint="Name one that there is, or raise the step's count.",
-            )
-        elif reference.property == "seed":
-            values[reference] = (source.seed or 0) + reference.index
-        elif reference.property == "text":
-            path = await client.fetch(source.artifacts[reference.index])
-            values[reference] = await anyio.to_thread.run_sync(_text, path)
-        else:
-            values[reference] = source.artifacts[reference.index]
-    return values
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        raise InvalidRequest(
-            f"{path.name} is no text.", hint="Refer to .text of steps that write text only."
-        ) from None

@@ -50,6 +50,8 @@ DISK_SECONDS = 5.0
 #: Seconds between two looks at the line by which those who watch hear their place in it.
 PLACE_SECONDS = 1.0
 
+_GIVEN_UP = "This job was begun {} times and never got anywhere; something in it ends the studio."
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -125,7 +127,7 @@ class Dispatcher:
         if job.state is JobState.CANCELLED or job.id in self._unwanted:
             entry.end(Cancelled())
         elif wanted and job.attempts >= MOST_ATTEMPTS:
-            entry.end(_given_up(entry))
+            entry.end(Broken(_GIVEN_UP.format(entry.attempts)))
         elif wanted and (missing := self._berths.missing(entry)) is not None:
             entry.end(missing)
         elif wanted:
@@ -330,7 +332,7 @@ class Dispatcher:
         if not orders:
             return []
         if entry.attempts >= MOST_ATTEMPTS:
-            self._end(entry, _given_up(entry))
+            self._end(entry, Broken(_GIVEN_UP.format(entry.attempts)))
             return []
         try:
             opened = await anyio.to_thread.run_sync(self._inputs.open, entry.job)
@@ -394,10 +396,3 @@ class Dispatcher:
         entry = self._line.get(job)
         if entry is not None and not entry.outcome.done():
             self.watchers.tell(job, event)
-
-
-def _given_up(entry: Entry) -> Broken:
-    return Broken(
-        f"This job was begun {entry.attempts} times and never got anywhere; something in it ends "
-        "the studio."
-    )

@@ -219,14 +219,13 @@ class _Evidence:
         if self.marked is None:
             return "It carries a mark made with this studio's key, but the ledger does not know it."
         doubt, far = "", self.mark_distance()
-        if self.marked.kind != self.decoded.kind:
-            pass  # part of another kind of work: there is nothing to compare
-        elif far is None:
+        # Of a still, or of a film's sound, there is nothing to compare.
+        if far is None and self.marked.kind == self.decoded.kind:
             changed = "cropped or turned" if self.decoded.kind == "image" else "perhaps cut"
             doubt = (
                 f" The {self.medium.noun} was {changed}, so it was not compared with the original."
             )
-        elif far > self.medium.near:
+        elif far is not None and far > self.medium.near:
             doubt = f" It differs from the original more than expected ({far} of 256 bits)."
         return (
             f"It carries this studio's mark: it comes from a {self.source} made here with "
