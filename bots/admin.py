@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bots.bot import StudioBot
 
 _MAX_TERMS = 1000
+#: Where people order: a limit holds in a channel and its threads, and a category is neither.
+_Channel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.ForumChannel
 
 
 def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
@@ -71,7 +73,7 @@ def commands(bot: StudioBot) -> Iterator[app_commands.Group]:
     async def limit(
         interaction: discord.Interaction,
         role: discord.Role | None = None,
-        channel: discord.abc.GuildChannel | None = None,
+        channel: _Channel | None = None,
         per_day: app_commands.Range[int, 0, 100_000] | None = None,
         cooldown: app_commands.Range[int, 0, 86_400] = 0,
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -42,6 +43,16 @@ _SILENCE = 60.0
 #: Calls that are answered once the host has listened, looked at a whole film, or read a table: it
 #: says nothing meanwhile.
 _PATIENT = (("POST", "consents"), ("POST", "verify"), ("POST", "runs"))
+#: Who waits for those asks below HTTP whether the other machine is still there: in seconds, after
+#: how long, how often, and how many unanswered askings are the end.
+_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+        if hasattr(socket, name)
+    ),
+]
 
 _PLACES = TypeAdapter(list[Place])
 _DEVICES = TypeAdapter(list[LaneState])
@@ -59,7 +70,10 @@ class RemoteClient(RemoteGallery, RemoteRuns, RemoteTalk, RemoteConsent, Client)
         self._owner = owner
         # No proxies: what the environment says of them is not meant for one's own studio.
         self._http = httpx.AsyncClient(
-            base_url=f"{url}/api/v1/", headers=headers, timeout=_SILENCE, trust_env=False
+            base_url=f"{url}/api/v1/",
+            headers=headers,
+            timeout=_SILENCE,
+            transport=httpx.AsyncHTTPTransport(trust_env=False, socket_options=_ALIVE),
         )
 
     async def __aenter__(self) -> Self:

@@ -7,10 +7,10 @@ import io
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from studio.artifact import Artifact, Note
+from studio.artifact import Artifact
 from studio.fields import FieldSpec, Value, fields_of
+from studio.origin import again
 from studio.tasks import TASKS, Task
 
 Given = list[tuple[FieldSpec, Value]]
@@ -33,18 +33,6 @@ def copies(artifact: Artifact, url: str) -> Mapping[str, str]:
         "batch": _row(task, given),
         "discord": _slash(task, given),
     }
-
-
-def again(note: Note, task: Task) -> dict[str, Any]:
-    """The fields that make an output of `task` again: alone, with its own seed, where it can be.
-
-    A task with a count of its own means more by it than how often, as the steps of a walk or the
-    parts of a speech, and stems are those of one piece: all of them are ordered as they were.
-    """
-    fields = {**note.request, "model": note.card}
-    if "count" in task.request.__annotations__ or fields.get("stems"):
-        return fields
-    return fields | {"seed": note.seed, "count": 1}
 
 
 def _given(artifact: Artifact, task: Task) -> Given:

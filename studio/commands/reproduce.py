@@ -14,10 +14,10 @@ import numpy as np
 from studio.artifact import Artifact
 from studio.client import Studio
 from studio.errors import NotFound
+from studio.origin import again
 from studio.settings import Settings
 from studio.tasks import find_task
 from studio.worker.decode_client import decoding
-from ui.copies import again
 
 #: Above so many decibels two pictures differ by their marks and by rounding alone.
 CLOSE = 35.0

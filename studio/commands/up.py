@@ -121,11 +121,17 @@ async def _bot(host: Host, token: str) -> None:
 async def _warm(host: Host) -> None:
     """Load what a newcomer will ask for first, before they have asked, and settle down."""
     catalog = host.catalog
-    with contextlib.suppress(StudioError):
+    try:
         card = catalog.for_task(next(iter(TASKS.values())))[0]
         # Large models are loaded when somebody wants them.
         if isinstance(card.studio.source, Embedded):
             await host.lanes[0].warm(card, catalog.folder(card), catalog.revision(card))
+    except StudioError as error:
+        # Whoever asks for it is told why.
+        _LOG.warning("nothing was loaded ahead: %s", error)
+    except Exception:
+        # Nobody looks at this task before the studio ends.
+        _LOG.exception("nothing was loaded ahead")
     # What building the pages needed and nobody needs again goes back to the system.
     trim()
 

@@ -60,7 +60,7 @@ class LatentWalk(TextToImage):
         title="Second prompt", description="Where the walk ends; the count says in how many steps."
     )
     count: Annotated[int, Field(ge=2, le=64)] = Field(
-        8, title="Count", description="How many to make, each with the next seed."
+        8, title="Count", description="In how many pictures, the first and the last among them."
     )
 
 

@@ -140,6 +140,23 @@ def test_a_host_that_is_gone_is_said_to_be(server: Server) -> None:
     asyncio.run(use())
 
 
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="Linux says what a socket does")
+def test_a_client_asks_whether_a_silent_host_is_still_there(server: Server) -> None:
+    async def use() -> None:
+        async with RemoteClient(server.url) as client:
+            await client.queue()
+            port = f":{int(server.url.rpartition(':')[2]):04X}"
+            ours = [
+                fields
+                for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines())
+                if fields[2].endswith(port) and fields[3] == "01"
+            ]
+            # The timer that runs is the one of TCP's keep-alive.
+            assert any(fields[5].startswith("02:") for fields in ours), ours
+
+    asyncio.run(use())
+
+
 def test_a_stale_file_counts_for_nothing(home: Path) -> None:
     home.mkdir()
     assert attach.find(home) is None

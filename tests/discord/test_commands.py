@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import discord
 import pytest
 
 from bots.options import MAX_OPTIONS
@@ -104,6 +105,14 @@ def test_no_more_is_ordered_at_once_than_a_message_holds(stage: Stage) -> None:
     imagine = next(one for one in stage.discord.commands if one["name"] == "imagine")
     count = next(one for one in imagine["options"] if one["name"] == "count")
     assert (count["min_value"], count["max_value"]) == (1, 10)
+
+
+def test_a_limit_is_set_for_what_people_write_in(stage: Stage) -> None:
+    settings = next(one for one in stage.discord.commands if one["name"] == "settings")
+    limit = next(one for one in settings["options"] if one["name"] == "limit")
+    channel = next(one for one in limit["options"] if one["name"] == "channel")
+    assert discord.ChannelType.text.value in channel["channel_types"]
+    assert discord.ChannelType.category.value not in channel["channel_types"]
 
 
 def test_commands_are_told_once_and_not_again_after_a_restart(stage: Stage) -> None:

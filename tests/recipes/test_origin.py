@@ -16,7 +16,7 @@ license: mit
 studio:
   title: All
   family: none
-  tasks: [text-to-image, image-to-image, contact-sheet]
+  tasks: [text-to-image, image-to-image, contact-sheet, latent-walk]
   source: {path: starter/pictures}
   memory: {weights: 1, working: 1}
 ---
@@ -76,5 +76,26 @@ def test_one_parent_of_two_children_is_made_once(tmp_path: Path) -> None:
             found = await origin(client, sheet)
             assert list(found.steps) == ["imagine", "edit", "sheet"]
             assert found.steps["sheet"].fields["images"] == ["{imagine}", "{edit}", "{imagine}"]
+
+    run(test)
+
+
+def test_what_is_only_made_together_is_one_step_whose_outputs_are_counted(tmp_path: Path) -> None:
+    async def test() -> None:
+        host, _ = fake_host(tmp_path / "home")
+        (tmp_path / "home" / "model_cards" / "all.md").write_text(CARD)
+        async with host:
+            client = host.client("ann")
+            size = {"width": 64, "height": 64}
+            walk = {"model": "all", "prompt": "day", "prompt_2": "night", "count": 4, **size}
+            job = await client.submit("latent-walk", walk)
+            steps = (await finished(client, job.id)).artifacts
+            sheet = await made(client, "contact-sheet", images=[steps[0], steps[2]])
+            found = await origin(client, sheet)
+            assert list(found.steps) == ["walk", "sheet"]
+            assert found.steps["sheet"].fields["images"] == ["{walk}", "{walk[2]}"]
+            again = found.steps["walk"].fields
+            note = (await client.artifact(steps[0])).note
+            assert (again["count"], again["seed"]) == (4, note.seed)
 
     run(test)

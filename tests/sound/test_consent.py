@@ -86,7 +86,6 @@ async def studio(
     settings = settings_for(home)
     lane = FakeLane(settings, draft=stage.draft)
     async with Host(settings, lanes=[lane]) as host:
-        host.catalog.drop("starter-listener")
         yield host, lane, host.client(LOCAL)
 
 
