@@ -238,6 +238,21 @@ def record(
     }
 
 
+def entries(line: Line) -> Iterator[tuple[str, int, str | None]]:
+    """What a run's results tell of a row: the step, the number and the id of every output.
+
+    What has no output is an entry without an id: a row that came to nothing, with an empty step, or
+    a step that failed beside others.
+    """
+    if not line.artifacts:
+        yield "", 0, None
+    for made in line.steps:
+        for index, identity in enumerate(made.artifacts):
+            yield made.step, index, identity
+        if line.artifacts and made.error is not None:
+            yield made.step, 0, None
+
+
 def holds(folder: Path) -> str | None:
     """The run whose results are in a folder; None if there are none."""
     claim = folder / _CLAIM

@@ -19,7 +19,7 @@ from studio.api.failures import routes
 from studio.api.here import Here
 from studio.client import Client
 from studio.errors import InvalidRequest, NotFound
-from studio.export import COLUMNS, record
+from studio.export import COLUMNS, entries, record
 from studio.fields import Value, explain
 from studio.recipes.document import Recipe
 from studio.recipes.rows import MOST_CHARACTERS, Row
@@ -158,20 +158,18 @@ async def _results(client: Client, run: str, form: Literal["csv", "jsonl"]) -> A
 
 
 async def _outputs(client: Client, line: Line) -> AsyncIterator[dict[str, Any]]:
-    """Every output of a row, and every step that failed; one line for a row that has none."""
-    if not line.artifacts:
-        yield record(line)
-    for made in line.steps:
-        for identity in made.artifacts:
-            try:
-                artifact = await client.artifact(identity)
-            except NotFound:
-                # It was deleted since.
-                yield record(line, made.step)
-            else:
-                yield record(line, made.step, f"/api/v1/artifacts/{identity}/file", artifact)
-        if line.artifacts and made.error is not None:
-            yield record(line, made.step)
+    """The results of a row, with addresses for files."""
+    for step, _, identity in entries(line):
+        if identity is None:
+            yield record(line, step)
+            continue
+        try:
+            artifact = await client.artifact(identity)
+        except NotFound:
+            # It was deleted since.
+            yield record(line, step)
+        else:
+            yield record(line, step, f"/api/v1/artifacts/{identity}/file", artifact)
 
 
 def _cells(row: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from studio.artifact import Artifact
 from studio.client import Studio
 from studio.errors import Cancelled, InvalidRequest, NotFound
-from studio.export import NAME, Export
+from studio.export import NAME, Export, entries
 from studio.fields import FieldSpec, Value, fields_of
 from studio.recipes.rows import Row, read
 from studio.recipes.run import Line, Run, RunState, StepState
@@ -200,25 +200,19 @@ def _records(
 
 
 def _saved(studio: Studio, line: Line, export: Export, verify: bool) -> Iterator[dict[str, Any]]:
-    """Every output of a row, and every step that failed; one line for a row that has none."""
-    if not line.artifacts:
-        yield export.record(line)
-    for made in line.steps:
-        for index, identity in enumerate(made.artifacts):
-            artifact = _kept(studio, identity)
-            if artifact is None:
-                yield export.record(line, made.step)
-                continue
-            target = export.place(line, made.step, index, artifact)
-            if not export.has(target, artifact):
-                beside = studio.companion(identity)
-                export.fill(studio.fetch(identity), target, artifact, beside)
-            record = export.record(line, made.step, target, artifact)
-            if verify:
-                record["verdict"] = studio.verify(target).outcome
-            yield record
-        if line.artifacts and made.error is not None:
-            yield export.record(line, made.step)
+    """The results of a row, whose files are in the folder by then."""
+    for step, index, identity in entries(line):
+        artifact = identity and _kept(studio, identity)
+        if not artifact:
+            yield export.record(line, step)
+            continue
+        target = export.place(line, step, index, artifact)
+        if not export.has(target, artifact):
+            export.fill(studio.fetch(artifact.id), target, artifact, studio.companion(artifact.id))
+        record = export.record(line, step, target, artifact)
+        if verify:
+            record["verdict"] = studio.verify(target).outcome
+        yield record
 
 
 def _kept(studio: Studio, identity: str) -> Artifact | None:

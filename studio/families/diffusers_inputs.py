@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -115,23 +116,20 @@ def _walking(pipe: Any, group: Sequence[Order]) -> Iterator[None]:
     """While this lasts, `pipe` draws each order between its two prompts and its two noises.
 
     The walk begins as the first prompt with the request's seed would, and ends as the second
-    prompt with the last output's seed. In between, embeddings and noise turn on a sphere, where
+    prompt with the last output's seed. In between, embeddings and all noise turn on a sphere, where
     they keep the length that the model expects. Works on whatever a pipeline's own
     `encode_prompt` and `prepare_latents` return.
     """
-    lasts, shares = _places(group)
+    last, shares = _places(group)
     prompts = [str(order.request["prompt_2"]) for order in group]
-
-    def noise(places: Sequence[int]) -> dict[str, Any]:
-        seeds = [int(o.request["seed"]) + place for o, place in zip(group, places, strict=True)]
-        return {"generator": [torch.Generator("cpu").manual_seed(seed) for seed in seeds]}
-
-    pipe.encode_prompt = _between(pipe.encode_prompt, shares, dict, lambda: {"prompt": prompts})
+    begin, end = _generators(group, [0] * len(group)), _generators(group, last)
+    pipe.encode_prompt = _between(pipe.encode_prompt, shares, {}, {"prompt": prompts})
     pipe.prepare_latents = _between(
-        pipe.prepare_latents, shares, lambda: noise([0] * len(group)), lambda: noise(lasts)
+        pipe.prepare_latents, shares, {"generator": begin}, {"generator": end}
     )
     try:
-        yield
+        with _noise_between(pipe, shares, begin, end):
+            yield
     finally:
         # The library's own methods, which these had hidden.
         del pipe.encode_prompt, pipe.prepare_latents
@@ -149,16 +147,13 @@ def _morphing(pipe: Any, group: Sequence[Order], size: tuple[int, int]) -> Itera
         ImageOps.fit(picture_of(one, "image_2"), size, Image.Resampling.LANCZOS) for one in group
     ]
     other = pipe.image_processor.preprocess(ends, height=size[1], width=size[0])
-
-    def noise() -> dict[str, Any]:
-        seeds = [int(order.request["seed"]) for order in group]
-        return {"generator": [torch.Generator("cpu").manual_seed(seed) for seed in seeds]}
-
+    begin, end = (_generators(group, [0] * len(group)) for _ in range(2))
     pipe.prepare_latents = _between(
-        pipe.prepare_latents, shares, noise, lambda: {"image": other, **noise()}
+        pipe.prepare_latents, shares, {"generator": begin}, {"generator": end, "image": other}
     )
     try:
-        yield
+        with _noise_between(pipe, shares, begin, end):
+            yield
     finally:
         # The library's own method, which this one had hidden.
         del pipe.prepare_latents
@@ -168,6 +163,42 @@ def _places(group: Sequence[Order]) -> tuple[list[int], list[float]]:
     """The last place of each order's walk, and how far along it the order is, in [0, 1]."""
     lasts = [int(order.request["count"]) - 1 for order in group]
     return lasts, [order.index / last for order, last in zip(group, lasts, strict=True)]
+
+
+def _generators(group: Sequence[Order], places: Sequence[int]) -> list[torch.Generator]:
+    """For each order the noise of its walk's output at a place."""
+    seeds = [int(one.request["seed"]) + place for one, place in zip(group, places, strict=True)]
+    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+
+
+@contextmanager
+def _noise_between(
+    pipe: Any,
+    shares: Sequence[float],
+    begin: list[torch.Generator],
+    end: list[torch.Generator],
+) -> Iterator[None]:
+    """While this lasts, what noise `pipe`'s scheduler adds in its steps lies between two noises.
+
+    Some schedulers add none. Where each picture of a walk had noise of its own, it would have
+    nothing in common with the next one. A process runs one pipeline at a time, so that its
+    scheduler's module is nobody else's.
+    """
+    module = sys.modules[type(pipe.scheduler).__module__]
+    own = getattr(module, "randn_tensor", None)
+    if own is None:
+        yield
+        return
+
+    def between(shape: Any, generator: Any = None, **more: Any) -> torch.Tensor:
+        here, there = (own(shape, generator=one, **more) for one in (begin, end))
+        return _slerp(here, there, shares)  # type: ignore[no-any-return]
+
+    module.randn_tensor = between  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        module.randn_tensor = own  # type: ignore[attr-defined]
 
 
 def picture_of(order: Order, field: str = "image") -> Image.Image:
@@ -192,8 +223,8 @@ def _touched(order: Order, size: tuple[int, int]) -> Image.Image:
 def _between(
     method: Callable[..., Any],
     shares: Sequence[float],
-    here: Callable[[], dict[str, Any]],
-    there: Callable[[], dict[str, Any]],
+    here: Mapping[str, Any],
+    there: Mapping[str, Any],
 ) -> Callable[..., Any]:
     """`method` called twice, with the arguments `here` and `there`, and what lies between."""
     signature = inspect.signature(method)
@@ -201,8 +232,8 @@ def _between(
     def call(*given: Any, **named: Any) -> Any:
         bound = signature.bind(*given, **named).arguments
         more = bound.pop("kwargs", {})
-        begin = method(**{**bound, **more, **here()})
-        end = method(**{**bound, **more, **there()})
+        begin = method(**{**bound, **more, **here})
+        end = method(**{**bound, **more, **there})
         if isinstance(begin, torch.Tensor):
             return _slerp(begin, end, shares)
         return tuple(_slerp(one, other, shares) for one, other in zip(begin, end, strict=True))

@@ -89,8 +89,13 @@ def bring(wish: Wish, catalog: Catalog, settings: Settings, progress: Progress) 
     _check_disk(made, max(0, copied - _size(partial)), settings)
     digests = digests_of(sources, lambda done: progress(done, total + copied))
 
+    furthest = 0
+
     def advance(done: int) -> None:
-        progress(total + min(done, copied), total + copied)
+        nonlocal furthest
+        # A folder in which a model is being written has more in it at times than at the end.
+        furthest = max(furthest, min(done, copied))
+        progress(total + furthest, total + copied)
 
     with _workplace(settings) as work:
         folder = partial if made.path.is_dir() else work / "model"

@@ -181,6 +181,19 @@ def test_a_walk_begins_and_ends_as_the_two_prompts_would(
         assert not np.array_equal(walk[1], end)
 
 
+@pytest.mark.parametrize("scheduler", ["EulerAncestralDiscreteScheduler", "LCMScheduler"])
+def test_neighbours_on_a_walk_are_alike_where_every_step_adds_noise(
+    folder: Path, scheduler: str
+) -> None:
+    model = load(folder, scheduler=scheduler, batch=1)
+    words = {"prompt": "x", "prompt_2": "x", "count": 9}
+    walk = np.stack(draw(model, *(order("latent-walk", n, **words) for n in range(9)))).astype(int)
+    assert np.array_equal(walk[0], draw(model, order("text-to-image", prompt="x"))[0])
+    assert np.array_equal(walk[8], draw(model, order("text-to-image", 8, prompt="x"))[0])
+    step = np.abs(np.diff(walk, axis=0)).mean()
+    assert step < np.abs(walk[0] - walk[8]).mean() / 2
+
+
 def test_a_picture_of_another_shape_is_cut_and_not_stretched(folder: Path, tmp_path: Path) -> None:
     stripes = np.zeros((64, 256, 3), np.uint8)
     stripes[:, 96:160] = 255  # the middle, which is all that a square keeps

@@ -141,22 +141,6 @@ def test_the_encoder_is_a_projection_that_a_linear_decoder_inverts_well(tmp_path
     assert -10 * torch.log10(error) > 25
 
 
-def test_the_judge_scores_a_perfect_reading_as_perfect() -> None:
-    picked, _, _ = make(Order(32, 9), 200)
-    for scene in picked:
-        found = tuple(
-            judge.Found(group.kind, group.colour, thing.x, thing.y, 1.0)
-            for group in scene.groups
-            for thing in group.things
-        )
-        reading = judge.Reading(
-            found, scene.style, judge.setting_of(scene), scene.time, scene.weather
-        )
-        assert judge.score(scene, reading)["all"] == [True]
-        wrong = judge.Reading((), scene.style, judge.setting_of(scene), scene.time, scene.weather)
-        assert judge.score(scene, wrong)["object"] == [False] * len(scene.groups)
-
-
 def _learn(number: int, folder: Path, processes: int) -> None:
     """One of several processes: its share of forty batches of eight."""
     torch.set_num_threads(1)

@@ -26,16 +26,13 @@ _SMALLEST = 270 / (64 * 64 * _ENLARGED**2)  # share of the picture below which a
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One piece: its names, its centre in unit coordinates, its share of the picture, and how well
-    the shape fits.
-    """
+    """One piece: its names, its centre in unit coordinates, its share of the picture."""
 
     colour: str
     shape: str
     x: float
     y: float
     area: float
-    overlap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +79,14 @@ def _silhouettes() -> Mapping[str, np.ndarray]:
     return MappingProxyType(known)
 
 
-def name_shape(mask: np.ndarray) -> tuple[str, float]:
-    """The shape whose silhouette shares most with the mask, and the share (intersection over
-    union).
-    """
+def name_shape(mask: np.ndarray) -> str:
+    """The shape whose silhouette shares most with the mask (intersection over union)."""
     seen = _silhouette(mask)
     overlaps = {
         name: float(np.minimum(seen, known).sum() / np.maximum(seen, known).sum())
         for name, known in _silhouettes().items()
     }
-    best = max(overlaps, key=overlaps.__getitem__)
-    return best, overlaps[best]
+    return max(overlaps, key=overlaps.__getitem__)
 
 
 def _piece(picture: np.ndarray, mask: np.ndarray, area: float) -> Seen | None:
@@ -103,15 +97,13 @@ def _piece(picture: np.ndarray, mask: np.ndarray, area: float) -> Seen | None:
         inside = covered > 0.6
     if not inside.any():
         return None
-    shape, overlap = name_shape(mask)
     x, y, across, down = cv2.boundingRect(mask)
     return Seen(
         colour=nearest_colour(np.median(picture[inside], axis=0)),
-        shape=shape,
+        shape=name_shape(mask),
         x=(x + across / 2) / mask.shape[1],
         y=(y + down / 2) / mask.shape[0],
         area=area,
-        overlap=overlap,
     )
 
 

@@ -54,7 +54,6 @@ class Found:
     colour: str
     x: float
     y: float
-    certainty: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,9 @@ class SceneJudge(nn.Module):
         self.whole = nn.Linear(5 * width, sum(map(len, GLOBAL_HEADS.values())))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Cell logits (batch, 1 + kinds + colours, grid, grid) and whole-picture logits."""
+        """Cell logits (batch, sum of `_CELL`, GRID, GRID) and those for the whole pictures (batch,
+        answers of all `GLOBAL_HEADS`), of float (batch, 3, SIZE, SIZE) in [-1, 1].
+        """
         near = self.stem(pictures)
         middle = self.wide(near)
         far = self.deep(middle)
@@ -138,7 +139,7 @@ def answers(scenes: Sequence[Scene]) -> Tensor:
             "time": scene.time,
             "weather": scene.weather,
         }
-        # Ink on white paper shows neither a paper's colour nor the hour: not asked.
+        # Ink on white paper does not show the hour: not asked.
         unasked = {"time"} if scene.style in ("outline", "neon") else set()
         whole.append(
             [
@@ -208,7 +209,6 @@ def read(judge: SceneJudge, pictures: Tensor) -> list[Reading]:
                 COLOUR_NAMES[int(colours[number, :, row, column].argmax())],
                 (column + 0.5) / GRID,
                 (row + 0.5) / GRID,
-                float(votes[number, 0, row, column]),
             )
             for row, column in peaks[number].nonzero().tolist()
         )
@@ -249,16 +249,22 @@ def _standing_for(
 
 
 def score(scene: Scene, reading: Reading) -> dict[str, list[bool]]:
-    """Each measure with one verdict per thing it is asked of; only what a caption says is asked.
+    """Each measure with its verdicts; a colour and a place are asked where the caption says them.
 
-    A colour and a relation are asked of what stands for a group, whatever it looks like.
+    `object` has a verdict for every thing, `count` one for their number whatever they are, and
+    `all` one for everything, each kind's number included. A colour and a relation are asked of what
+    stands for a group, whatever it looks like.
     """
     members = [_members(group, scene, reading) for group in scene.groups]
     standing = _standing_for(scene, reading, members)
     verdict: dict[str, list[bool]] = {
         "background": [reading.setting == setting_of(scene)] if scene.place_said else [],
         "count": [len(reading.things) == sum(group.count for group in scene.groups)],
-        "object": [len(found) >= 1 for found in members],
+        "object": [
+            number < len(found)
+            for group, found in zip(scene.groups, members, strict=True)
+            for number in range(group.count)
+        ],
         "colour": [
             2 * sum(thing.colour == group.colour for thing in found) > len(found)
             for group, found in zip(scene.groups, standing, strict=True)
