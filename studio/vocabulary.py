@@ -17,7 +17,10 @@ from studio.job import Remark
 Groups = Mapping[str, tuple[str, ...]]
 """Words by what they name."""
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+#: What a number is called, for models that know it by name.
+_SPOKEN = {"1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 
 
 def read_vocabulary(folder: Path) -> Groups:
@@ -53,6 +56,9 @@ def _known(groups: Groups) -> set[str]:
 
 
 def _knows(known: set[str], word: str) -> bool:
+    if word[0].isdigit():
+        # Whoever reads one number reads any, as a tempo; others know at best what it is called.
+        return any(one[0].isdigit() for one in known)
     return bool(known & {word, word.removesuffix("s"), word.removesuffix("es")})
 
 
@@ -76,7 +82,7 @@ def remarks_on(
 
     def remark(word: str) -> Remark:
         known_by = tuple(title for title, theirs in elsewhere.items() if _knows(theirs, word))
-        near = () if known_by else tuple(get_close_matches(word, known))
+        near = () if known_by else tuple(get_close_matches(_SPOKEN.get(word, word), known))
         return Remark(word, near, known_by)
 
     return tuple(map(remark, unknown(text, groups)))

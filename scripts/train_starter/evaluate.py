@@ -7,7 +7,8 @@ counted.
 Prompt number n and its noise depend on the seed and on n alone, so the first hundred prompts of a
 long evaluation are the hundred of the test suite. Of whole scenes the report also has about as
 much as a model can get: what the judge sees in true renders of the same scenes, as they are and
-after a round trip through the model's autoencoder.
+after a round trip through the model's autoencoder; the same of a thousand of any scenes, which is
+what the gates of a training ask; and what the upscaler is worth.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from judge import flat
 from judge import scenes as whole
 from measures import summarise
 from PIL import Image
+from stages import judging
 from stages.autoencoder import round_trip
+from stages.upscaler import SCALE
 from world import captions, first, layout
 from world.drawing import Picture
 from world.render import render
@@ -131,11 +134,59 @@ def ceilings(
     }
 
 
+def gates(vae: Any, network: whole.SceneJudge, count: int = 1000) -> dict[str, judging.Measures]:
+    """What the gates of a training measure, of these weights."""
+    scenes, rendered = judging.fresh(count, SEED)
+    decoded = round_trip(vae, rendered, torch.device("cpu"))
+    return {
+        "renders": judging.verdicts(network, scenes, rendered),
+        "round_trips": judging.verdicts(network, scenes, decoded),
+    }
+
+
+def enlarging(asked: list[Question], vae: Any, folder: Path) -> dict[str, dict[str, float]]:
+    """What the upscaler and a bicubic filter make of round trips, beside the scenes drawn large.
+
+    `decibels` is the peak signal-to-noise ratio against those, `step` the mean difference from one
+    pixel to the next in levels of 255: soft edges have a small one. `seconds` are per picture.
+    """
+    scenes = [question.scene for question in asked if isinstance(question.scene, Scene)]
+    true = np.stack([render(scene, whole.SIZE * SCALE) for scene in scenes]).astype(np.float32)
+    small = torch.from_numpy(np.stack([render(scene, whole.SIZE) for scene in scenes]))
+    decoded = round_trip(vae, small, torch.device("cpu")).numpy()
+    enlarge = _enlarger(folder)
+    enlarge(decoded[0])
+    began = time.perf_counter()
+    ours = np.stack([enlarge(picture) for picture in decoded])
+    seconds = (time.perf_counter() - began) / len(ours)
+    size = (whole.SIZE * SCALE,) * 2
+    plain = np.stack(
+        [np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BICUBIC)) for one in decoded]
+    )
+
+    def step(pictures: np.ndarray) -> float:
+        return round(float(np.abs(np.diff(pictures.astype(np.float32), axis=2)).mean()), 3)
+
+    def decibels(pictures: np.ndarray) -> float:
+        return round(float(20 * np.log10(255) - 10 * np.log10(np.mean((pictures - true) ** 2))), 2)
+
+    return {
+        "true": {"step": step(true)},
+        "upscaler": {"decibels": decibels(ours), "step": step(ours), "seconds": round(seconds, 3)},
+        "bicubic": {"decibels": decibels(plain), "step": step(plain)},
+    }
+
+
+def _enlarger(folder: Path) -> Enlarger:
+    """What makes a model's pictures larger, as the studio does it."""
+    return Enlarger(
+        Spec("", folder, "float32", None, {"upscale": SCALE}), folder, "cpu", torch.float32
+    )
+
+
 def contact_sheet(asked: list[Question], drawn: list[Picture], folder: Path) -> Picture:
     """The pictures, enlarged as the studio does it, with their prompts under them."""
-    enlarge = Enlarger(
-        Spec("", folder, "float32", None, {"upscale": 4}), folder, "cpu", torch.float32
-    )
+    enlarge = _enlarger(folder)
     drafts = {
         f"images.{number}": Draft("image", number, 0, {"pixels": enlarge(picture)})
         for number, picture in enumerate(drawn)
@@ -161,6 +212,15 @@ def weights_hash(folder: Path) -> str:
             continue
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def others(folder: Path) -> dict[str, str]:
+    """SHA-256 of what else a picture depends on, by the file's place: sampler and upscaler."""
+    files = [folder / "scheduler" / "scheduler_config.json", *(folder / "upscaler").iterdir()]
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+    }
 
 
 def main() -> None:
@@ -202,12 +262,15 @@ def main() -> None:
         "seconds_per_picture": round(seconds / options.prompts, 3),
         "threads": options.threads,
         "weights_sha256": weights_hash(model),
+        "others_sha256": others(model),
         "torch": torch.__version__,
         "measures": summarise(verdicts),
         "first_hundred": summarise(verdicts[:QUICK]),
     }
     if network is not None:
         report["ceilings"] = ceilings(asked, pipeline.vae, network)
+        report["gates"] = gates(pipeline.vae, network)
+        report["enlarging"] = enlarging(asked[:ON_SHEET], pipeline.vae, model)
     if options.sheet is not None:
         few = slice(ON_SHEET)
         sheet = contact_sheet(asked[few], drawn[few], model)

@@ -1,4 +1,4 @@
-"""The starter edits what it draws: the judge of its training reads what became of a picture."""
+"""The starters edit what they draw: a judge of their training reads what became of a picture."""
 
 from __future__ import annotations
 
@@ -23,27 +23,33 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning"),
 ]
 
-FOLDER = Path(__file__).resolve().parents[2] / "studio" / "starter" / "pictures"
+FOLDER = Path(__file__).resolve().parents[2] / "studio" / "starter"
 
 
-@pytest.fixture(scope="module")
-def model() -> Pipeline:
-    return Diffusers().load(
-        Spec("starter-pictures", FOLDER, "float32", None, {"upscale": 4}), "cpu", "full"
-    )
+@pytest.fixture(scope="module", params=["pictures", "scenes"])
+def model(request: pytest.FixtureRequest) -> Pipeline:
+    spec = Spec(request.param, FOLDER / request.param, "float32", None, {"upscale": 4})
+    return Diffusers().load(spec, "cpu", "full")
 
 
-def draw(model: Pipeline, task: str, prompt: str, seed: int, **given: Any) -> Any:
+def draw(
+    model: Pipeline, task: str, prompt: str, seed: int, strength: float = 0.7, **given: Any
+) -> Any:
     request = {"prompt": prompt, "negative_prompt": "", "width": 512, "height": 512}
-    request |= {"steps": 12, "guidance": 3.0, "strength": 0.7, "seed": seed, "count": 1}
+    request |= {"steps": 12, "guidance": 3.0, "strength": strength, "seed": seed, "count": 1}
     (draft,) = model.generate([Order("job", 0, task, request, seed, given)], Recorder())
     return draft.arrays["pixels"]
 
 
-def read(pixels: Any) -> flat.Seen:
-    """The largest piece, at the size that the model draws."""
+def seen(pixels: Any) -> tuple[flat.Seen, ...]:
+    """Every piece, largest first, at the size that the model draws."""
     small = Image.fromarray(pixels).resize((128, 128), Image.Resampling.BOX)
-    return flat.read(np.asarray(small)).pieces[0]
+    return flat.read(np.asarray(small)).pieces
+
+
+def read(pixels: Any) -> flat.Seen:
+    """The largest piece."""
+    return seen(pixels)[0]
 
 
 @pytest.mark.parametrize("seed", range(5, 10))
@@ -72,7 +78,17 @@ def test_paint_goes_where_the_mask_is(model: Pipeline, tmp_path: Path) -> None:
     }
     assert read(pixels).x > 0.5
     words = "a green star left of a red circle, white background"
-    painted = draw(model, "inpainting", words, 3, **inputs)
+    painted = draw(model, "inpainting", words, 3, strength=1.0, **inputs)
     assert np.array_equal(painted[:, 224:], pixels[:, 224:])
-    left = painted[:, :224].astype(int)
-    assert ((left[..., 1] - left[..., 0]) > 60).mean() > 0.01, "something green is there now"
+    new = [one for one in seen(painted) if one.x < 0.45]
+    assert [(one.colour, one.shape) for one in new] == [("green", "star")]
+
+
+def test_neighbours_on_a_walk_are_alike(model: Pipeline) -> None:
+    words = "a red circle, white background"
+    request = {"prompt": words, "prompt_2": words, "negative_prompt": "", "count": 8}
+    request |= {"width": 512, "height": 512, "steps": 8, "guidance": 3.0, "seed": 1}
+    orders = [Order("job", place, "latent-walk", request, 1 + place, {}) for place in range(8)]
+    drafts = model.generate(orders, Recorder())
+    walk = np.stack([draft.arrays["pixels"] for draft in drafts]).astype(int)
+    assert np.abs(np.diff(walk, axis=0)).mean() < np.abs(walk[0] - walk[-1]).mean() / 2

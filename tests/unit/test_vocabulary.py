@@ -15,11 +15,22 @@ GROUPS = {"colours": ("red", "purple"), "things": ("circle", "cross"), "small": 
 
 
 def test_every_unknown_word_is_named_once_with_those_like_it() -> None:
-    assert remarks_on("A red circle and 2 purpel Snowmen, purpel!", GROUPS) == (
+    assert remarks_on("A red circle and two purpel Snowmen, purpel!", GROUPS) == (
+        Remark("two"),
         Remark("purpel", ("purple",)),
         Remark("snowmen"),
     )
     assert "Did you mean purple?" in Remark("purpel", ("purple",)).sentence
+
+
+def test_a_number_is_named_with_what_it_is_called() -> None:
+    numbers = GROUPS | {"counts": ("two", "three")}
+    assert remarks_on("3 red circles, 5 crosses, 512", numbers) == (
+        Remark("3", ("three",)),
+        Remark("5"),
+        Remark("512"),
+    )
+    assert remarks_on("3 red circles, 512", GROUPS | {"metres": ("4/4",)}) == ()
 
 
 def test_other_models_that_know_a_word_are_named() -> None:

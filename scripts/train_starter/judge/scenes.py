@@ -251,19 +251,18 @@ def _standing_for(
 def score(scene: Scene, reading: Reading) -> dict[str, list[bool]]:
     """Each measure with its verdicts; a colour and a place are asked where the caption says them.
 
-    `object` has a verdict for every thing, `count` one for their number whatever they are, and
-    `all` one for everything, each kind's number included. A colour and a relation are asked of what
-    stands for a group, whatever it looks like.
+    `count` is the number of things, whatever they are; for every group `object` is whether its kind
+    is there, and `each` whether there are as many of it as asked. A colour and a relation are asked
+    of what stands for a group, whatever it looks like.
     """
     members = [_members(group, scene, reading) for group in scene.groups]
     standing = _standing_for(scene, reading, members)
     verdict: dict[str, list[bool]] = {
         "background": [reading.setting == setting_of(scene)] if scene.place_said else [],
         "count": [len(reading.things) == sum(group.count for group in scene.groups)],
-        "object": [
-            number < len(found)
-            for group, found in zip(scene.groups, members, strict=True)
-            for number in range(group.count)
+        "object": [len(found) >= 1 for found in members],
+        "each": [
+            len(found) == group.count for group, found in zip(scene.groups, members, strict=True)
         ],
         "colour": [
             2 * sum(thing.colour == group.colour for thing in found) > len(found)
