@@ -41,7 +41,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: Every page, and what is on it once it is drawn.
 READY = {
     "/": "#work-finished :is(.card, .empty)",
-    "/talk": "#talk-shown .empty",
+    "/talk": "#talk-shown :is(.empty, .talk)",
     "/queue": "#queue-line :is(.card, .empty)",
     "/runs": "#runs :is(.card, .empty)",
     "/models": "#models-shelf .card",

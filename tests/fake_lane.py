@@ -52,6 +52,8 @@ class FakeLane(Lane):
         self.go.set()
         #: Every batch that was begun, in order.
         self.batches: list[tuple[Order, ...]] = []
+        #: The job of every step that was told, in order.
+        self.told: list[str] = []
 
     @property
     def state(self) -> LaneState:
@@ -90,6 +92,7 @@ class FakeLane(Lane):
                 raise Cancelled
             for order in orders:
                 tell(order.job, Step(step, self._steps, order.index))
+                self.told.append(order.job)
         if (error := next(self._errors, None)) is not None:
             raise error
         for number, order in enumerate(orders):

@@ -21,6 +21,8 @@ GRADIOS: dict[str, str] = {}
 
 
 def complaints(page: Page) -> list[str]:
+    """What axe calls serious or worse, once the page is still."""
+    page.wait_for_function(STILL)
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
@@ -42,6 +44,7 @@ def filled(url: str, made: object) -> str:
 def opened(request: pytest.FixtureRequest, browser: Browser, filled: str) -> Iterator[Page]:
     """One of the pages, drawn; the last is a picture's own."""
     page = browser.new_page()
+    page.set_default_timeout(60_000)
     if request.param == "detail":
         page.goto(f"{filled}/gallery")
         page.locator(".tile a").first.click()
@@ -62,5 +65,4 @@ def test_no_page_has_a_serious_fault(
     opened.set_viewport_size(SCREENS[screen])
     opened.emulate_media(color_scheme=scheme)
     opened.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
-    opened.wait_for_function(STILL)
     assert complaints(opened) == []

@@ -32,9 +32,13 @@ def test_an_output_is_edited_from_its_address(page: Page, url: str, made: Path) 
     for name in ("ledger.sqlite", "keys/leaf.pem", "jobs.sqlite", f"artifacts/{artifact[:2]}"):
         assert httpx.get(f"{home}/{name}", trust_env=False).status_code == 403, name
     # Another model takes the picture over, as what it is: an output of this studio.
+    examples = page.locator(".hints", has_text="Examples").locator(".chip")
+    expect(examples.filter(has_text="a red circle")).not_to_have_count(0)
     page.click("#field-model input")
     page.get_by_role("option", name="Starter scenes").click()
-    expect(page.locator(".hints .chip", has_text="a red circle")).to_have_count(0)
+    # The form is drawn anew.
+    expect(examples.first).to_contain_text("a white boat")
+    expect(examples.filter(has_text="a red circle")).to_have_count(0)
     expect(page.locator("#field-image img")).to_have_js_property("naturalWidth", 512)
     finish(page, "a yellow circle")
     assert latest(url)["image"] == artifact
@@ -45,9 +49,10 @@ def test_a_picture_of_ones_own_is_painted_on(page: Page, url: str, made: Path) -
     page.goto(f"{url}/?task=inpainting&prompt=a+green+star")
     page.set_input_files("#field-image input[type=file]", made)
     expect(page.locator("#field-image img")).to_have_js_property("naturalWidth", 512)
-    canvas = page.locator("#field-mask canvas").first
-    expect(page.locator("#field-mask")).to_contain_text("%")  # the editor has the picture
-    page.wait_for_timeout(2000)
+    mask = page.locator("#field-mask")
+    # The picture is in the editor.
+    expect(mask.get_by_role("button", name="Undo")).to_be_enabled()
+    canvas = mask.locator("canvas").first
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box is not None
@@ -56,7 +61,6 @@ def test_a_picture_of_ones_own_is_painted_on(page: Page, url: str, made: Path) -
     page.mouse.down()
     page.mouse.move(across + 30, down + 30, steps=10)
     page.mouse.up()
-    page.wait_for_timeout(2000)
     finish(page, "a green star")
     request = latest(url)
     assert request["image"] != request["mask"]
@@ -71,8 +75,7 @@ def test_without_a_picture_the_form_says_what_is_missing(page: Page, url: str) -
 def test_a_task_from_the_menu_takes_nothing_over_from_the_form_before(page: Page) -> None:
     page.click("#task input")
     page.get_by_role("option", name="Image to image", exact=True).click()
-    page.locator("#field-image").wait_for()
-    page.wait_for_timeout(2000)  # the rest of the form comes after it, with a prompt of its own
+    page.locator("#field-image input[type=file]").wait_for(state="attached")
     page.fill("#field-prompt textarea", "a star")
     page.click("#make")
     expect(page.locator("#problem .banner")).to_contain_text("image: Field required")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,15 @@ pytestmark = pytest.mark.browser
 
 def make(url: str, task: str, **values: object) -> list[str]:
     """The ids of what one order made."""
-    job: dict[str, Any] = httpx.post(f"{url}/api/v1/{task}", json=values).raise_for_status().json()
-    for _ in range(600):
-        job = httpx.get(f"{url}/api/v1/jobs/{job['id']}").raise_for_status().json()
-        if job["state"] in ("done", "failed"):
-            break
-        time.sleep(0.1)
-    assert job["state"] == "done", job["error"]
-    return list(job["artifacts"])
+    with httpx.Client(base_url=f"{url}/api/v1/", timeout=120, trust_env=False) as http:
+        job: str = http.post(task, json=values).raise_for_status().json()["id"]
+        # Its events end when it does.
+        with http.stream("GET", f"jobs/{job}/events") as events:
+            for _ in events.iter_lines():
+                pass
+        made: dict[str, Any] = http.get(f"jobs/{job}").raise_for_status().json()
+    assert made["state"] == "done", made["error"]
+    return list(made["artifacts"])
 
 
 @pytest.fixture(scope="module")

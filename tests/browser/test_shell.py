@@ -51,6 +51,7 @@ def test_every_page_has_an_address_a_title_and_its_place_in_the_masthead(
 def test_the_masthead_is_there_before_any_script_runs(browser: Browser, url: str) -> None:
     context = browser.new_context(java_script_enabled=False, locale="de")
     page = context.new_page()
+    page.set_default_timeout(60_000)
     page.goto(f"{url}/verify")
     here = page.locator("#masthead a[aria-current=page]")
     expect(here).to_have_text(say("verify.page", "de"))
@@ -60,6 +61,7 @@ def test_the_masthead_is_there_before_any_script_runs(browser: Browser, url: str
 
 def test_what_is_sent_before_gradio_has_begun_is_made(browser: Browser, url: str) -> None:
     page = browser.new_page()
+    page.set_default_timeout(60_000)
     held: list[Route] = []
     page.route("**/assets/*.js", lambda route: held.append(route))
     page.goto(url, wait_until="commit")
@@ -110,6 +112,7 @@ def test_scripts_come_compressed_and_no_other_file_with_them(url: str) -> None:
 
 
 def test_a_second_page_asks_for_none_of_the_scripts_again(page: Page, url: str) -> None:
+    page.locator(READY["/"]).first.wait_for()  # all of them have come
     page.goto(url)
     page.wait_for_selector("#make")
     scripts = "performance.getEntriesByType('resource').filter(one => one.name.match(/assets.*js/))"
@@ -174,7 +177,8 @@ def test_the_tour_comes_once_and_again_when_asked_for(page: Page, url: str) -> N
     tour.get_by_role("button", name="Next").click()
     expect(tour).to_be_hidden()
     page.reload()
-    page.wait_for_selector("#make")
+    page.wait_for_selector("#field-prompt")
+    tour.wait_for(state="attached")
     expect(tour).to_be_hidden()
     page.goto(f"{url}/help")
     page.locator("#tour-again a").click()
@@ -190,12 +194,14 @@ def test_a_studio_that_was_started_again_is_found_again_by_itself(
     with studio(**settings) as url:
         page = visitor(browser, url)
         page.fill("#field-prompt textarea", "a pink ring")
-        page.fill("#field-count input[type=number]", "40")
+        page.fill("#field-count input[type=number]", "64")
         page.click("#make")
         expect(card(page, "a pink ring").locator(".stage")).to_contain_text("tep")
         page.fill("#field-prompt textarea", "not sent yet")
+        page.evaluate("window.before = true")
     expect(page.locator("#lost")).to_be_visible()
     with studio(**settings):
+        page.wait_for_function("!window.before && document.querySelector('#make')")
         expect(page.locator("#lost")).to_be_hidden()
         expect(page.locator("#field-prompt textarea")).to_have_value("not sent yet")
         expect(card(page, "a pink ring").locator("img").first).to_be_attached()
@@ -209,7 +215,9 @@ def test_another_user_sees_the_line_and_not_what_is_made(browser: Browser, guard
     )
     with client as api:
         token = api.post("users", json={"name": "ann"}).json()["token"]
-        job = api.post("text-to-image", json={"prompt": "a secret star", "count": 30}).json()
+        job = api.post(
+            "text-to-image", json={"prompt": "a secret star", "count": 64, "steps": 50}
+        ).json()
         page = browser.new_page()
         page.set_default_timeout(60_000)
         page.goto(guarded)
@@ -233,6 +241,7 @@ def test_another_user_sees_the_line_and_not_what_is_made(browser: Browser, guard
 def test_a_token_is_not_guessed_for_long(browser: Browser) -> None:
     with studio(TOKEN=TOKEN) as url:
         page = browser.new_page()
+        page.set_default_timeout(60_000)
         page.goto(url)
         for guess in range(6):
             page.fill("#token", f"guess {guess}")

@@ -44,7 +44,7 @@ def test_a_conversation_outlives_its_tab(page: Page, url: str, tmp_path: Path) -
     download.value.save_as(path)
     assert "red boat" in path.read_text()
     # The device is busy, so that there is time to press.
-    busy = {"prompt": "a blue circle", "count": 8, "steps": 50}
+    busy = {"prompt": "a blue circle", "count": 64, "steps": 50}
     job = httpx.post(f"{url}/api/v1/text-to-image", json=busy, trust_env=False).json()["id"]
     later.fill("#talk-text textarea", "and then?")
     later.click("#make")

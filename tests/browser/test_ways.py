@@ -29,9 +29,9 @@ def card(page: Page, text: str) -> Locator:
     return page.locator(".card", has_text=text).first
 
 
-def make(page: Page, text: str, count: int = 1) -> Locator:
+def make(page: Page, text: str) -> Locator:
     prompt(page).fill(text)
-    page.fill("#field-count input[type=number]", str(count))
+    page.fill("#field-count input[type=number]", "1")
     page.click("#make")
     return card(page, text)
 
@@ -99,6 +99,9 @@ def test_a_preset_keeps_what_the_form_holds(page: Page) -> None:
     page.click("#presets > button")
     page.fill("#preset-name textarea, #preset-name input", "three squares")
     page.click("#preset-save")
+    page.locator("#preset-kept").wait_for(state="attached")
+    # Else the page would put back the words itself.
+    page.evaluate("sessionStorage.clear()")
     page.reload()
     page.wait_for_selector("#make")
     page.click("#presets > button")
@@ -106,12 +109,14 @@ def test_a_preset_keeps_what_the_form_holds(page: Page) -> None:
     page.get_by_role("option", name="three squares").click()
     expect(prompt(page)).to_have_value("a brown square")
     expect(page.locator("#field-count input[type=number]")).to_have_value("3")
+    page.evaluate("sessionStorage.clear()")
     page.reload()
     page.wait_for_selector("#make")
     page.click("#presets > button")
     page.click("#preset-kept input")
     page.get_by_role("option", name="three squares").click()
     expect(prompt(page)).to_have_value("a brown square")
+    expect(page.locator("#field-count input[type=number]")).to_have_value("3")
 
 
 def test_a_result_can_be_varied_and_its_settings_used_again(page: Page, url: str) -> None:
@@ -138,6 +143,7 @@ def test_an_address_can_fill_in_the_form_and_one_without_sense_does_no_harm(
     expect(page.locator("#field-count input[type=number]")).to_have_value("2")
     for nonsense in ("again=nobody", "count=many", "task=nothing", "again=../../etc/passwd"):
         page.goto(f"{url}/?{nonsense}")
+        page.locator("#fields .asked").wait_for()
         expect(prompt(page)).to_have_value("")
 
 
@@ -165,13 +171,20 @@ def test_the_line_is_reordered_stopped_and_retried_from_two_tabs(page: Page, url
 
 
 def test_a_job_whose_tab_was_closed_goes_on_and_its_result_is_there(page: Page, url: str) -> None:
-    expect(make(page, "a closed cross", 8).locator(".stage")).to_contain_text("tep")
+    page.goto(f"{url}/?prompt=a+closed+cross&count=8&steps=50")
+    page.wait_for_selector("#make")
+    page.click("#make")
+    # Asked for every frame: it may be over soon.
+    page.wait_for_function("""() => [...document.querySelectorAll(".card")].some((one) =>
+      one.textContent.includes("a closed cross")
+      && one.querySelector(".stage")?.textContent.includes("tep"))""")
     context = page.context
     page.close()
     again = context.new_page()
     again.goto(url)
-    expect(card(again, "a closed cross")).to_have_attribute("data-state", "done")
-    expect(card(again, "a closed cross").locator("img")).to_have_count(8)
+    made = card(again, "a closed cross")
+    expect(made).to_have_attribute("data-state", "done", timeout=120_000)
+    expect(made.locator("img")).to_have_count(8)
 
 
 def test_the_shelf_says_what_a_model_is_and_why_it_did_not_come(page: Page, url: str) -> None:
