@@ -7,7 +7,7 @@ The first world is flat shapes and simple landscapes.
 Four stages, each with a budget in steps, each resumable:
 
 1. denoiser: UNet and text tower learn on;
-2. decoder: a new decoder draws the same 16 × 16 latents at 128 pixels instead of 64;
+2. decoder: it learns on, from latents with a little noise;
 3. corrector: the decoder learns from the denoiser's own mistakes. Real latents are disturbed and
    denoised again with their caption, which redraws each shape as clumsily as the model does, in
    the place where it was; the decoder is asked for the clean picture;
@@ -29,12 +29,13 @@ from typing import Any
 import evaluate
 import numpy as np
 import torch
+from chance import chance
 from loop import Budget, Loop
-from stages.autoencoder import as_values, reconstruction_loss
-from stages.denoiser import noise_levels, signal_left
+from stages.autoencoder import as_values, decoding_loss, reconstruction_loss
+from stages.denoiser import noise_levels, noised, signal_left
 from stages.text import identifiers
-from stages.upscaler import SCALE, build, upscale
-from torch import Tensor, nn
+from stages.upscaler import SCALE, build, crop, upscale
+from torch import Tensor
 from torch.nn import functional
 from world import first
 
@@ -75,93 +76,48 @@ def draw(rng: random.Random, count: int, pairs: float = 0.5) -> list[first.Sampl
 
 
 def rendered(samples: list[first.Sample], size: int = SIZE) -> Tensor:
-    """The pictures as values from -1 to 1."""
+    """The pictures as values (samples, 3, size, size) from -1 to 1."""
     return as_values(torch.from_numpy(np.stack([sample.render(size) for sample in samples])))
 
 
 def tokens(pipeline: Any, captions: list[str]) -> Tensor:
-    """Token numbers, padded."""
+    """Token numbers (captions, TOKENS), padded."""
     return identifiers(pipeline.tokenizer, captions, torch.device("cpu"), TOKENS)
-
-
-def wider_decoder(old: Any) -> Any:
-    """An autoencoder with the same latents at twice the resolution.
-
-    Its encoder averages 2 × 2 pixels and then does what the old one did; its decoder is new. An old
-    one that already draws at this resolution is kept as it is.
-    """
-    from diffusers import AutoencoderTiny
-
-    if len(old.config.encoder_block_out_channels) == 4:
-        return old
-    width = old.config.encoder_block_out_channels[0]
-    vae = AutoencoderTiny(
-        encoder_block_out_channels=(width,) * 4,
-        decoder_block_out_channels=(32,) * 4,
-        num_encoder_blocks=(0, 0, 0, 0),
-        num_decoder_blocks=(4, 3, 1, 0),
-        latent_channels=old.config.latent_channels,
-        scaling_factor=1.0,
-    )
-    ours, theirs = (
-        [layer for layer in each.encoder.layers if isinstance(layer, nn.Conv2d)]
-        for each in (vae, old)
-    )
-    with torch.no_grad():
-        ours[1].weight.zero_()
-        for channel in range(3):
-            ours[1].weight[channel, channel, 1:, 1:] = 0.25
-        for mine, other in zip((ours[0], *ours[2:]), theirs, strict=True):
-            mine.load_state_dict(other.state_dict())
-    for name, weight in vae.decoder.named_parameters():
-        if name.endswith(("conv.4.weight", "conv.4.bias")):
-            nn.init.zeros_(weight)
-    return vae
 
 
 def train_denoiser(pipeline: Any, vae: Any, folder: Path, budget: Budget, seed: int) -> None:
     """UNet and text tower, on fresh pictures only."""
-    rng, signal = random.Random(seed), signal_left(pipeline.scheduler)
+    signal = signal_left(pipeline.scheduler)
     unet, tower = pipeline.unet.train(), pipeline.text_encoder.train()
     unet.to(memory_format=torch.channels_last)
     empty = tokens(pipeline, [""])[0]
 
-    def step(_: int) -> Tensor:
-        samples = draw(rng, budget.batch)
+    def step(number: int) -> Tensor:
+        samples = draw(chance(seed, number), budget.batch)
         with torch.no_grad():
             latents = vae.encode(rendered(samples)).latents
         numbers = tokens(pipeline, [sample.caption for sample in samples])
         numbers[torch.rand(len(numbers)) < 0.1] = empty
         when = noise_levels(len(latents), latents.device)
-        kept = signal[when].view(-1, 1, 1, 1)
-        noise = torch.randn_like(latents)
-        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-        velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
+        noisy, velocity = noised(latents, when, signal)
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         guessed: Tensor = unet(noisy, when, tower(numbers)[0]).sample
         return (guessed - velocity).pow(2).mean()
 
-    Loop("denoiser", folder / "denoiser", budget, [unet], slow=[tower]).run(step)
+    Loop("denoiser", folder / "denoiser", budget, [unet], seed, slow=[tower]).run(step)
     unet.eval(), tower.eval()
-
-
-def _decoder_step(vae: Any, latents: Tensor, wanted: Tensor, disturbance: float) -> Tensor:
-    noise = disturbance * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
-    disturbed = (latents + noise).contiguous(memory_format=torch.channels_last)
-    return reconstruction_loss(vae.decode(disturbed).sample, wanted)
 
 
 def train_decoder(vae: Any, folder: Path, budget: Budget, seed: int) -> None:
     """The decoder, on real latents with a little noise."""
-    rng = random.Random(seed)
 
-    def step(_: int) -> Tensor:
-        wanted = rendered(draw(rng, budget.batch, pairs=1.0))
+    def step(number: int) -> Tensor:
+        wanted = rendered(draw(chance(seed, number), budget.batch, pairs=1.0))
         with torch.no_grad():
             latents = vae.encode(wanted).latents
-        return _decoder_step(vae, latents, wanted, 0.12)
+        return decoding_loss(vae, latents, wanted, 0.12)
 
-    Loop("decoder", folder / "decoder", budget, [vae.decoder], weight_decay=0.0).run(step)
+    Loop("decoder", folder / "decoder", budget, [vae.decoder], seed, weight_decay=0.0).run(step)
 
 
 @torch.no_grad()
@@ -202,10 +158,10 @@ def redrawn(pipeline: Any, vae: Any, samples: list[first.Sample], level: int) ->
     return redraw(pipeline.unet, signal, latents, states, level, steps=5, guidance=3.0)
 
 
-def mistakes(
-    pipeline: Any, vae: Any, rng: random.Random, count: int
-) -> tuple[list[first.Sample], Tensor]:
+def mistakes(pipeline: Any, vae: Any, seed: int, count: int) -> tuple[list[first.Sample], Tensor]:
     """At least `count` samples with the latents that the denoiser makes of them."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
     samples: list[first.Sample] = []
     latents = []
     while len(samples) < count:
@@ -219,55 +175,50 @@ def train_corrector(
     pipeline: Any, vae: Any, folder: Path, budget: Budget, corrections: int, seed: int
 ) -> None:
     """The decoder again, three quarters of it on latents that the denoiser has redrawn."""
-    rng = random.Random(seed)
-    samples, bank = mistakes(pipeline, vae, rng, corrections)
+    samples, bank = mistakes(pipeline, vae, seed, corrections)
 
-    def step(_: int) -> Tensor:
+    def step(number: int) -> Tensor:
+        rng = chance(seed, number)
         chosen = [rng.randrange(len(samples)) for _ in range(budget.batch * 3 // 4)]
         fresh = draw(rng, budget.batch - len(chosen), pairs=1.0)
-        wanted = rendered([samples[number] for number in chosen] + fresh)
+        wanted = rendered([samples[one] for one in chosen] + fresh)
         with torch.no_grad():
             undisturbed = vae.encode(wanted[len(chosen) :]).latents
-        return _decoder_step(vae, torch.cat([bank[chosen], undisturbed]), wanted, 0.1)
+        return decoding_loss(vae, torch.cat([bank[chosen], undisturbed]), wanted, 0.1)
 
-    Loop("corrector", folder / "corrector", budget, [vae.decoder], weight_decay=0.0).run(step)
+    Loop("corrector", folder / "corrector", budget, [vae.decoder], seed, weight_decay=0.0).run(step)
 
 
 def train_upscaler(pipeline: Any, folder: Path, budget: Budget, corrections: int, seed: int) -> Any:
     """The network of `stages.upscaler`, half on pictures that the denoiser has redrawn."""
     torch.manual_seed(seed)
-    rng, vae = random.Random(seed), pipeline.vae
+    vae = pipeline.vae
     upscaler = build(24).to(memory_format=torch.channels_last)
-    samples, bank = mistakes(pipeline, vae, rng, corrections)
+    samples, bank = mistakes(pipeline, vae, seed, corrections)
 
-    def step(_: int) -> Tensor:
+    def step(number: int) -> Tensor:
+        rng = chance(seed, number)
         chosen = [rng.randrange(len(samples)) for _ in range(budget.batch // 2)]
         fresh = draw(rng, budget.batch - len(chosen), pairs=1.0)
-        wanted = rendered([samples[number] for number in chosen] + fresh, SIZE * SCALE)
+        wanted = rendered([samples[one] for one in chosen] + fresh, SIZE * SCALE)
         with torch.no_grad():
             new = vae.encode(functional.avg_pool2d(wanted[len(chosen) :], SCALE)).latents
             latents = torch.cat([bank[chosen], new])
             small = vae.decode(latents + 0.05 * torch.randn_like(latents)).sample.clamp(-1, 1)
-        pairs = []
-        for picture, large in zip(small, wanted, strict=True):
-            top, left = (rng.randrange(SIZE - CROP + 1) for _ in range(2))
-            down, across = slice(top, top + CROP), slice(left, left + CROP)
-            below = slice(top * SCALE, (top + CROP) * SCALE)
-            beside = slice(left * SCALE, (left + CROP) * SCALE)
-            pairs.append((picture[:, down, across], large[:, below, beside]))
+        pairs = [crop(*pair, CROP) for pair in zip(small, wanted, strict=True)]
         given, asked = (torch.stack(each) for each in zip(*pairs, strict=True))
         with torch.autocast("cpu", torch.bfloat16):
             made = upscale(upscaler, given.contiguous(memory_format=torch.channels_last))
         return reconstruction_loss(made.float(), asked)
 
-    Loop("upscaler", folder / "upscaler", budget, [upscaler], weight_decay=0.0).run(step)
+    Loop("upscaler", folder / "upscaler", budget, [upscaler], seed, weight_decay=0.0).run(step)
     return upscaler.eval()
 
 
 @torch.no_grad()
 def gain(pipeline: Any, upscaler: Any, count: int = 60, seed: int = 77) -> tuple[float, float]:
     """Decibels over a bicubic filter, on round trips, and on what the denoiser has redrawn."""
-    samples, bank = mistakes(pipeline, pipeline.vae, random.Random(seed), count)
+    samples, bank = mistakes(pipeline, pipeline.vae, seed, count)
     wanted = rendered(samples, SIZE * SCALE)
     gains = []
     for latents in (pipeline.vae.encode(functional.avg_pool2d(wanted, SCALE)).latents, bank):
@@ -286,12 +237,11 @@ def train(
     torch.manual_seed(seed)
     pipeline = evaluate.load(start)
     if only != "upscaler":
-        vae = wider_decoder(pipeline.vae)
+        vae = pipeline.vae
         vae.to(memory_format=torch.channels_last).encoder.requires_grad_(False)
         train_denoiser(pipeline, vae, folder, budgets.denoiser, seed)
         train_decoder(vae, folder, budgets.decoder, seed + 1)
         train_corrector(pipeline, vae, folder, budgets.corrector, budgets.corrections, seed + 2)
-        pipeline.register_modules(vae=vae)
     upscaler = train_upscaler(pipeline, folder, budgets.upscaler, budgets.corrections, seed + 3)
     count = min(60, budgets.corrections)
     print(

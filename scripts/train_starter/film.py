@@ -15,20 +15,19 @@ goes on from its last checkpoint, one whose `--steps` are raised from its end.
 from __future__ import annotations
 
 import argparse
-import random
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import vocabulary
+from chance import chance
 from continue_first import tokens
 from evaluate import MODEL, load
 from loop import Budget, Loop
+from stages.autoencoder import Encoder, as_values
 from stages.denoiser import signal_left
 from torch import Tensor, nn
-from torch.nn import functional
 from world import motion
 
 FRAMES = 16
@@ -94,26 +93,6 @@ def build(pipeline: Any) -> Any:
     return unet
 
 
-class Encoder:
-    """The picture model's encoder, which is one affine map for each 8 × 8 patch, as one product."""
-
-    @torch.no_grad()
-    def __init__(self, vae: Any) -> None:
-        basis = torch.zeros(193, 3, 8, 8)
-        basis[1:] = torch.eye(192).reshape(192, 3, 8, 8)
-        # Amid a larger picture, so that the convolutions' padding is out of the way.
-        seen = vae.encode(functional.pad(basis, (8, 8, 8, 8))).latents[:, :, 1, 1]
-        self._bias, self._matrix = seen[0], seen[1:] - seen[0]
-
-    def __call__(self, frames: np.ndarray) -> Tensor:
-        """Bytes (frames, h, w, 3) → latents (frames × channels, h/8, w/8)."""
-        count, side = len(frames), frames.shape[1] // 8
-        cells = torch.from_numpy(frames).view(count, side, 8, side, 8, 3)
-        patches = cells.permute(0, 1, 3, 5, 2, 4).reshape(count * side * side, 192)
-        latents: Tensor = (patches.float() / 127.5 - 1) @ self._matrix + self._bias
-        return latents.view(count, side, side, -1).permute(0, 3, 1, 2).reshape(-1, side, side)
-
-
 class Reel:
     """A ring of films: latents (channels, side, side) in half precision, and token numbers."""
 
@@ -124,23 +103,29 @@ class Reel:
             capacity, FRAMES * pictures.in_channels, side, side, dtype=torch.float16
         )
         self._tokens: list[Tensor] = [torch.empty(0)] * capacity
-        self._encode, self._pipeline = Encoder(pipeline.vae), pipeline
-        self._rng = random.Random(seed)
+        self._encode, self._pipeline = Encoder(pipeline.vae, torch.device("cpu")), pipeline
+        self._seed = seed
         self._made = 0
 
-    def shoot(self, count: int) -> None:
-        """Films over the oldest ones."""
-        films = [motion.sample(self._rng) for _ in range(count)]
-        said = [film.subject if self._rng.random() < _UNSAID else film.caption for film in films]
+    def shoot(self, count: int, number: int) -> None:
+        """Films over the oldest ones, which follow from the reel's seed and from `number`; as many
+        as there is room for while there are none.
+        """
+        rng = chance(self._seed, number)
+        films = [motion.sample(rng) for _ in range(count if self._made else len(self._tokens))]
+        said = [film.subject if rng.random() < _UNSAID else film.caption for film in films]
         numbers = tokens(self._pipeline, said)
         for film, words in zip(films, numbers, strict=True):
             place = self._made % len(self._tokens)
-            self._latents[place] = self._encode(film.render(FRAMES, SIZE)).half()
+            frames = torch.from_numpy(film.render(FRAMES, SIZE))
+            self._latents[place] = self._encode(as_values(frames)).flatten(0, 1).half()
             self._tokens[place] = words
             self._made += 1
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
-        """Random films: latents and token numbers."""
+        """Random films: float latents (count, frames × channels, side, side), and token numbers
+        (count, length).
+        """
         filled = min(self._made, len(self._tokens))
         chosen = torch.randint(filled, (count,)).tolist()
         return self._latents[chosen].float(), torch.stack([self._tokens[one] for one in chosen])
@@ -168,7 +153,7 @@ def train(folder: Path, budget: Budget, seed: int, capacity: int, fresh: int) ->
     channels = pipeline.unet.config.in_channels
 
     def step(number: int) -> Tensor:
-        reel.shoot(fresh if reel._made else capacity)
+        reel.shoot(fresh, number)
         latents, numbers = reel.draw(budget.batch)
         numbers[torch.rand(len(numbers)) < _UNCONDITIONAL] = empty
         when = torch.randint(len(signal), (len(latents),))
@@ -192,7 +177,7 @@ def train(folder: Path, budget: Budget, seed: int, capacity: int, fresh: int) ->
         unet.train(), tower.train()
 
     Loop(
-        "film", folder, budget, [unet], slow=[tower], checkpoint_every=250, at_checkpoint=keep
+        "film", folder, budget, [unet], seed, slow=[tower], checkpoint_every=250, at_checkpoint=keep
     ).run(step)
     keep(budget.steps)
 

@@ -1,7 +1,9 @@
 """The loop that every stage trains in: a budget of steps, a schedule, an average of the weights, a
 log, checkpoints.
 
-A stage that is interrupted goes on from its last checkpoint.
+A stage that is interrupted goes on from its last checkpoint, and one that ended from its end when
+its budget is raised. What is random in a step follows from its number, so neither sees anything
+twice.
 
 Under `torchrun` several processes learn one model: each on data of its own, their gradients
 averaged after every step, so that all have the same weights. On a processor several processes of
@@ -19,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from chance import seed_of
 from torch import Tensor, distributed, nn
 
 
@@ -66,6 +69,7 @@ class Loop:
     folder: Path
     budget: Budget
     modules: Sequence[nn.Module]
+    seed: int = 0
     weight_decay: float = 0.01
     slow: Sequence[nn.Module] = ()
     checkpoint_every: int = 500
@@ -84,7 +88,14 @@ class Loop:
         ]
 
     def run(self, step_loss: Callable[[int], Tensor]) -> None:
-        """Train to the end of the budget; afterwards the modules hold the averaged weights."""
+        """Train to the end of the budget; afterwards the modules hold the averaged weights.
+
+        `step_loss` is given the number of the step. Torch's random numbers in it follow from the
+        loop's seed, from that number, and from which of several processes this one is.
+
+        Raises:
+            FloatingPointError: if the loss is no longer a number.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         slow = {id(weight) for module in self.slow for weight in module.parameters()}
         weights = self._trained()
@@ -103,6 +114,8 @@ class Loop:
         start = self._resume(weights, optimizer)
         began, losses = time.perf_counter(), []
         for step in range(start, self.budget.steps):
+            last = step + 1 == self.budget.steps
+            torch.manual_seed(seed_of(self.seed + rank(), step))
             for group in optimizer.param_groups:
                 group["lr"] = self.budget.rate_at(step) * group["factor"]
             loss = step_loss(step)
@@ -117,10 +130,10 @@ class Loop:
             if rank() > 0:
                 continue
             losses.append(loss.detach())
-            if (step + 1) % self.log_every == 0 or step + 1 == self.budget.steps:
+            if (step + 1) % self.log_every == 0 or last:
                 self._log(step + 1, torch.stack(losses).mean().item(), time.perf_counter() - began)
                 losses = []
-            if (step + 1) % self.checkpoint_every == 0:
+            if (step + 1) % self.checkpoint_every == 0 or last:
                 self._checkpoint(step + 1, weights, optimizer)
                 if self.at_checkpoint is not None:
                     with self._averaged(weights):

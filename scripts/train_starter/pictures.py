@@ -6,9 +6,11 @@ machine.
 
 Stages: judge → tokenizer → autoencoder → text tower → denoiser → upscaler → measurement. A stage
 that is done is not run again; an interrupted one goes on from its last checkpoint. The finished
-model lies in OUT/pictures, beside it a log, a contact sheet and the figures for every stage. The
-two gates stop the run before the long stage, unless `--ignore-gates` is given: a model cannot be
-better than the judge that measures it and the decoder that draws it.
+model lies in OUT/pictures, beside it a log, a contact sheet and the figures for every stage. Two
+gates stop the run before the long stage, unless `--ignore-gates` is given: a model cannot be better
+than the judge that measures it and the decoder that draws it. A stage whose gate is closed is not
+done: the same command with a larger budget for it, `--steps judge=6000`, trains it on. What the
+gates measured lies in `gate.json` beside the stage's log.
 """
 
 from __future__ import annotations
@@ -19,21 +21,31 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import evaluate
 import torch
 import vocabulary
 from judge import scenes
-from loop import rank
+from loop import Budget, rank
+from measures import summarise
 from recipe import PRESETS, SIZE, Run
 from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler
 from supply import Order, Supply
 from torch import distributed
 from world import words
 
+#: The least share of right answers in what the next stages need.
+GATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "judge": dict.fromkeys(("background", "count", "object", "colour", "style"), 0.99),
+        "autoencoder": dict.fromkeys(("colour", "object"), 0.98),
+    }
+)
 #: Between the seeds of two processes' data.
 _APART = 100_000
 
@@ -51,7 +63,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def stage(run: Run, name: str, work: Callable[[], Any], shared: bool = False) -> Any:
-    """Do a stage once; its result and its time are kept in `done.json`.
+    """Do a stage once; its result and its time are kept in `done.json`. It is done when its work
+    returns.
 
     Of several processes only the first does what is not `shared`; the others wait for it.
     """
@@ -79,8 +92,8 @@ def stage(run: Run, name: str, work: Callable[[], Any], shared: bool = False) ->
 
 
 def take_over(run: Run, begin: Path, judge: Path) -> None:
-    """Lay the finished parts of a model where their stages would have, as done; only once, for
-    later stages write over them.
+    """Lay the finished parts of a model where their stages would have; only once, for later stages
+    write over them. Those without a gate are done with it.
     """
     if (run.folder / "text" / "done.json").exists():
         return
@@ -95,21 +108,28 @@ def take_over(run: Run, begin: Path, judge: Path) -> None:
     (run.folder / "judge").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(judge, run.folder / "judge" / "judge.safetensors")
     # The text tower last: it tells the next start that all of them are there.
-    for name in ("judge", "tokenizer", "autoencoder", "upscaler", "text"):
+    for name in ("tokenizer", "upscaler", "text"):
         stage(run, name, dict)
 
 
 def gate(
-    name: str, measures: dict[str, dict[str, float]], wanted: dict[str, float], ignore: bool
+    folder: Path, measures: judging.Measures, wanted: Mapping[str, float], ignore: bool
 ) -> None:
-    """Stop unless every wanted measure is reached."""
+    """Write what was measured into a stage's folder, and stop unless all that is wanted is reached.
+
+    Raises:
+        GateClosed: if it is not, unless that is to be ignored.
+    """
     short = {
         key: measures[key]["share"]
         for key, least in wanted.items()
         if measures[key]["share"] < least
     }
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {"open": not short, "wanted": dict(wanted), "measured": measures}
+    (folder / "gate.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if short:
-        message = f"{name}: below its gate: {short} (wanted {wanted})"
+        message = f"{folder.name}: below its gate: {short} (wanted {dict(wanted)})"
         if not ignore:
             raise GateClosed(message)
         print(message, flush=True)
@@ -123,13 +143,18 @@ def measure(run: Run) -> dict[str, dict[str, float]]:
     pipeline.set_progress_bar_config(disable=True)
     drawn = list(evaluate.pictures(pipeline, asked, run.recipe.sample_steps, run.recipe.guidance))
     network = scenes.load(run.folder / "judge" / "judge.safetensors")
-    return evaluate.summarise(evaluate.judge(asked, drawn, network))
+    return summarise(evaluate.judge(asked, drawn, network))
 
 
 def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
-    """All stages; returns what the measured ones reported, in the first of several processes."""
-    run.pipeline.mkdir(parents=True, exist_ok=True)
+    """All stages; returns what the measured ones reported, in the first of several processes.
 
+    The gates are asked of a model's judge and autoencoder too where these are taken over.
+
+    Raises:
+        GateClosed: if one of them is not good enough, unless `ignore_gates`.
+    """
+    run.pipeline.mkdir(parents=True, exist_ok=True)
     if run.begin is not None and rank() == 0:
         take_over(run, run.begin, evaluate.JUDGE)
     recipe = run.recipe
@@ -137,15 +162,25 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     def supply(order: Order) -> Supply:
         return Supply(order, recipe.workers, recipe.pool * SIZE**2 // order.size**2)
 
-    seen = stage(run, "judge", lambda: judging.train(run, supply))
-    asked = ("background", "count", "object", "colour", "style")
-    if run.begin is None:
-        gate("judge", seen, dict.fromkeys(asked, 0.99), ignore_gates)
+    def guarded(
+        name: str, learn: Callable[[], None], measured: Callable[[Run], judging.Measures]
+    ) -> Any:
+        """A stage that is done when its gate is open."""
+
+        def work() -> judging.Measures:
+            if run.begin is None:
+                learn()
+            measures = measured(run)
+            gate(run.folder / name, measures, GATES[name], ignore_gates)
+            return measures
+
+        return stage(run, name, work)
+
+    seen = guarded("judge", partial(judging.train, run, supply), judging.measure)
     stage(run, "tokenizer", lambda: tokenizer.train(run))
     with supply(Order(SIZE, run.seed + 100 + _APART * rank())) as data:
-        again = stage(run, "autoencoder", lambda: autoencoder.train(run, data))
-        if run.begin is None:
-            gate("autoencoder", again, {"colour": 0.98, "object": 0.98}, ignore_gates)
+        learn = partial(autoencoder.train, run, data)
+        again = guarded("autoencoder", learn, autoencoder.measure)
         understood = stage(run, "text", lambda: text.train(run))
         stage(run, "denoiser", lambda: denoiser.train(run, data, supply), shared=True)
     if rank() > 0:
@@ -163,6 +198,14 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
     }
 
 
+def _budget(text: str) -> tuple[str, int]:
+    """`judge=6000` → the name of a budget and its steps."""
+    name, _, steps = text.partition("=")
+    if not isinstance(getattr(PRESETS["cpu"], name, None), Budget):
+        raise ValueError(name)
+    return name, int(steps)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -175,6 +218,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="processor threads for the networks")
+    parser.add_argument(
+        "--steps",
+        type=_budget,
+        action="append",
+        default=[],
+        metavar="STAGE=STEPS",
+        help="another budget than the preset's; a stage that is not done goes on to it",
+    )
     parser.add_argument("--ignore-gates", action="store_true")
     options = parser.parse_args()
 
@@ -187,7 +238,7 @@ def main() -> None:
     run = Run(
         options.out,
         torch.device(options.device),
-        PRESETS[options.preset],
+        PRESETS[options.preset].with_steps(**dict(options.steps)),
         options.seed,
         options.begin,
     )

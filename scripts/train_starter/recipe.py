@@ -5,7 +5,7 @@ machine gets the same model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -53,6 +53,11 @@ class Recipe:
     sample_steps: int = 20
     guidance: float = 3.0
 
+    def with_steps(self, **steps: int) -> Recipe:
+        """The same with other budgets, by the names of theirs: `judge=6000`."""
+        budgets = {name: replace(getattr(self, name), steps=count) for name, count in steps.items()}
+        return replace(self, **budgets)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -62,7 +67,8 @@ class Run:
     device: torch.device
     recipe: Recipe
     seed: int = 1
-    #: A finished model whose denoiser is trained on; None: everything is learned from nothing.
+    #: A finished model whose denoiser is trained on, with its sizes instead of the recipe's, but
+    #: for `layers`; None: everything is learned from nothing.
     begin: Path | None = None
 
     @property

@@ -1,9 +1,10 @@
 """Training data without end: scenes, captions and renders, made on the spot or by worker processes.
 
-Without workers every draw is new, and draw number n depends on the order's seed and on n alone.
-With workers, what they deliver goes into a pool from which draws are random: the accelerator never
-waits for a renderer, and a picture may be seen several times before newer ones push it out. Then
-only the set of seeds is fixed, not the order.
+Without workers draw number n depends on the order's seed and on n alone. With workers, what they
+deliver goes into a pool from which draws are random: the accelerator never waits for a renderer,
+and a picture may be seen several times before newer ones push it out. What they deliver follows
+from the order's seed and the number of the first draw, so that a training which goes on at a later
+number is supplied with other pictures; only what has arrived at a draw depends on the machine.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from types import TracebackType
 
 import cv2
 import numpy as np
+from chance import chance, seed_of
 from world import captions, layout
 from world.drawing import Picture
 from world.layout import Mixture
@@ -28,6 +30,7 @@ Picked = tuple[list[Scene], list[str], np.ndarray]
 
 _DELIVERY = 32
 _WITHHELD = 1 / 12  # of all pairs of colour and thing
+_FAR = 2**32  # between the deliveries of two starts: more than a training will ever wait for
 _PATIENCE = 120.0  # seconds without a delivery after which the workers must be dead
 
 
@@ -44,11 +47,13 @@ class Order:
 
 
 def sayings(
-    count: int, rng: random.Random, mixture: Mixture = layout.FULL, every_pair: bool = False
+    count: int, rng: random.Random, mixture: Mixture = layout.FULL, withheld: float = 0.0
 ) -> tuple[list[Scene], list[str]]:
-    """Scenes without a withheld pair, or with `every_pair` each as often, and a caption of each."""
+    """Scenes and a caption of each; the share `withheld` of them is of withheld pairs only, the
+    rest of none.
+    """
     scenes = [
-        layout.sample_scene(rng, mixture, every_pair and rng.random() < _WITHHELD)
+        layout.sample_scene(rng, mixture, withheld > 0 and rng.random() < withheld)
         for _ in range(count)
     ]
     return scenes, [captions.caption(scene, rng) for scene in scenes]
@@ -56,8 +61,8 @@ def sayings(
 
 def make(order: Order, count: int, number: int = 0) -> Picked:
     """Draw `number` of an order: scenes, captions, and (count, size, size, 3) bytes."""
-    rng = random.Random(order.seed * 1_000_003 + number)
-    scenes, said = sayings(count, rng, order.mixture, order.every_pair)
+    withheld = _WITHHELD if order.every_pair else 0.0
+    scenes, said = sayings(count, chance(order.seed, number), order.mixture, withheld)
     pictures: list[Picture] = [render(scene, order.size) for scene in scenes]
     return scenes, said, np.stack(pictures)
 
@@ -71,48 +76,58 @@ def _work(order: Order, first: int, stride: int, out: Queue[Picked]) -> None:
 
 
 class Supply:
-    """Draws of training data; a context manager, so that its workers end with it."""
+    """Draws of training data; a context manager, so that its workers end with it. They begin with
+    the first draw.
+    """
 
     def __init__(
         self, order: Order, workers: int = 0, capacity: int = 0, least: int = 4096
     ) -> None:
         self._order = order
-        self._drawn = 0
+        self._workers = workers
         self._least = min(least, capacity)
         self._capacity = capacity
         self._scenes: list[Scene] = []
         self._captions: list[str] = []
         self._pictures = np.empty((capacity if workers else 0, order.size, order.size, 3), np.uint8)
         self._end = 0
-        self._rng = np.random.default_rng(order.seed)
         self._processes: list[multiprocessing.process.BaseProcess] = []
         self._queue: Queue[Picked] | None = None
-        if workers:
-            context = multiprocessing.get_context("spawn")
-            self._queue = context.Queue(maxsize=4 * workers)
-            for worker in range(workers):
-                arguments = (order, worker, workers, self._queue)
-                process = context.Process(target=_work, args=arguments, daemon=True)
-                process.start()
-                self._processes.append(process)
 
-    def draw(self, count: int) -> Picked:
-        """`count` scenes with their captions and pictures."""
+    def draw(self, count: int, number: int) -> Picked:
+        """Draw `number`: `count` scenes, captions, and (count, size, size, 3) bytes.
+
+        Raises:
+            RuntimeError: if the workers have stopped.
+        """
+        if not self._workers:
+            return make(self._order, count, number)
         if self._queue is None:
-            self._drawn += 1
-            return make(self._order, count, self._drawn - 1)
+            self._queue = self._start(number)
         self._receive(self._queue)
-        chosen = self._rng.integers(0, len(self._scenes), count)
+        rng = np.random.default_rng(seed_of(self._order.seed, number))
+        chosen = rng.integers(0, len(self._scenes), count)
         return (
             [self._scenes[number] for number in chosen],
             [self._captions[number] for number in chosen],
             self._pictures[chosen],
         )
 
+    def _start(self, number: int) -> Queue[Picked]:
+        """The workers' deliveries, of a supply whose first draw has this number."""
+        context = multiprocessing.get_context("spawn")
+        deliveries: Queue[Picked] = context.Queue(maxsize=4 * self._workers)
+        for worker in range(self._workers):
+            arguments = (self._order, number * _FAR + worker, self._workers, deliveries)
+            process = context.Process(target=_work, args=arguments, daemon=True)
+            process.start()
+            self._processes.append(process)
+        return deliveries
+
     def _receive(self, deliveries: Queue[Picked]) -> None:
         """Take what has been delivered; wait only while the pool is too small to draw from."""
-        for _ in range(8 * len(self._processes)):
-            short = len(self._scenes) < self._least
+        taken = 0
+        while (short := len(self._scenes) < self._least) or taken < 8 * self._workers:
             try:
                 picked = deliveries.get(timeout=_PATIENCE) if short else deliveries.get_nowait()
             except queue.Empty:
@@ -122,8 +137,7 @@ class Supply:
                     ) from None
                 return
             self._put(picked)
-        while len(self._scenes) < self._least:
-            self._put(deliveries.get(timeout=_PATIENCE))
+            taken += 1
 
     def _put(self, picked: Picked) -> None:
         for scene, caption, picture in zip(*picked, strict=True):

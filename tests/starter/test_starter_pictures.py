@@ -31,6 +31,7 @@ def report(name: str) -> dict[str, Any]:
 @models
 def test_the_report_is_about_the_shipped_weights(name: str) -> None:
     assert report(name)["weights_sha256"] == evaluate.weights_hash(FOLDERS[name])
+    assert report(name)["others_sha256"] == evaluate.others(FOLDERS[name])
 
 
 @models
@@ -69,6 +70,22 @@ def test_the_judge_reads_renders_also_of_what_the_model_was_never_shown() -> Non
     for name in ("background", "count", "object", "colour", "style"):
         assert measures["renders"][name]["share"] >= 0.96, name
         assert measures["round_trips"][name]["share"] >= 0.88, name
+
+
+def test_the_gates_are_open_for_the_shipped_weights() -> None:
+    gates = report("starter-scenes")["gates"]
+    for name in ("background", "count", "object", "colour", "style"):
+        assert gates["renders"][name]["share"] >= 0.99, name
+    for name in ("object", "colour"):
+        assert gates["round_trips"][name]["share"] >= 0.98, name
+
+
+def test_what_is_enlarged_is_as_true_as_a_filters_and_crisper() -> None:
+    asked = evaluate.questions(8, world="full")
+    vae = evaluate.load(evaluate.SCENES).vae
+    made = evaluate.enlarging(asked, vae, evaluate.SCENES)
+    assert made["upscaler"]["decibels"] > made["bicubic"]["decibels"] - 1
+    assert made["upscaler"]["step"] > 1.1 * made["bicubic"]["step"]
 
 
 def test_the_weights_are_safetensors_and_small() -> None:

@@ -15,8 +15,8 @@ from judge import scenes as judge
 from loop import Budget, Loop
 from pictures import GateClosed, gate, train
 from recipe import PRESETS, SIZE, Run
-from stages import autoencoder, denoiser, text, upscaler
-from supply import Order, Supply, make, sayings
+from stages import autoencoder, denoiser, judging, text, upscaler
+from supply import Order, Picked, Supply, make, sayings
 from torch.nn import functional
 from world import sites
 from world.colours import COLOURS
@@ -31,7 +31,13 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 
     run = Run(tmp_path, torch.device("cpu"), PRESETS["smoke"])
+    with pytest.raises(GateClosed, match="judge"):
+        train(run)
+    assert not json.loads((tmp_path / "judge" / "gate.json").read_text())["open"]
+    run = replace(run, recipe=run.recipe.with_steps(judge=24))
     train(run, ignore_gates=True)
+    learned = (tmp_path / "judge" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in learned] == [20, 24], "a longer one goes on"
     pipeline = StableDiffusionPipeline.from_pretrained(
         run.pipeline, dtype=torch.float32, use_safetensors=True
     )
@@ -48,6 +54,9 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     assert (tmp_path / "denoiser" / "log.jsonl").read_text() == before, "a finished stage ran again"
 
     on = replace(run, folder=tmp_path / "on", begin=run.pipeline)
+    with pytest.raises(GateClosed, match="judge"):
+        train(on)
+    assert not (on.folder / "judge" / "done.json").exists()
     train(on, ignore_gates=True)
     assert not (on.folder / "text" / "log.jsonl").exists(), "what is finished is taken over"
     drawn = (on.pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
@@ -85,6 +94,19 @@ def test_a_deeper_denoiser_begins_by_drawing_what_the_shallower_one_draws(tmp_pa
         denoiser.build(Run(tmp_path, torch.device("cpu"), elsewhere, begin=tmp_path))
 
 
+def test_a_model_that_is_begun_with_keeps_its_widths(tmp_path: Path) -> None:
+    smoke = PRESETS["smoke"]
+    shape = replace(smoke.shape, text_width=64, channels=(32, 64, 64))
+    begun = denoiser.build(Run(tmp_path, torch.device("cpu"), replace(smoke, shape=shape)))
+    begun.save_pretrained(tmp_path / "unet")
+    on = denoiser.build(Run(tmp_path, torch.device("cpu"), smoke, begin=tmp_path))
+    assert on.config.cross_attention_dim == 64
+    assert on.config.block_out_channels == [32, 64, 64]
+    other = denoiser.build(Run(tmp_path, torch.device("cpu"), smoke))
+    with pytest.raises(ValueError, match="not a shallower one"):
+        denoiser.continue_from(other, begun)
+
+
 def test_only_the_judge_sees_what_is_withheld() -> None:
     seen, _, _ = make(Order(32, 7), 200)
     judged, _, _ = make(Order(32, 7, every_pair=True), 200)
@@ -99,12 +121,11 @@ def test_an_interrupted_loop_ends_where_an_undisturbed_one_does(tmp_path: Path) 
     def weights_after(folder: Path, stop_at: int | None) -> torch.Tensor:
         torch.manual_seed(0)
         model = torch.nn.Linear(4, 1)
-        inputs = torch.randn(40, 8, 4, generator=torch.Generator().manual_seed(1))
 
         def step(number: int) -> torch.Tensor:
             if number == stop_at:
                 raise KeyboardInterrupt
-            return model(inputs[number]).pow(2).mean()
+            return model(torch.randn(8, 4)).pow(2).mean()
 
         Loop("toy", folder, Budget(40, 8, 1e-2, 4), [model], checkpoint_every=10).run(step)
         return model.weight.detach()
@@ -113,6 +134,49 @@ def test_an_interrupted_loop_ends_where_an_undisturbed_one_does(tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt):
         weights_after(tmp_path / "broken", 25)
     assert torch.equal(weights_after(tmp_path / "broken", None), straight)
+
+
+def test_a_finished_loop_goes_on_from_its_end(tmp_path: Path) -> None:
+    model, done = torch.nn.Linear(4, 1), []
+
+    def step(number: int) -> torch.Tensor:
+        done.append(number)
+        return model(torch.randn(8, 4)).pow(2).mean()
+
+    for steps in (7, 7, 12):
+        Loop("toy", tmp_path, Budget(steps, 8, 1e-2, 4), [model], checkpoint_every=5).run(step)
+    assert done == list(range(12))
+
+
+def test_a_stage_that_goes_on_sees_other_scenes_than_before(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Watched(Supply):
+        def draw(self, count: int, number: int) -> Picked:
+            picked = super().draw(count, number)
+            seen.extend(picked[1])
+            return picked
+
+    smoke = PRESETS["smoke"]
+    for steps in (3, 6):
+        run = Run(tmp_path, torch.device("cpu"), smoke.with_steps(judge=steps))
+        judging.train(run, Watched)
+    assert len(seen) == 6 * smoke.judge.batch
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_reel_that_goes_on_holds_other_films_than_before() -> None:
+    import evaluate
+    from film import Reel
+
+    pipeline = evaluate.load(evaluate.MODEL)
+    films = []
+    for number in (0, 0, 250):
+        reel = Reel(pipeline, capacity=1, seed=1)
+        reel.shoot(1, number)
+        films.append(reel.draw(1)[0])
+    assert torch.equal(films[0], films[1])
+    assert not torch.equal(films[0], films[2])
 
 
 def test_a_diverging_loop_says_so(tmp_path: Path) -> None:
@@ -176,21 +240,25 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     assert len((tmp_path / "two" / "log.jsonl").read_text().splitlines()) == 1
 
 
-def test_a_gate_stops_the_run() -> None:
+def test_a_gate_stops_the_run(tmp_path: Path) -> None:
     measures = {"colour": {"share": 0.97}}
-    gate("autoencoder", measures, {"colour": 0.95}, ignore=False)
+    gate(tmp_path, measures, {"colour": 0.95}, ignore=False)
     with pytest.raises(GateClosed, match="colour"):
-        gate("autoencoder", measures, {"colour": 0.98}, ignore=False)
+        gate(tmp_path, measures, {"colour": 0.98}, ignore=False)
+    written = json.loads((tmp_path / "gate.json").read_text())
+    assert written == {"open": False, "wanted": {"colour": 0.98}, "measured": measures}
 
 
 def test_worker_processes_supply_the_pictures_of_their_seeds() -> None:
     order = Order(32, 11)
     expected = {caption for number in range(6) for caption in make(order, 32, number)[1]}
     with Supply(order, workers=1, capacity=64) as data:
-        scenes, captions, pictures = data.draw(8)
+        scenes, captions, pictures = data.draw(8, 0)
     assert pictures.shape == (8, 32, 32, 3)
     assert len(scenes) == len(captions) == 8
     assert set(captions) <= expected
+    with Supply(order, workers=1, capacity=64) as later:
+        assert not set(later.draw(8, 500)[1]) & expected
 
 
 def test_the_first_model_can_be_continued(tmp_path: Path) -> None:

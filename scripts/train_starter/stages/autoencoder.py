@@ -153,40 +153,46 @@ def reconstruction_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return difference.abs().mean() + 0.5 * (across + down) + difference.pow(2).mean()
 
 
-def decoding_loss(run: Run, vae: Any, latents: Tensor, wanted: Tensor) -> Tensor:
-    """How far the decoder is from the values that are wanted, on latents with a little noise."""
-    noise = 0.15 * torch.rand(len(latents), 1, 1, 1, device=run.device)
-    latents = (latents + noise * torch.randn_like(latents)).contiguous(
-        memory_format=torch.channels_last
-    )
-    with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
-        made = vae.decode(latents).sample
+def decoding_loss(vae: Any, latents: Tensor, wanted: Tensor, disturbance: float) -> Tensor:
+    """How far what the decoder makes of latents (n, c, h, w) is from the values (n, 3, 8h, 8w) that
+    are wanted, when each has noise of a deviation of up to `disturbance`.
+    """
+    noise = disturbance * torch.rand(len(latents), 1, 1, 1, device=latents.device)
+    disturbed = latents + noise * torch.randn_like(latents)
+    made = vae.decode(disturbed.contiguous(memory_format=torch.channels_last)).sample
     return reconstruction_loss(made.float(), wanted)
 
 
-def train(run: Run, data: Supply) -> Measures:
-    """Train the decoder; measure colour, object and the rest on round trips (the gate asks for 98
-    %).
-    """
+def train(run: Run, data: Supply) -> None:
+    """Train the decoder."""
     budget = run.recipe.autoencoder
     torch.manual_seed(run.seed)
     vae = build(run).to(run.device, memory_format=torch.channels_last)
     encode = Encoder(vae, run.device)
-    loop = Loop("autoencoder", run.folder / "autoencoder", budget, [vae], weight_decay=0.0)
+    place = run.folder / "autoencoder"
+    loop = Loop("autoencoder", place, budget, [vae], run.seed, weight_decay=0.0)
 
-    def step(_: int) -> Tensor:
-        wanted = as_values(torch.from_numpy(data.draw(budget.batch)[2]).to(run.device))
-        return decoding_loss(run, vae, encode(wanted), wanted)
+    def step(number: int) -> Tensor:
+        wanted = as_values(torch.from_numpy(data.draw(budget.batch, number)[2]).to(run.device))
+        latents = encode(wanted)
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=run.recipe.bfloat16):
+            return decoding_loss(vae, latents, wanted, 0.15)
 
     loop.run(step)
     vae.save_pretrained(run.pipeline / "vae")
+
+
+def measure(run: Run) -> Measures:
+    """What the judge of this run reads in fresh renders after a round trip, of which the gate asks
+    for a part.
+    """
     scenes, pictures = fresh(run.recipe.gate_pictures, run.seed + 901)
-    return verdicts(load_judge(run), scenes, round_trip(vae.eval(), pictures, run.device))
+    return verdicts(load_judge(run), scenes, round_trip(load(run), pictures, run.device))
 
 
 @torch.no_grad()
 def round_trip(vae: Any, pictures: Tensor, device: torch.device) -> Tensor:
-    """Encoded and decoded again."""
+    """Bytes (n, h, w, 3), encoded and decoded again."""
     parts = []
     for start in range(0, len(pictures), 50):
         values = as_values(pictures[start : start + 50].to(device))

@@ -9,6 +9,7 @@ are learned first, relations after.
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,9 @@ def scheduler() -> Any:
 
 
 def signal_left(scheduler: Any) -> Tensor:
-    """How much of the squared signal is left at every level; at the last one, nothing at all."""
+    """How much of the squared signal is left at every level, (levels,); at the last one, nothing at
+    all.
+    """
     left: Tensor = scheduler.alphas_cumprod.float().clone()
     # Some schedulers keep a trace of it, so as not to divide by zero.
     left[-1] = 0.0
@@ -76,27 +79,32 @@ def signal_left(scheduler: Any) -> Tensor:
 
 
 def build(run: Run) -> Any:
-    """A UNet whose residual branches begin at zero; with the weights that the run begins with, if
-    any.
+    """A UNet whose residual branches begin at zero. One that the run begins with gives its weights
+    and all sizes but `layers`, of which the recipe may have more.
+
+    Raises:
+        ValueError: if the recipe has other `layers` than `continue_from` can add.
     """
     from diffusers import UNet2DConditionModel
 
     shape = run.recipe.shape
     levels = len(shape.channels)
-    unet = UNet2DConditionModel(
-        sample_size=LATENT_SIDE,
-        in_channels=LATENTS,
-        out_channels=LATENTS,
+    sizes = {
+        "sample_size": LATENT_SIDE,
+        "in_channels": LATENTS,
+        "out_channels": LATENTS,
         # At the widest level attention costs as much time as all the rest of the network.
-        down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * (levels - 1)),
-        up_block_types=(*("CrossAttnUpBlock2D",) * (levels - 1), "UpBlock2D"),
-        block_out_channels=shape.channels,
-        # Most at the widest level: below it is decided what is where, there it is drawn.
-        layers_per_block=shape.layers,
-        cross_attention_dim=shape.text_width,
-        attention_head_dim=shape.heads,
-        norm_num_groups=16,
-    )
+        "down_block_types": ("DownBlock2D", *("CrossAttnDownBlock2D",) * (levels - 1)),
+        "up_block_types": (*("CrossAttnUpBlock2D",) * (levels - 1), "UpBlock2D"),
+        "block_out_channels": shape.channels,
+        "cross_attention_dim": shape.text_width,
+        "attention_head_dim": shape.heads,
+        "norm_num_groups": 16,
+    }
+    if run.begin is not None:
+        sizes = UNet2DConditionModel.load_config(run.begin / "unet")
+    # Most at the widest level: below it is decided what is where, there it is drawn.
+    unet = UNet2DConditionModel.from_config({**sizes, "layers_per_block": shape.layers})
     for name, weight in unet.named_parameters():
         if name.startswith("conv_out") or ".conv2." in name or ".proj_out." in name:
             nn.init.zeros_(weight)
@@ -113,22 +121,26 @@ def continue_from(unet: Any, begun: Any) -> None:
     "Net2Net", 2016).
 
     Raises:
-        ValueError: if it has fewer layers elsewhere, or more of anything.
+        ValueError: if it has fewer layers elsewhere, more of anything, or another width.
     """
-    for added in list(unet.up_blocks[-1].resnets)[1:-1]:
-        passed = added.conv_shortcut.out_channels
-        added.conv_shortcut.bias.zero_()
-        added.conv_shortcut.weight.zero_()[:, :passed, 0, 0] = torch.eye(passed)
-    weights = begun.state_dict()
     up = f"up_blocks.{len(unet.up_blocks) - 1}.resnets."
     before = f"{up}{len(begun.up_blocks[-1].resnets) - 1}."
     after = f"{up}{len(unet.up_blocks[-1].resnets) - 1}."
     # The last layer of the way up stays the last: it joins what the picture was before any layer.
-    placed = {name.replace(before, after): weight for name, weight in weights.items()}
-    missing, unknown = unet.load_state_dict(placed, strict=False)
+    weights = {name.replace(before, after): one for name, one in begun.state_dict().items()}
+    own = unet.state_dict()
+    unknown = [
+        name for name, one in weights.items() if name not in own or one.shape != own[name].shape
+    ]
     widest = ("down_blocks.0.resnets.", up)
-    if unknown or not all(name.startswith(widest) for name in missing):
+    missing = [name for name in own.keys() - weights.keys() if not name.startswith(widest)]
+    if unknown or missing:
         raise ValueError(f"not a shallower one of the same shape: {[*unknown, *missing][:3]}")
+    for added in list(unet.up_blocks[-1].resnets)[1:-1]:
+        passed = added.conv_shortcut.out_channels
+        added.conv_shortcut.bias.zero_()
+        added.conv_shortcut.weight.zero_()[:, :passed, 0, 0] = torch.eye(passed)
+    unet.load_state_dict(weights, strict=False)
 
 
 class Bank:
@@ -160,14 +172,17 @@ class Bank:
         self.filled = min(capacity, self.filled + count)
 
     def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Random latents with their tokens and their things."""
+        """Random latents (count, LATENTS, side, side) with their tokens (count, TOKENS), and their
+        things as `sites.table` has them.
+        """
         chosen = torch.randint(0, self.filled, (count,), device=self._device)
         return self._latents[chosen].float(), self._tokens[chosen], self._things[chosen]
 
 
 def noise_levels(count: int, device: torch.device) -> Tensor:
-    """Steps from a logit-normal that favours the middle (before it the layout is decided, which the
-    text tower makes easy; there the shapes are), and some from everywhere.
+    """Steps (count,), int64 from 0 to 999, from a logit-normal that favours the middle (before it
+    the layout is decided, which the text tower makes easy; there the shapes are), and some from
+    everywhere.
     """
     favoured = torch.sigmoid(torch.randn(count, device=device) * 1.2) * 1000
     anywhere = torch.rand(count, device=device) * 1000
@@ -176,7 +191,17 @@ def noise_levels(count: int, device: torch.device) -> Tensor:
     )
 
 
-def assemble(run: Run, vae: Any, tower: Any, tokenizer: Any, unet: Any) -> Any:
+def noised(latents: Tensor, when: Tensor, signal: Tensor) -> tuple[Tensor, Tensor]:
+    """Latents (n, c, h, w) with the noise of the levels `when` (n,), and their velocity, which is
+    what is to be guessed: each like the latents. `signal` is what `signal_left` says.
+    """
+    kept = signal[when].view(-1, 1, 1, 1)
+    noise = torch.randn_like(latents)
+    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+    return noisy, kept.sqrt() * noise - (1 - kept).sqrt() * latents
+
+
+def assemble(vae: Any, tower: Any, tokenizer: Any, unet: Any) -> Any:
     """The whole pipeline."""
     from diffusers import StableDiffusionPipeline
 
@@ -212,7 +237,7 @@ def grid(run: Run, pipeline: Any, path: Path) -> None:
     Image.fromarray(sheet).save(path)
 
 
-def _order(device: torch.device) -> torch.memory_format:
+def _memory_format(device: torch.device) -> torch.memory_format:
     """Channels last where convolutions want it: on a processor, a training step of this UNet took
     1.3 to 1.5 times as long with it (batches of 64, bfloat16, torch 2.13).
     """
@@ -233,10 +258,9 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     recipe, budget = run.recipe, run.recipe.denoiser
     torch.manual_seed(run.seed)
     vae, tokenizer, tower = autoencoder.load(run), tokenizers.load(run), text.load(run)
-    order = _order(run.device)
-    unet = build(run).to(run.device, memory_format=order).train()
+    memory_format = _memory_format(run.device)
+    unet = build(run).to(run.device, memory_format=memory_format).train()
     asked = sites.Sites(unet).to(run.device)
-    torch.manual_seed(run.seed + rank())  # the same weights, but other noise
     forward = torch.compile(unet) if run.device.type == "cuda" else unet
     bank = Bank(run, vae, tokenizer)
     signal = signal_left(scheduler()).to(run.device)
@@ -244,8 +268,9 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     folder = run.folder / "denoiser"
 
     def look(step: int) -> None:
+        """A contact sheet of what the UNet draws after so many steps."""
         unet.eval()
-        grid(run, assemble(run, vae, tower, tokenizer, unet), folder / f"grid-{step:06d}.png")
+        grid(run, assemble(vae, tower, tokenizer, unet), folder / f"grid-{step:06d}.png")
         asked.forget()
         unet.train()
 
@@ -254,29 +279,32 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
         folder,
         budget,
         [unet, asked],
+        run.seed,
         checkpoint_every=_CHECKPOINT,
         at_checkpoint=look,
         together=True,
     )
-    begun = run.begin is not None or (folder / "checkpoint.pt").exists()
-    first = Order(SIZE, run.seed + 500 + rank(), layout.FULL if begun else layout.EASY)
-    with supply(first) as source:
-        while bank.filled < recipe.bank // 8:
-            bank.put(source.draw(_DELIVERY))
+    at_first = math.ceil(recipe.bank / 8 / _DELIVERY)
+
+    def fill(number: int) -> None:
+        """What the bank holds before the first step of this process, which is `number`."""
+        mixture = layout.EASY if number == 0 and run.begin is None else layout.FULL
+        with supply(Order(SIZE, run.seed + 500 + rank(), mixture)) as source:
+            for delivery in range(number, number + at_first):
+                bank.put(source.draw(_DELIVERY, delivery))
 
     def step(number: int) -> Tensor:
-        for _ in range(
-            (number + 1) * recipe.fresh_per_step // _DELIVERY
-            - number * recipe.fresh_per_step // _DELIVERY
+        if not bank.filled:
+            fill(number)
+        for delivery in range(
+            number * recipe.fresh_per_step // _DELIVERY,
+            (number + 1) * recipe.fresh_per_step // _DELIVERY,
         ):
-            bank.put(data.draw(_DELIVERY))
+            bank.put(data.draw(_DELIVERY, delivery))
         latents, tokens, things = bank.draw(budget.batch)
         tokens[torch.rand(len(tokens), device=run.device) < _UNCONDITIONAL] = empty
         when = noise_levels(len(latents), run.device)
-        kept = signal[when].view(-1, 1, 1, 1)
-        noise = torch.randn_like(latents)
-        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-        velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
+        noisy, velocity = noised(latents, when, signal)
         with torch.no_grad():
             words = tower(tokens)[0]
             covered, *_ = where.truth(things, LATENT_SIDE)
@@ -286,7 +314,7 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
             torch.autocast(run.device.type, torch.bfloat16, enabled=recipe.bfloat16),
             _attention(run.device),
         ):
-            guessed = forward(noisy.contiguous(memory_format=order), when, words).sample
+            guessed = forward(noisy.contiguous(memory_format=memory_format), when, words).sample
         drawing = (weight * (guessed.float() - velocity).pow(2)).mean() / weight.mean()
         return drawing + _ASKED * asked.loss(things)
 
@@ -294,6 +322,6 @@ def train(run: Run, data: Supply, supply: SupplyOf) -> None:
     if rank() > 0:
         return
     unet.eval()
-    pipeline = assemble(run, vae, tower, tokenizer, unet)
+    pipeline = assemble(vae, tower, tokenizer, unet)
     grid(run, pipeline, folder / "grid.png")
     pipeline.to(dtype=torch.float16).save_pretrained(run.pipeline)

@@ -49,9 +49,8 @@ def _disturbed(values: Tensor) -> Tensor:
     return torch.lerp(values, soft, much) + 0.12 * noise
 
 
-def train(run: Run, supply: SupplyOf) -> Measures:
-    """Train the judge, on every pair of colour and thing, and measure it on fresh renders (the gate
-    asks for 99 % of every measure).
+def train(run: Run, supply: SupplyOf) -> None:
+    """Train the judge, on every pair of colour and thing.
 
     A judge that had never seen the pairs withheld from the model would say of a doubtful purple
     apple that it is something else, because nothing it knows in purple is one.
@@ -59,12 +58,12 @@ def train(run: Run, supply: SupplyOf) -> Measures:
     budget = run.recipe.judge
     torch.manual_seed(run.seed)
     network = judge.SceneJudge(run.recipe.shape.judge_width).to(run.device).train()
-    loop = Loop("judge", run.folder / "judge", budget, [network])
+    loop = Loop("judge", run.folder / "judge", budget, [network], run.seed)
 
     with supply(Order(SIZE, run.seed + 900_000, every_pair=True)) as data:
 
-        def step(_: int) -> Tensor:
-            scenes, _, pictures = data.draw(budget.batch)
+        def step(number: int) -> Tensor:
+            scenes, _, pictures = data.draw(budget.batch, number)
             things = sites.table(scenes).to(run.device)
             wanted = judge.answers(scenes).to(run.device)
             values = _disturbed(judge.as_input(torch.from_numpy(pictures).to(run.device)))
@@ -74,4 +73,8 @@ def train(run: Run, supply: SupplyOf) -> Measures:
 
         loop.run(step)
     save_file(network.state_dict(), run.folder / "judge" / "judge.safetensors")
-    return verdicts(network.eval(), *fresh(run.recipe.gate_pictures, run.seed + 900))
+
+
+def measure(run: Run) -> Measures:
+    """What the judge of this run reads in fresh renders, of which its gate asks for a part."""
+    return verdicts(load(run), *fresh(run.recipe.gate_pictures, run.seed + 900))

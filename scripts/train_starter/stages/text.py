@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from chance import chance
 from judge.scenes import setting_of
 from loop import Loop
 from recipe import TOKENS, Run
@@ -129,7 +130,7 @@ def build(run: Run, tokens: int) -> Any:
 def identifiers(
     tokenizer: Any, captions: list[str], device: torch.device, length: int = TOKENS
 ) -> Tensor:
-    """Token numbers, padded to one length."""
+    """Token numbers (captions, length), int64, padded or cut to one length."""
     encoded = tokenizer(
         captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     )
@@ -146,16 +147,18 @@ def load(run: Run) -> Any:
 
 
 def train(run: Run) -> float:
-    """Train the tower; returns the share of new captions of which it gets everything right."""
+    """Train the tower; returns the share of captions of withheld pairs of which it gets everything
+    right.
+    """
     budget = run.recipe.text
     torch.manual_seed(run.seed)
     tokenizer = tokenizers.load(run)
     reader = Reader(build(run, len(tokenizer))).to(run.device).train()
-    loop = Loop("text", run.folder / "text", budget, [reader], weight_decay=0.05)
-    rng = random.Random(run.seed + 300)
+    loop = Loop("text", run.folder / "text", budget, [reader], run.seed, weight_decay=0.05)
 
-    def read(count: int, rng: random.Random) -> tuple[list[Tensor], Tensor]:
-        scenes, captions = sayings(count, rng)
+    def read(count: int, rng: random.Random, withheld: float = 0.0) -> tuple[list[Tensor], Tensor]:
+        """For every question its (count, answers) logits; the right answers (count, questions)."""
+        scenes, captions = sayings(count, rng, withheld=withheld)
         right = [
             [
                 _POSSIBLE[name].index(said)
@@ -166,8 +169,8 @@ def train(run: Run) -> float:
         wanted = torch.tensor(right, device=run.device)
         return reader(identifiers(tokenizer, captions, run.device)), wanted
 
-    def step(_: int) -> Tensor:
-        guessed, wanted = read(budget.batch, rng)
+    def step(number: int) -> Tensor:
+        guessed, wanted = read(budget.batch, chance(run.seed + 300, number))
         return torch.stack(
             [
                 functional.cross_entropy(part, column)
@@ -178,6 +181,6 @@ def train(run: Run) -> float:
     loop.run(step)
     reader.eval().tower.save_pretrained(run.folder / "tower")
     with torch.no_grad():
-        guessed, wanted = read(1000, random.Random(run.seed + 902))
+        guessed, wanted = read(1000, random.Random(run.seed + 902), withheld=1.0)
     found = torch.stack([part.argmax(dim=1) for part in guessed], dim=1)
     return float((found == wanted).all(dim=1).float().mean())

@@ -42,9 +42,21 @@ def build(width: int) -> Any:
 
 
 def upscale(upscaler: Any, values: Tensor) -> Tensor:
-    """Four times as large."""
+    """Values (n, 3, h, w) from -1 to 1, `SCALE` times as large; a little beyond is possible."""
     larger: Tensor = upscaler.decode(upscaler.encode(values).latents).sample
     return larger
+
+
+def crop(small: Tensor, large: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """The same random square of (…, h, w) and of (…, `SCALE` h, `SCALE` w): (…, side, side), and
+    with sides `SCALE` times as long.
+    """
+    top, left = (int(torch.randint(0, size - side + 1, ())) for size in small.shape[-2:])
+    row, column, longer = top * SCALE, left * SCALE, side * SCALE
+    return (
+        small[..., top : top + side, left : left + side],
+        large[..., row : row + longer, column : column + longer],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +69,18 @@ class Pairs:
     #: How many of each a step learns from; `_CROPS` or more.
     batch: int
 
-    def draw(self) -> tuple[Tensor, Tensor]:
+    def draw(self, number: int) -> tuple[Tensor, Tensor]:
         """Float in −1 … 1: (n, 3, `_CROP`, `_CROP`), and with sides `SCALE` times as long."""
-        drawn = self.data.draw(max(1, self.batch // _CROPS))[2]
+        drawn = self.data.draw(max(1, self.batch // _CROPS), number)[2]
         large = autoencoder.as_values(torch.from_numpy(drawn).to(self.run.device))
         with torch.no_grad():
             small = functional.interpolate(large, size=(SIZE, SIZE), mode="area")
             latents = self.vae.encode(small).latents
             latents = latents + 0.05 * torch.randn_like(latents)
             small = self.vae.decode(latents).sample.clamp(-1, 1)
-        inputs, outputs = [], []
-        for _ in range(_CROPS):
-            top, left = (int(torch.randint(0, SIZE - _CROP + 1, ())) for _ in range(2))
-            inputs.append(small[..., top : top + _CROP, left : left + _CROP])
-            row, column, side = top * SCALE, left * SCALE, _CROP * SCALE
-            outputs.append(large[..., row : row + side, column : column + side])
-        return torch.cat(inputs).contiguous(memory_format=torch.channels_last), torch.cat(outputs)
+        pairs = [crop(small, large, _CROP) for _ in range(_CROPS)]
+        given, wanted = (torch.cat(each) for each in zip(*pairs, strict=True))
+        return given.contiguous(memory_format=torch.channels_last), wanted
 
 
 def train(run: Run, supply: SupplyOf) -> float:
@@ -95,32 +103,34 @@ def train(run: Run, supply: SupplyOf) -> float:
 def enlarge(run: Run, upscaler: Any, pairs: Pairs) -> None:
     """Learn what the larger picture is."""
 
-    def step(_: int) -> Tensor:
-        small, wanted = pairs.draw()
+    def step(number: int) -> Tensor:
+        small, wanted = pairs.draw(number)
         return autoencoder.reconstruction_loss(_made(run, upscaler, small), wanted)
 
     place = run.folder / "upscaler"
-    Loop("upscaler", place, run.recipe.upscaler, [upscaler], weight_decay=0.0).run(step)
+    Loop("upscaler", place, run.recipe.upscaler, [upscaler], run.seed, weight_decay=0.0).run(step)
 
 
 def harden(run: Run, upscaler: Any, pairs: Pairs) -> None:
     """Learn to draw what it draws with hard edges."""
-    soft = deepcopy(upscaler).eval()
+    soft, seen = deepcopy(upscaler).eval(), run.recipe.upscaler.steps
 
-    def step(_: int) -> Tensor:
-        small, _ = pairs.draw()
+    def step(number: int) -> Tensor:
+        small, _ = pairs.draw(seen + number)
         with torch.no_grad():
             wanted = edges.hardened(_made(run, soft, small).clamp(-1, 1))
         return autoencoder.reconstruction_loss(_made(run, upscaler, small), wanted)
 
     place = run.folder / "upscaler" / "edges"
-    Loop("edges", place, run.recipe.edges, [upscaler], weight_decay=0.0).run(step)
+    Loop("edges", place, run.recipe.edges, [upscaler], run.seed, weight_decay=0.0).run(step)
 
 
 @torch.no_grad()
 def gained(upscaler: Any, pairs: Pairs) -> float:
     """How much nearer to the true picture than a bicubic one it is, in decibels."""
-    small, wanted = pairs.draw()
+    recipe = pairs.run.recipe
+    torch.manual_seed(pairs.run.seed)
+    small, wanted = pairs.draw(recipe.upscaler.steps + recipe.edges.steps)
     plain = functional.interpolate(small, scale_factor=SCALE, mode="bicubic").clamp(-1, 1)
     ours = upscale(upscaler.eval(), small).clamp(-1, 1)
     return float(10 * torch.log10((plain - wanted).pow(2).mean() / (ours - wanted).pow(2).mean()))

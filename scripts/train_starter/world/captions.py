@@ -31,7 +31,7 @@ def _join(*phrases: str) -> str:
     return " ".join(phrase for phrase in phrases if phrase)
 
 
-def _mend(text: str) -> str:
+def mend(text: str) -> str:
     """ "a orange" → "an orange"."""
     words = text.split(" ")
     for index, word in enumerate(words[:-1]):
@@ -100,4 +100,4 @@ def caption(scene: Scene, rng: random.Random) -> str:
         text = _join(subject, *circumstances)
     if scene.style != "flat" or rng.random() < 0.15:
         text = _styled(text, scene.style, plain_tags or place_first, rng)
-    return _mend(text)
+    return mend(text)

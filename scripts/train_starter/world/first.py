@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from world.colours import COLOURS, RGB, clamp, jitter, scale
 from world.drawing import Part, Picture, rasterise
+from world.scene import RELATIONS
 from world.shapes import SHAPES, box, ellipse, place, polygon
 
 PAINTS = tuple(name for name in COLOURS if name != "gray")
@@ -28,7 +29,6 @@ BACKGROUNDS = (
     "purple",
     "orange",
 )
-RELATIONS = {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}
 POSITIONS = {
     "left": ("on the left", -1, 0),
     "right": ("on the right", 1, 0),
@@ -191,10 +191,12 @@ def landscape_sample(rng: random.Random) -> Sample:
 
 
 def disc(x: float, y: float, across: float, down: float, colour: RGB) -> Part:
+    """An ellipse about (x, y) with these radii; all in sixty-fourths of the picture's side."""
     return Part((ellipse(x / 64, y / 64, across / 64, down / 64),), colour)
 
 
 def speck(x: float, y: float, radius: float) -> Part:
+    """A star: a small pale disc, in sixty-fourths of the picture's side."""
     return disc(x, y, radius, radius, (240, 240, 220))
 
 

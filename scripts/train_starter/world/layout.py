@@ -17,6 +17,7 @@ from world.scene import (
     NATURAL,
     PLACES,
     POSITIONS,
+    RELATIONS,
     SKY_KINDS,
     STYLES,
     TIMES,
@@ -153,10 +154,8 @@ def _plain(rng: random.Random, mixture: Mixture, style: str, withheld: bool) -> 
     behind = [COLOURS[background]]
     kinds = tuple(KINDS)
     if rng.random() < mixture.second_group:
-        relation = rng.choice(("above", "below", "left of", "right of"))
-        right, down = {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}[
-            relation
-        ]
+        relation = rng.choice(tuple(RELATIONS))
+        right, down = RELATIONS[relation]
         groups = []
         for side in (1, -1):
             kind = rng.choice(kinds)

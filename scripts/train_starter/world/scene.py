@@ -7,7 +7,9 @@ truth about every picture, and the truth never has to be labelled.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from world.colours import COLOURS
 from world.objects import KINDS
@@ -17,7 +19,10 @@ STYLES = ("flat", "outline", "watercolor", "pixel", "neon")
 PLACES = ("sea", "hills", "mountains", "desert", "city", "space", "room")
 TIMES = ("day", "dusk", "dawn", "night")
 WEATHERS = ("", "rain", "snow", "clouds")
-RELATIONS = ("above", "below", "left of", "right of")
+#: How far to the right and how far down of the second the first is.
+RELATIONS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {"above": (0, -1), "below": (0, 1), "left of": (-1, 0), "right of": (1, 0)}
+)
 POSITIONS = ("left", "right", "top", "bottom")
 SIZES = ("", "small", "big")
 

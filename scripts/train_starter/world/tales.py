@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from world import first
-from world.captions import _mend as mend
+from world.captions import mend
 from world.shapes import SHAPES
 from world.words import COLOUR_WORDS, KIND_WORDS, SIZE_WORDS
 
