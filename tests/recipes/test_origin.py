@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -23,6 +25,18 @@ studio:
 """
 
 
+SIZE = {"width": 64, "height": 64}
+
+
+@asynccontextmanager
+async def somebody(home: Path) -> AsyncIterator[Client]:
+    """Somebody's client of a host with a model for everything here."""
+    host, _ = fake_host(home)
+    (home / "model_cards" / "all.md").write_text(CARD)
+    async with host:
+        yield host.client("ann")
+
+
 async def made(client: Client, task: str, **values: object) -> str:
     """The first output of such an order."""
     job = await client.submit(task, {"model": "all", **values})  # type: ignore[dict-item]
@@ -31,17 +45,13 @@ async def made(client: Client, task: str, **values: object) -> str:
 
 def test_an_output_tells_how_it_came_about(tmp_path: Path) -> None:
     async def test() -> None:
-        host, _ = fake_host(tmp_path / "home")
-        (tmp_path / "home" / "model_cards" / "all.md").write_text(CARD)
         photo = tmp_path / "photo.png"
         Image.effect_noise((128, 128), 90).convert("RGB").save(photo)
-        async with host:
-            client = host.client("ann")
-            size = {"width": 64, "height": 64}
-            first = await made(client, "text-to-image", prompt="a {red} boat", **size)
-            second = await made(client, "image-to-image", prompt="at night", image=first, **size)
+        async with somebody(tmp_path / "home") as client:
+            first = await made(client, "text-to-image", prompt="a {red} boat", **SIZE)
+            second = await made(client, "image-to-image", prompt="at night", image=first, **SIZE)
             mine = (await client.upload(photo)).id
-            third = await made(client, "image-to-image", prompt="a sea", image=mine, **size)
+            third = await made(client, "image-to-image", prompt="a sea", image=mine, **SIZE)
 
             found = await origin(client, second)
             assert list(found.steps) == ["imagine", "edit"]
@@ -65,13 +75,9 @@ def test_an_output_tells_how_it_came_about(tmp_path: Path) -> None:
 
 def test_one_parent_of_two_children_is_made_once(tmp_path: Path) -> None:
     async def test() -> None:
-        host, _ = fake_host(tmp_path / "home")
-        (tmp_path / "home" / "model_cards" / "all.md").write_text(CARD)
-        async with host:
-            client = host.client("ann")
-            size = {"width": 64, "height": 64}
-            first = await made(client, "text-to-image", prompt="one", **size)
-            second = await made(client, "image-to-image", prompt="two", image=first, **size)
+        async with somebody(tmp_path / "home") as client:
+            first = await made(client, "text-to-image", prompt="one", **SIZE)
+            second = await made(client, "image-to-image", prompt="two", image=first, **SIZE)
             sheet = await made(client, "contact-sheet", images=[first, second, first])
             found = await origin(client, sheet)
             assert list(found.steps) == ["imagine", "edit", "sheet"]
@@ -82,12 +88,8 @@ def test_one_parent_of_two_children_is_made_once(tmp_path: Path) -> None:
 
 def test_what_is_only_made_together_is_one_step_whose_outputs_are_counted(tmp_path: Path) -> None:
     async def test() -> None:
-        host, _ = fake_host(tmp_path / "home")
-        (tmp_path / "home" / "model_cards" / "all.md").write_text(CARD)
-        async with host:
-            client = host.client("ann")
-            size = {"width": 64, "height": 64}
-            walk = {"model": "all", "prompt": "day", "prompt_2": "night", "count": 4, **size}
+        async with somebody(tmp_path / "home") as client:
+            walk = {"model": "all", "prompt": "day", "prompt_2": "night", "count": 4, **SIZE}
             job = await client.submit("latent-walk", walk)
             steps = (await finished(client, job.id)).artifacts
             sheet = await made(client, "contact-sheet", images=[steps[0], steps[2]])
