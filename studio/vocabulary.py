@@ -82,7 +82,9 @@ def remarks_on(
 
     def remark(word: str) -> Remark:
         known_by = tuple(title for title, theirs in elsewhere.items() if _knows(theirs, word))
-        near = () if known_by else tuple(get_close_matches(_SPOKEN.get(word, word), known))
-        return Remark(word, near, known_by)
+        # What a number is called is no matter of looking alike.
+        like = _SPOKEN.get(word, word)
+        near = get_close_matches(like, known, cutoff=0.6 if like == word else 1.0)
+        return Remark(word, () if known_by else tuple(near), known_by)
 
     return tuple(map(remark, unknown(text, groups)))

@@ -24,7 +24,7 @@ def test_every_unknown_word_is_named_once_with_those_like_it() -> None:
 
 
 def test_a_number_is_named_with_what_it_is_called() -> None:
-    numbers = GROUPS | {"counts": ("two", "three")}
+    numbers = GROUPS | {"counts": ("two", "three"), "other": ("tree", "fire")}
     assert remarks_on("3 red circles, 5 crosses, 512", numbers) == (
         Remark("3", ("three",)),
         Remark("5"),
