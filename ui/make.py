@@ -107,7 +107,10 @@ class MakePage:
                 if spec.media == "recording":
                     media.microphone(components[spec.name], fixed("make.record", shown.language))
 
-        add([spec for spec in shown.specs if spec.required])
+        # The parts are the same in every form. A part that moved would be, for a moment, what stood
+        # in its place before, under its own name: Gradio draws into what is there, by its position.
+        with gr.Column(elem_id="needed"):
+            add([spec for spec in shown.specs if spec.required])
         press = gr.Button(fixed("make.press", shown.language), variant="primary", elem_id="make")
         away = elsewhere.order(shown.model, {}, shown.language) if shown.model else None
         cost = panel("cost", away)

@@ -91,9 +91,12 @@ class RunsPage:
             if name is None:
                 return
             specs, language = shipped.recipe(name).specs(), language_of(request)
-            fields: list[Component] = [
-                component(_worded(name, spec, language), name, language=language) for spec in specs
-            ]
+            # Its own place, so that the button keeps its, as on the page for making.
+            with gr.Column():
+                fields: list[Component] = [
+                    component(_worded(name, spec, language), name, language=language)
+                    for spec in specs
+                ]
             press = say("runs.begin", language)
             start = gr.Button(press, variant="primary", elem_id="recipe-begin")
 

@@ -72,6 +72,22 @@ def test_without_a_picture_the_form_says_what_is_missing(page: Page, url: str) -
     expect(page.locator("#problem")).to_contain_text("image")
 
 
+def test_the_button_can_be_pressed_from_the_moment_that_it_is_shown(page: Page, url: str) -> None:
+    page.add_init_script("""
+      const press = () => {
+        const button = document.querySelector("#fields:has(.asked) #make");
+        if (!button || window.pressed || !button.checkVisibility({ visibilityProperty: true }))
+          return;
+        window.pressed = button.nodeName;
+        button.click();
+      };
+      new MutationObserver(press).observe(document, { childList: true, subtree: true });
+    """)
+    page.goto(f"{url}/?task=image-to-image&prompt=a+star")
+    expect(page.locator("#problem .banner")).to_contain_text("image: Field required")
+    assert page.evaluate("window.pressed") == "BUTTON"
+
+
 def test_a_task_from_the_menu_takes_nothing_over_from_the_form_before(page: Page) -> None:
     page.click("#task input")
     page.get_by_role("option", name="Image to image", exact=True).click()
