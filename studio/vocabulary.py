@@ -19,6 +19,9 @@ Groups = Mapping[str, tuple[str, ...]]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
+#: A measure of music: "3/4".
+_METRE = re.compile(r"\d+/\d+")
+
 #: What a number is called, for models that know it by name.
 _SPOKEN = {"1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 
@@ -49,16 +52,16 @@ def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
 
 
 def _known(groups: Groups) -> set[str]:
-    # Compound words are read part by part, on both sides.
-    return {
-        part for words in groups.values() for word in words for part in _WORD.findall(word.lower())
-    }
+    # Compound words are read part by part, on both sides; metres as they are, too.
+    every = [word.lower() for words in groups.values() for word in words]
+    metres = {word for word in every if _METRE.fullmatch(word)}
+    return metres.union(part for word in every for part in _WORD.findall(word))
 
 
 def _knows(known: set[str], word: str) -> bool:
     if word[0].isdigit():
-        # Whoever reads one number reads any, as a tempo; others know at best what it is called.
-        return any(one[0].isdigit() for one in known)
+        # Whoever reads metres reads any number, as a tempo; others know those that they list.
+        return word in known or any(map(_METRE.fullmatch, known))
     return bool(known & {word, word.removesuffix("s"), word.removesuffix("es")})
 
 

@@ -8,7 +8,8 @@ Prompt number n and its noise depend on the seed and on n alone, so the first hu
 long evaluation are the hundred of the test suite. Of whole scenes the report also has about as
 much as a model can get: what the judge sees in true renders of the same scenes, as they are and
 after a round trip through the model's autoencoder; the same of a thousand of any scenes, which is
-what the gates of a training ask; and what the upscaler is worth.
+what the gates of a training ask; what is left of it when people say "and", or use other words; and
+what the upscaler is worth.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from PIL import Image
 from stages import judging
 from stages.autoencoder import round_trip
 from stages.upscaler import SCALE
-from world import captions, first, layout
+from world import captions, first, layout, paraphrases
 from world.drawing import Picture
 from world.render import render
 from world.scene import Scene
@@ -120,6 +121,23 @@ def judge(
             (reading,) = whole.read(network, torch.from_numpy(picture[None]))
             verdicts.append(whole.score(question.scene, reading))
     return verdicts
+
+
+def spoken(count: int, seed: int = SEED) -> dict[str, list[Question]]:
+    """Questions as people put them: two groups with "and" between them, whose relation nobody asks
+    for; the first ones of the evaluation in other words, that no training of the denoiser showed.
+    """
+    rng, joined = random.Random(seed), []
+    while len(joined) < count:
+        scene = layout.sample_scene(rng, withheld=True)
+        if len(scene.groups) == 2:
+            prompt = captions.caption(scene, rng, "and")
+            joined.append(Question(prompt, replace(scene, relation=""), seed + len(joined)))
+    reworded = [
+        replace(question, prompt=paraphrases.in_other_words(question.prompt, rng))
+        for question in questions(count, seed, "full")
+    ]
+    return {"and": joined, "other_words": reworded}
 
 
 def ceilings(
@@ -215,8 +233,9 @@ def weights_hash(folder: Path) -> str:
 
 
 def others(folder: Path) -> dict[str, str]:
-    """SHA-256 of what else a picture depends on, by the file's place: sampler and upscaler."""
-    files = [folder / "scheduler" / "scheduler_config.json", *(folder / "upscaler").iterdir()]
+    """SHA-256 of what else a picture depends on, by the file's place."""
+    named = ("scheduler/scheduler_config.json", "tokenizer/tokenizer.json")
+    files = [*map(folder.joinpath, named), *(folder / "upscaler").iterdir()]
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(files)
@@ -268,6 +287,12 @@ def main() -> None:
         "first_hundred": summarise(verdicts[:QUICK]),
     }
     if network is not None:
+        report["spoken"] = {
+            name: summarise(
+                judge(put, list(pictures(pipeline, put, steps, options.guidance)), network)
+            )
+            for name, put in spoken(2 * QUICK, options.seed).items()
+        }
         report["ceilings"] = ceilings(asked, pipeline.vae, network)
         report["gates"] = gates(pipeline.vae, network)
         report["enlarging"] = enlarging(asked[:ON_SHEET], pipeline.vae, model)

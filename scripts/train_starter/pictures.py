@@ -4,13 +4,13 @@ machine.
     python scripts/train_starter/pictures.py --preset h200 --out training/pictures
     torchrun --nproc-per-node 2 scripts/train_starter/pictures.py --out training/pictures
 
-Stages: judge → tokenizer → autoencoder → text tower → denoiser → upscaler → measurement. A stage
-that is done is not run again; an interrupted one goes on from its last checkpoint. The finished
-model lies in OUT/pictures, beside it a log, a contact sheet and the figures for every stage. Two
-gates stop the run before the long stage, unless `--ignore-gates` is given: a model cannot be better
-than the judge that measures it and the decoder that draws it. A stage whose gate is closed is not
-done: the same command with a larger budget for it, `--steps judge=6000`, trains it on. What the
-gates measured lies in `gate.json` beside the stage's log.
+Stages: judge → tokenizer → autoencoder → text tower → wordings → denoiser → upscaler → measurement.
+A stage that is done is not run again; an interrupted one goes on from its last checkpoint. The
+finished model lies in OUT/pictures, beside it a log, a contact sheet and the figures for every
+stage. Two gates stop the run before the long stage, unless `--ignore-gates` is given: a model
+cannot be better than the judge that measures it and the decoder that draws it. A stage whose gate
+is closed is not done: the same command with a larger budget for it, `--steps judge=6000`, trains it
+on. What the gates measured lies in `gate.json` beside the stage's log.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from judge import scenes
 from loop import Budget, rank
 from measures import summarise
 from recipe import PRESETS, SIZE, Run
-from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler
+from stages import autoencoder, denoiser, judging, text, tokenizer, upscaler, wordings
 from supply import Order, Supply
 from torch import distributed
 from world import words
@@ -182,6 +182,7 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
         learn = partial(autoencoder.train, run, data)
         again = guarded("autoencoder", learn, autoencoder.measure)
         understood = stage(run, "text", lambda: text.train(run))
+        unlike = stage(run, "wordings", lambda: wordings.train(run))
         stage(run, "denoiser", lambda: denoiser.train(run, data, supply), shared=True)
     if rank() > 0:
         return {}
@@ -193,6 +194,7 @@ def train(run: Run, ignore_gates: bool = False) -> dict[str, Any]:
         "judge": seen,
         "autoencoder": again,
         "captions_understood": understood,
+        "paraphrases_unlike_captions": unlike,
         "upscaler_gain_db": gain,
         "prompts": prompts,
     }

@@ -41,6 +41,7 @@ class Recipe:
     judge: Budget
     autoencoder: Budget
     text: Budget
+    wordings: Budget
     denoiser: Budget
     upscaler: Budget
     edges: Budget
@@ -85,6 +86,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             judge=Budget(2_500, 256, 2e-3, 100, average=0.995),
             autoencoder=Budget(3_000, 64, 2e-3, 100, average=0.995),
             text=Budget(2_000, 512, 1e-3, 100, average=0.99),
+            wordings=Budget(1_500, 512, 1e-3, 100, average=0.99),
             denoiser=Budget(6_000, 768, 1.2e-3, 200, decay_from=0.3),
             upscaler=Budget(1_500, 48, 2e-3, 100, average=0.99),
             edges=Budget(500, 48, 1e-3, 50, average=0.99),
@@ -100,6 +102,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             judge=Budget(4_000, 256, 2e-3),
             autoencoder=Budget(8_000, 64, 2e-3),
             text=Budget(5_000, 512, 1e-3),
+            wordings=Budget(3_000, 512, 1e-3),
             denoiser=Budget(30_000, 768, 1.2e-3, 500, decay_from=0.3),
             upscaler=Budget(4_000, 48, 2e-3),
             edges=Budget(1_000, 48, 1e-3, 50, average=0.99),
@@ -121,6 +124,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             judge=Budget(4_000, 32, 2e-3),
             autoencoder=Budget(7_000, 8, 2e-3),
             text=Budget(2_500, 128, 2e-3, average=0.995),
+            wordings=Budget(3_000, 128, 1e-3, average=0.995),
             denoiser=Budget(30_000, 64, 1e-3, 500, decay_from=0.4),
             upscaler=Budget(4_000, 8, 2e-3),
             edges=Budget(1_000, 8, 1e-3, 50, average=0.99),
@@ -145,6 +149,7 @@ PRESETS: Mapping[str, Recipe] = MappingProxyType(
             judge=Budget(20, 4, 1e-3, 2),
             autoencoder=Budget(20, 2, 1e-3, 2),
             text=Budget(20, 4, 1e-3, 2),
+            wordings=Budget(20, 4, 1e-3, 2),
             denoiser=Budget(20, 4, 1e-3, 2),
             upscaler=Budget(20, 4, 1e-3, 2),
             edges=Budget(4, 4, 1e-3, 2),

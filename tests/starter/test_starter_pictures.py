@@ -9,6 +9,7 @@ from typing import Any
 import evaluate
 import numpy as np
 import pytest
+import torch
 from judge import scenes
 from pictures import GATES
 from world import first, words
@@ -62,6 +63,28 @@ def test_a_seed_draws_the_same_picture_alone_and_in_company(name: str) -> None:
         for batch in (1, 3)
     )
     assert np.abs(alone.astype(int) - together).max() <= 8, "levels of 255: rounding"
+
+
+@pytest.mark.parametrize("way", ["and", "other_words"])
+def test_what_people_type_is_drawn_as_the_report_says(way: str) -> None:
+    told = report("starter-scenes")
+    asked = evaluate.spoken(40, told["seed"])[way]
+    pipeline = evaluate.load(evaluate.SCENES)
+    drawn = list(evaluate.pictures(pipeline, asked, told["steps"], told["guidance"]))
+    measures = evaluate.summarise(evaluate.judge(asked, drawn, scenes.load(evaluate.JUDGE)))
+    for measure in ("count", "object", "colour"):
+        expected = told["spoken"][way][measure]
+        assert measures[measure]["share"] >= expected["low"] - ALLOWANCE, measure
+
+
+def test_another_word_is_the_same_to_the_model() -> None:
+    pipeline = evaluate.load(evaluate.SCENES)
+    for other, known in (
+        ("3 crimson cats at midnight, pixelated art", "three red cats at night, pixel art"),
+        ("one ship at sundown", "a boat at sunset"),
+    ):
+        states = [pipeline.encode_prompt(text, "cpu", 1, False)[0] for text in (other, known)]
+        assert torch.equal(*states), other
 
 
 def test_the_judge_reads_renders_also_of_what_the_model_was_never_shown() -> None:

@@ -9,15 +9,17 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import evaluate
 import pytest
 import torch
 from judge import scenes as judge
 from loop import Budget, Loop
 from pictures import GateClosed, gate, train
 from recipe import PRESETS, SIZE, Run
-from stages import autoencoder, denoiser, judging, text, upscaler
+from stages import autoencoder, denoiser, judging, text, upscaler, wordings
 from supply import Order, Picked, Supply, make, sayings
 from torch.nn import functional
+from transformers import CLIPTokenizer
 from world import sites
 from world.colours import COLOURS
 from world.objects import KINDS
@@ -47,6 +49,10 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     larger = AutoencoderTiny.from_pretrained(run.pipeline / "upscaler", dtype=torch.float32)
     assert upscaler.upscale(larger, picture).shape == (1, 3, 512, 512)
     assert "cat" in json.loads((run.pipeline / "vocabulary.json").read_text())["groups"]["objects"]
+    told = pipeline.tokenizer(["3 kitties"], return_tensors="pt").input_ids
+    known = pipeline.tokenizer(["three kittens"], return_tensors="pt").input_ids
+    assert not torch.equal(told, known)
+    assert torch.equal(pipeline.text_encoder(told)[0], pipeline.text_encoder(known)[0])
     record = json.loads((tmp_path / "denoiser" / "done.json").read_text())
     assert record["weights"]
     before = (tmp_path / "denoiser" / "log.jsonl").read_text()
@@ -58,7 +64,8 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
         train(on)
     assert not (on.folder / "judge" / "done.json").exists()
     train(on, ignore_gates=True)
-    assert not (on.folder / "text" / "log.jsonl").exists(), "what is finished is taken over"
+    for name in ("text", "wordings"):
+        assert not (on.folder / name / "log.jsonl").exists(), "what is finished is taken over"
     drawn = (on.pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
     train(on, ignore_gates=True)
     again = (on.pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
@@ -73,6 +80,30 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     assert any(not torch.equal(first, second) for first, second in pairs)
     # Twenty steps from there: not another one from nothing.
     assert max(float((first - second).detach().abs().max()) for first, second in pairs) < 0.05
+
+
+def test_a_new_word_is_one_token_and_leaves_the_others_what_they_were() -> None:
+    before = CLIPTokenizer.from_pretrained(evaluate.MODEL / "tokenizer")
+    assert len(before.tokenize("giraffe")) > 1
+    after = wordings.with_word(before, "giraffe")
+    assert len(after.tokenize("giraffe")) == 1
+    _, captions = sayings(500, random.Random(8))
+    assert [after(text).input_ids for text in captions] == [
+        before(text).input_ids for text in captions
+    ]
+
+
+def test_what_two_texts_share_is_to_be_alike() -> None:
+    end = 1
+    # start a cat and a house end; start a cat left of a house end; both padded.
+    said = [0, 5, 6, 9, 5, 7, end, end, end, end]
+    meant = [0, 5, 6, 11, 12, 5, 7, end, end, end]
+    assert wordings.places(said, meant, end) == [
+        *((0, 0), (1, 1), (2, 2)),
+        *((4, 5), (5, 6), (6, 7)),
+        *((8, 8), (9, 9)),
+    ]
+    assert wordings.places(said, said, end) == [(place, place) for place in range(10)]
 
 
 def test_a_deeper_denoiser_begins_by_drawing_what_the_shallower_one_draws(tmp_path: Path) -> None:

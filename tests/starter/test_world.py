@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from world import captions, layout, words
+from world import captions, layout, paraphrases, words
 from world.colours import COLOURS
 from world.objects import KINDS
 from world.render import render
@@ -28,8 +28,34 @@ def test_the_vocabulary_holds_exactly_the_words_of_the_captions() -> None:
         for scene in scenes(12_000, 1)
         for word in re.findall(r"[a-z]+", captions.caption(scene, rng))
     }
+    others = {word for known in words.OTHER_WORDS.values() for word in known}
+    typed = set(re.findall(r"[a-z]+", " ".join(words.typed())))
     assert len(listed) == len(set(listed)), "a word stands in two groups"
-    assert used == set(listed)
+    assert used | others | typed == set(listed)
+    assert not used & others, "a word that captions hold means what it means there"
+    assert words.OTHER_WORDS.keys() <= used
+
+
+def test_what_people_type_reads_as_well_as_a_caption() -> None:
+    rng = random.Random(4)
+    for spoken, meant in (paraphrases.paraphrase(rng) for _ in range(3000)):
+        for text in (spoken, meant):
+            assert not re.search(r"  | ,|,,|^,|,$|\{", text), text
+            assert not re.search(r"\ba [aeiou]", text), text
+    assert paraphrases.in_other_words("two red cats at night", rng) in (
+        "2 crimson cats at midnight",
+    )
+
+
+def test_two_things_stand_as_they_do_when_nobody_says_how() -> None:
+    rng = random.Random(5)
+    pairs = [scene for scene in scenes(2000, 5) if len(scene.groups) == 2]
+    for scene in pairs:
+        meant = captions.caption(scene, rng, paraphrases.usual(scene))
+        assert paraphrases.usual(scene) in meant
+        if scene.background:
+            assert paraphrases.usual(scene) == "left of"
+    assert {paraphrases.usual(scene) for scene in pairs} == {"left of", "above", "below"}
 
 
 def test_captions_have_no_holes_and_right_articles() -> None:

@@ -9,11 +9,13 @@ from string import Formatter
 import pytest
 
 import bots
+import studio
 import ui
 from studio.fields import fields_of
 from studio.provenance.verdict import Outcome
 from studio.recipes import shipped
 from studio.tasks import TASKS
+from studio.vocabulary import read_vocabulary
 from studio.words import ENGLISH, LANGUAGES, catalogue, preferred, said, say
 from ui.frame import SHORTCUTS
 from ui.tongue import translate
@@ -45,6 +47,12 @@ def test_every_sentence_that_is_said_exists_and_the_other_way_round() -> None:
 
 def test_every_outcome_has_a_word() -> None:
     assert {f"verdict.{outcome.value}" for outcome in Outcome} <= set(WORDS)
+
+
+def test_every_kind_of_words_that_a_starter_knows_has_a_name() -> None:
+    folder = Path(studio.__file__).parent / "starter"
+    groups = {f"words.{group}" for one in folder.iterdir() for group in read_vocabulary(one)}
+    assert groups == {key for key in WORDS if key.startswith("words.")}
 
 
 @languages

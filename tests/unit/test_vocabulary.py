@@ -31,6 +31,8 @@ def test_a_number_is_named_with_what_it_is_called() -> None:
         Remark("512"),
     )
     assert remarks_on("3 red circles, 512", GROUPS | {"metres": ("4/4",)}) == ()
+    listed = numbers | {"counts": ("two", "2", "three", "3")}
+    assert remarks_on("3 red circles, 5 crosses", listed) == (Remark("5"),)
 
 
 def test_other_models_that_know_a_word_are_named() -> None:

@@ -77,14 +77,15 @@ def _styled(text: str, style: str, loose: bool, rng: random.Random) -> str:
     return rng.choice((f"{text}, {tag}", f"{text}, {tag}", f"{tag}, {text}"))
 
 
-def caption(scene: Scene, rng: random.Random) -> str:
-    """One wording for the scene."""
+def caption(scene: Scene, rng: random.Random, joined: str | None = None) -> str:
+    """One wording for the scene; `joined` stands between two groups instead of their relation."""
     plain_tags = rng.random() < 0.12  # "red cat, night, neon": terse, as people type after a while
     article = "" if plain_tags else "a"
     things = [_group(group, rng, article) for group in scene.groups]
     subject = things[0]
     if len(things) == 2:
-        subject = _join(things[0], _pick(RELATION_WORDS, scene.relation, rng), things[1])
+        between = joined or _pick(RELATION_WORDS, scene.relation, rng)
+        subject = _join(things[0], between, things[1])
     subject = _join(subject, _pick(POSITION_WORDS, scene.position, rng))
     where, when = _where(scene, rng), _pick(TIME_WORDS, scene.time, rng)
     weather = _pick(WEATHER_WORDS, scene.weather, rng)

@@ -128,6 +128,104 @@ STYLE_OBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+OTHER_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "a": ("one", "1"),
+        "two": ("2",),
+        "three": ("3",),
+        "four": ("4",),
+        "red": ("crimson",),
+        "golden": ("gold",),
+        "green": ("emerald",),
+        "turquoise": ("teal", "aqua"),
+        "blue": ("azure",),
+        "violet": ("lilac", "lavender"),
+        "gray": ("silver",),
+        "circle": ("ball", "dot"),
+        "circles": ("balls", "dots"),
+        "house": ("home", "hut", "cabin"),
+        "houses": ("homes", "huts", "cabins"),
+        "boat": ("ship", "yacht"),
+        "boats": ("ships", "yachts"),
+        "car": ("automobile",),
+        "cars": ("automobiles",),
+        "kitten": ("kitty",),
+        "kittens": ("kitties",),
+        "flower": ("blossom",),
+        "flowers": ("blossoms",),
+        "spaceship": ("spacecraft",),
+        "tiny": ("mini",),
+        "huge": ("giant", "enormous"),
+        "mountains": ("mountain",),
+        "desert": ("dunes",),
+        "indoors": ("inside",),
+        "daylight": ("daytime", "sunshine"),
+        "noon": ("day", "midday"),
+        "dawn": ("daybreak",),
+        "dusk": ("twilight", "nightfall"),
+        "sunset": ("sundown",),
+        "night": ("midnight",),
+        "cloudy": ("overcast",),
+        "watercolor": ("aquarelle",),
+        "outline": ("sketch", "contour"),
+        "pixel": ("pixelated",),
+    }
+)
+"""What people also type for a word of the captions; no caption holds these."""
+
+OTHER_PHRASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "above": ("on top of", "on"),
+        "below": ("underneath",),
+        "to the left of": ("on the left of",),
+        "to the right of": ("on the right of",),
+        "on the sea": ("in the sea", "at the sea", ", sea"),
+        "in the mountains": ("on a mountain", ", mountains"),
+        "in the desert": ("in a desert", ", desert"),
+        "in the city": ("in a big city", ", city"),
+        "in space": ("in the space", ", space"),
+        "in a room": ("in the room", "inside", ", room"),
+        "in daylight": ("by day", "during the day", "in the daytime"),
+        "at dawn": ("during dawn", ", dawn"),
+        "at dusk": ("during dusk", ", dusk"),
+        "at sunset": ("during sunset", ", sunset"),
+        "at night": ("in the night", "during the night", ", night"),
+        "in the rain": ("while it rains", "while it is raining", "on a rainy day", ", raining"),
+        "in the snow": ("in snowy weather", "while it is snowing", "on a snowy day", ", snowing"),
+        "under a cloudy sky": ("on a cloudy day", ", clouds"),
+        "watercolor": ("in watercolor", "as a watercolor", "watercolor style", "watercolors"),
+        "pixel art": ("in pixel art", "as pixel art", "pixel art style"),
+        "line drawing": ("as a line drawing", "line art"),
+        "neon lights": ("in neon", "with neon lights", "glowing"),
+    }
+)
+"""What people also type for what a caption says in more words than one; as `OTHER_WORDS`."""
+
+BACKGROUND_PHRASES = ("with {} background", "against {} background", ", {} background")
+"""What people also type for "on {} background"."""
+
+JOINING_WORDS = ("and", "&", ",", "with", "by", "beside", "near", "next to")
+"""What joins two groups when nobody says how they stand."""
+
+OPENINGS = (
+    "a picture of",
+    "an image of",
+    "a drawing of",
+    "draw",
+    "draw me",
+    "please draw",
+    "make",
+    "show me",
+    "there is",
+)
+"""What people begin with, and mean nothing by."""
+
+
+def typed() -> list[str]:
+    """Every phrase of which captions know nothing."""
+    others = [phrase for phrases in OTHER_PHRASES.values() for phrase in phrases]
+    return [*others, *BACKGROUND_PHRASES, *JOINING_WORDS, *OPENINGS]
+
 
 def _words(*phrases: str) -> list[str]:
     found = {word for phrase in phrases for word in re.findall(r"[a-z]+", phrase)}
@@ -204,4 +302,9 @@ def vocabulary() -> dict[str, list[str]]:
         *(phrase for table in tables for words in table.values() for phrase in words),
     )
     groups["other"] = [word for word in everything if word not in seen]
+    seen.update(everything)
+    for known in groups.values():
+        known += [other for word in list(known) for other in OTHER_WORDS.get(word, ())]
+    seen.update(word for known in groups.values() for word in known)
+    groups["other"] += [word for word in _words(*typed()) if word not in seen]
     return groups
