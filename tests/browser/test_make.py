@@ -8,6 +8,8 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.folds import unfold
+
 pytestmark = pytest.mark.browser
 
 #: Notes every stage and every distinct preview that the page shows, from now on: either may be
@@ -35,7 +37,7 @@ def order(page: Page, prompt: str, *, count: int = 1, steps: int = 12) -> Locato
     page.fill("#field-prompt textarea", prompt)
     page.fill("#field-count input[type=number]", str(count))
     if not page.locator("#field-steps").is_visible():
-        page.click("#advanced button")
+        unfold(page, "#advanced", "#field-steps")
     page.fill("#field-steps input[type=number]", str(steps))
     page.click("#make")
     return page.locator(".card", has_text=prompt).first

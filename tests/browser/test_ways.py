@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from scripts.screenshots import studio
+from tests.browser.folds import unfold
 
 pytestmark = pytest.mark.browser
 
@@ -96,7 +97,7 @@ def test_words_that_the_model_does_not_know_are_named_with_those_like_them(page:
 def test_a_preset_keeps_what_the_form_holds(page: Page) -> None:
     prompt(page).fill("a brown square")
     page.fill("#field-count input[type=number]", "3")
-    page.click("#presets > button")
+    unfold(page, "#presets", "#preset-name")
     page.fill("#preset-name textarea, #preset-name input", "three squares")
     page.click("#preset-save")
     page.locator("#preset-kept").wait_for(state="attached")
@@ -104,7 +105,7 @@ def test_a_preset_keeps_what_the_form_holds(page: Page) -> None:
     page.evaluate("sessionStorage.clear()")
     page.reload()
     page.wait_for_selector("#make")
-    page.click("#presets > button")
+    unfold(page, "#presets", "#preset-kept")
     page.click("#preset-kept input")
     page.get_by_role("option", name="three squares").click()
     expect(prompt(page)).to_have_value("a brown square")
@@ -112,7 +113,7 @@ def test_a_preset_keeps_what_the_form_holds(page: Page) -> None:
     page.evaluate("sessionStorage.clear()")
     page.reload()
     page.wait_for_selector("#make")
-    page.click("#presets > button")
+    unfold(page, "#presets", "#preset-kept")
     page.click("#preset-kept input")
     page.get_by_role("option", name="three squares").click()
     expect(prompt(page)).to_have_value("a brown square")
