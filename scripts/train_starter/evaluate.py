@@ -8,7 +8,7 @@ Prompt number n and its noise depend on the seed and on n alone, so the first hu
 long evaluation are the hundred of the test suite. Of whole scenes the report also has about as
 much as a model can get: what the judge sees in true renders of the same scenes, as they are and
 after a round trip through the model's autoencoder; the same of a thousand of any scenes, which is
-what the gates of a training ask; what is left of it when people say "and", or use other words; and
+what the gates of a training ask; what is left of it when people type "and", or other phrases; and
 what the upscaler is worth.
 """
 
@@ -124,20 +124,25 @@ def judge(
 
 
 def spoken(count: int, seed: int = SEED) -> dict[str, list[Question]]:
-    """Questions as people put them: two groups with "and" between them, whose relation nobody asks
-    for; the first ones of the evaluation in other words, that no training of the denoiser showed.
+    """Questions as people put them: two groups with "and" between them; and with everything that
+    `paraphrases` knows. Where nobody says how two groups stand, the usual way is asked for.
     """
-    rng, joined = random.Random(seed), []
-    while len(joined) < count:
-        scene = layout.sample_scene(rng, withheld=True)
-        if len(scene.groups) == 2:
-            prompt = captions.caption(scene, rng, "and")
-            joined.append(Question(prompt, replace(scene, relation=""), seed + len(joined)))
-    reworded = [
-        replace(question, prompt=paraphrases.in_other_words(question.prompt, rng))
-        for question in questions(count, seed, "full")
-    ]
-    return {"and": joined, "other_words": reworded}
+
+    def put(number: int, pair: bool) -> Question:
+        rng = random.Random(seed + number)
+        while True:
+            scene = layout.sample_scene(rng, withheld=True)
+            if not pair:
+                typed, _, scene = paraphrases.paraphrase(scene, rng)
+                return Question(typed, scene, seed + number)
+            if len(scene.groups) == 2:
+                meant = replace(scene, relation=paraphrases.usual(scene))
+                return Question(captions.caption(scene, rng, "and"), meant, seed + number)
+
+    return {
+        "and": [put(number, True) for number in range(count)],
+        "typed": [put(number, False) for number in range(count)],
+    }
 
 
 def ceilings(

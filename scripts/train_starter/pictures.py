@@ -215,7 +215,9 @@ def main() -> None:
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--begin", type=Path, help="a finished model, whose denoiser alone is trained on"
+        "--begin",
+        type=Path,
+        help="a finished model: its tower is taught new words, its denoiser is trained on",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -65,7 +65,7 @@ def test_a_seed_draws_the_same_picture_alone_and_in_company(name: str) -> None:
     assert np.abs(alone.astype(int) - together).max() <= 8, "levels of 255: rounding"
 
 
-@pytest.mark.parametrize("way", ["and", "other_words"])
+@pytest.mark.parametrize("way", ["and", "typed"])
 def test_what_people_type_is_drawn_as_the_report_says(way: str) -> None:
     told = report("starter-scenes")
     asked = evaluate.spoken(40, told["seed"])[way]

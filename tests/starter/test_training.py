@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 import evaluate
@@ -64,8 +65,8 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
         train(on)
     assert not (on.folder / "judge" / "done.json").exists()
     train(on, ignore_gates=True)
-    for name in ("text", "wordings"):
-        assert not (on.folder / name / "log.jsonl").exists(), "what is finished is taken over"
+    assert not (on.folder / "text" / "log.jsonl").exists(), "what is finished is taken over"
+    assert (on.folder / "wordings" / "log.jsonl").exists(), "new words are for a finished one too"
     drawn = (on.pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
     train(on, ignore_gates=True)
     again = (on.pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
@@ -82,11 +83,12 @@ def test_a_smoke_run_writes_a_pipeline_that_loads_and_draws(tmp_path: Path) -> N
     assert max(float((first - second).detach().abs().max()) for first, second in pairs) < 0.05
 
 
-def test_a_new_word_is_one_token_and_leaves_the_others_what_they_were() -> None:
-    before = CLIPTokenizer.from_pretrained(evaluate.MODEL / "tokenizer")
-    assert len(before.tokenize("giraffe")) > 1
-    after = wordings.with_word(before, "giraffe")
-    assert len(after.tokenize("giraffe")) == 1
+def test_a_new_word_is_one_token_and_leaves_captions_what_they_were() -> None:
+    before = CLIPTokenizer.from_pretrained(evaluate.SCENES / "tokenizer")
+    new = ("giraffe", "catty", "redder", "seaside")
+    assert all(len(before.tokenize(word)) > 1 for word in new)
+    after = reduce(wordings.with_word, new, before)
+    assert all(len(after.tokenize(word)) == 1 for word in new)
     _, captions = sayings(500, random.Random(8))
     assert [after(text).input_ids for text in captions] == [
         before(text).input_ids for text in captions

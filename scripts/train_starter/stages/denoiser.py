@@ -1,4 +1,4 @@
-"""Stage 5: the denoiser, a UNet that looks at the caption at every resolution but the finest. The
+"""Stage 6: the denoiser, a UNet that looks at the caption at every resolution but the finest. The
 text tower is finished and stays as it is.
 
 Beside the noise it is asked what is where (`sites`), and an error inside a thing counts more than

@@ -1,4 +1,4 @@
-"""Stage 6: the upscaler, 128 → 512 pixels.
+"""Stage 7: the upscaler, 128 → 512 pixels.
 
 Another `AutoencoderTiny`, built lopsided: its encoder keeps the size and its decoder doubles it
 twice. So it is loaded like any diffusers model and needs no code of its own:

@@ -27,6 +27,7 @@ from loop import Loop
 from recipe import TOKENS, Run
 from supply import sayings
 from torch import Tensor
+from world import layout
 from world.paraphrases import paraphrase
 from world.words import OTHER_WORDS, typed
 
@@ -40,7 +41,7 @@ def _new_words() -> list[str]:
 
 
 def with_word(tokenizer: Any, word: str) -> Any:
-    """A tokenizer in which this word is one token, and every other what it was."""
+    """A tokenizer in which this word is one token, and every word that was one token still is."""
     from transformers import CLIPTokenizer
 
     model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
@@ -52,6 +53,11 @@ def with_word(tokenizer: Any, word: str) -> Any:
         whole += piece
         vocabulary.setdefault(whole, len(vocabulary))
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS)
+
+
+def typed_and_meant(count: int, rng: random.Random) -> list[tuple[str, str]]:
+    """Pairs of what people type and the caption that means the same."""
+    return [paraphrase(layout.sample_scene(rng), rng)[:2] for _ in range(count)]
 
 
 def places(said: Sequence[int], meant: Sequence[int], end: int) -> list[tuple[int, int]]:
@@ -77,10 +83,7 @@ def train(run: Run) -> float:
     budget = run.recipe.wordings
     torch.manual_seed(run.seed)
     teacher = text.load(run).requires_grad_(False)
-    known = tokenizers.load(run)
-    tokenizer = reduce(with_word, _new_words(), known)
-    if len(tokenizer) == len(known):
-        return 0.0  # a model that was begun with, and has been taught
+    tokenizer = reduce(with_word, _new_words(), tokenizers.load(run))
     tower = copy.deepcopy(teacher).requires_grad_(True).train()
     tower.resize_token_embeddings(len(tokenizer))
     embedding = tower.get_input_embeddings().weight
@@ -88,6 +91,14 @@ def train(run: Run) -> float:
     def number(word: str) -> int:
         (token,) = tokenizer.tokenize(word)
         return int(tokenizer.convert_tokens_to_ids(token))
+
+    same = [(number(other), number(word)) for word in OTHER_WORDS for other in OTHER_WORDS[word]]
+    ours, theirs = torch.tensor(same, device=run.device).T
+
+    def tie() -> None:
+        """Another word for a known one has its embedding, also where a phrase has it."""
+        with torch.no_grad():
+            embedding[ours] = embedding[theirs]
 
     def compared(pairs: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor]:
         """What the tower makes of the first of each pair, and its teacher of the second: the states
@@ -97,34 +108,37 @@ def train(run: Run) -> float:
             text.identifiers(tokenizer, [pair[side] for pair in pairs], run.device)
             for side in (0, 1)
         )
-        alike = [
+        shared = [
             (row, *place)
             for row, (one, other) in enumerate(zip(said.tolist(), meant.tolist(), strict=True))
             for place in places(one, other, tokenizer.eos_token_id)
         ]
-        rows, ours, theirs = torch.tensor(alike, device=run.device).T
+        rows, here, there = torch.tensor(shared, device=run.device).T
         with torch.no_grad():
             wanted = teacher(meant)[0]
-        return tower(said)[0][rows, ours], wanted[rows, theirs]
+        return tower(said)[0][rows, here], wanted[rows, there]
 
     def unlike(pairs: Sequence[tuple[str, str]]) -> Tensor:
         made, wanted = compared(pairs)
         return (made - wanted).pow(2).mean() / wanted.var(dim=0).mean()
 
     def step(count: int) -> Tensor:
-        rng = chance(run.seed + 400, count)
-        half = budget.batch // 2
-        _, same = sayings(half, rng)
-        return unlike([*zip(same, same, strict=True), *(paraphrase(rng) for _ in range(half))])
+        tie()
+        rng, half = chance(run.seed + 400, count), budget.batch // 2
+        _, captions = sayings(half, rng)
+        return unlike([*zip(captions, captions, strict=True), *typed_and_meant(half, rng)])
 
     Loop("wordings", run.folder / "wordings", budget, [tower], run.seed, weight_decay=0.0).run(step)
+    tie()
     with torch.no_grad():
-        for word, others in OTHER_WORDS.items():
-            for other in others:
-                embedding[number(other)] = embedding[number(word)]
         tower.eval()
         rng = random.Random(run.seed + 903)
-        left = float(unlike([paraphrase(rng) for _ in range(1000)]))
-    tokenizer.save_pretrained(run.pipeline / "tokenizer")
+        left = float(unlike(typed_and_meant(1000, rng)))
+    # The tokenizer last: whoever is stopped before it begins again with the old words.
     tower.save_pretrained(run.folder / "tower")
+    finished = run.pipeline / "text_encoder"
+    if finished.exists():
+        # A denoiser that is done understands the taught tower as it is.
+        copy.deepcopy(tower).half().save_pretrained(finished)
+    tokenizer.save_pretrained(run.pipeline / "tokenizer")
     return left

@@ -32,11 +32,11 @@ def _join(*phrases: str) -> str:
 
 
 def mend(text: str) -> str:
-    """ "a orange" → "an orange"."""
+    """ "a orange" → "an orange", "an red" → "a red"."""
     words = text.split(" ")
     for index, word in enumerate(words[:-1]):
-        if word == "a" and words[index + 1][:1] in "aeiou":
-            words[index] = "an"
+        if word in ("a", "an"):
+            words[index] = "an" if words[index + 1][:1] in tuple("aeiou") else "a"
     return " ".join(words)
 
 

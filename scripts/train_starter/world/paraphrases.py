@@ -1,21 +1,29 @@
 """What else people type for what a caption says: with "and" instead of a relation, after an opening
-that means nothing, in other phrases and words.
+that means nothing, in other phrases.
 """
 
 from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
-from world import captions, layout
+from world import captions
 from world.scene import Scene
-from world.words import BACKGROUND_PHRASES, JOINING_WORDS, OPENINGS, OTHER_PHRASES, OTHER_WORDS
+from world.words import (
+    BACKGROUND_PHRASES,
+    JOINING_WORDS,
+    OPENINGS,
+    OTHER_PHRASES,
+    RELATION_PHRASES,
+)
 
 _ARTICLES = ("a", "an", "the", "two", "three", "four")
 _BACKGROUND = re.compile(r"\bon (an? (\w+)) background")
 _PHRASE = re.compile(
-    # Not where it is what there is a picture "of".
-    rf"(?<!\ba )(?<!\ban )\b(?:{'|'.join(sorted(OTHER_PHRASES, key=len, reverse=True))})\b(?! of)"
+    # Not where it is what there is a picture "of", or part of a longer one.
+    rf"(?<!\ba )(?<!\ban )\b(?:{'|'.join(sorted(OTHER_PHRASES, key=len, reverse=True))})\b"
+    r"(?! of| painting)"
 )
 
 
@@ -26,15 +34,11 @@ def usual(scene: Scene) -> str:
     return scene.relation if scene.place and scene.relation in ("above", "below") else "left of"
 
 
-def in_other_words(caption: str, rng: random.Random) -> str:
-    """A caption in which every word that has others is one of these."""
-    spoken = re.sub(r"\w+", lambda word: rng.choice(OTHER_WORDS.get(word[0], (word[0],))), caption)
-    return captions.mend(spoken)
-
-
-def _in_other_phrases(caption: str, rng: random.Random) -> str:
+def _in_other_phrases(caption: str, hour: str, rng: random.Random) -> str:
     def other(phrase: re.Match[str]) -> str:
-        return rng.choice((phrase[0], *OTHER_PHRASES[phrase[0]]))
+        ways = [phrase[0], *OTHER_PHRASES[phrase[0]]]
+        # "at night on a rainy day" is said by nobody.
+        return rng.choice([way for way in ways if not (hour and way.endswith("y day"))])
 
     def behind(phrase: re.Match[str]) -> str:
         way = rng.choice(("on {} background", *BACKGROUND_PHRASES))
@@ -45,19 +49,24 @@ def _in_other_phrases(caption: str, rng: random.Random) -> str:
     return re.sub(r"(\s*,)+\s*", ", ", spoken).strip(" ,")
 
 
-def paraphrase(rng: random.Random) -> tuple[str, str]:
-    """A text as people type it, and the caption that means the same."""
-    scene = layout.sample_scene(rng)
+def paraphrase(scene: Scene, rng: random.Random) -> tuple[str, str, Scene]:
+    """A text as people type it, a caption that means the same, and the scene that both mean: where
+    the text does not say how two groups stand, they stand as is `usual`.
+    """
     wording = rng.random()
 
     def said(joined: str | None) -> str:
         return captions.caption(scene, random.Random(wording), joined)
 
-    if len(scene.groups) == 2 and rng.random() < 0.8:
-        spoken, meant = said(rng.choice(JOINING_WORDS)), said(usual(scene))
-    else:
+    if len(scene.groups) < 2:
         spoken = meant = said(None)
-    spoken = _in_other_phrases(spoken, rng)
+    elif rng.random() < 0.5:
+        scene = replace(scene, relation=usual(scene))
+        spoken, meant = said(rng.choice(JOINING_WORDS)), said(scene.relation)
+    else:
+        spoken = said(rng.choice(RELATION_PHRASES[scene.relation]))
+        meant = said(scene.relation)
+    spoken = _in_other_phrases(spoken, scene.time, rng)
     if spoken.split(" ")[0] in _ARTICLES and rng.random() < 0.3:
         spoken = f"{rng.choice(OPENINGS)} {spoken}"
-    return spoken, meant
+    return spoken, meant, scene

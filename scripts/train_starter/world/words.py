@@ -1,5 +1,5 @@
 """Every word that a caption can hold, grouped by what it names; synonyms stand beside the name that
-the scene uses.
+the scene uses. And what people type besides.
 """
 
 from __future__ import annotations
@@ -156,11 +156,9 @@ OTHER_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "spaceship": ("spacecraft",),
         "tiny": ("mini",),
         "huge": ("giant", "enormous"),
-        "mountains": ("mountain",),
         "desert": ("dunes",),
-        "indoors": ("inside",),
-        "daylight": ("daytime", "sunshine"),
-        "noon": ("day", "midday"),
+        "daylight": ("sunshine",),
+        "noon": ("midday",),
         "dawn": ("daybreak",),
         "dusk": ("twilight", "nightfall"),
         "sunset": ("sundown",),
@@ -175,17 +173,15 @@ OTHER_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 OTHER_PHRASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "above": ("on top of", "on"),
-        "below": ("underneath",),
-        "to the left of": ("on the left of",),
-        "to the right of": ("on the right of",),
+        "spaceship": ("space ship", "rocket ship"),
+        "spaceships": ("space ships", "rocket ships"),
         "on the sea": ("in the sea", "at the sea", ", sea"),
         "in the mountains": ("on a mountain", ", mountains"),
         "in the desert": ("in a desert", ", desert"),
         "in the city": ("in a big city", ", city"),
         "in space": ("in the space", ", space"),
-        "in a room": ("in the room", "inside", ", room"),
-        "in daylight": ("by day", "during the day", "in the daytime"),
+        "in a room": ("in the room", ", room"),
+        "in daylight": ("by day", "during the day", "at day", "in the daytime"),
         "at dawn": ("during dawn", ", dawn"),
         "at dusk": ("during dusk", ", dusk"),
         "at sunset": ("during sunset", ", sunset"),
@@ -200,6 +196,16 @@ OTHER_PHRASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """What people also type for what a caption says in more words than one; as `OTHER_WORDS`."""
+
+RELATION_PHRASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "above": ("on top of", "on"),
+        "below": ("underneath",),
+        "left of": ("on the left of",),
+        "right of": ("on the right of",),
+    }
+)
+"""What people also type for a relation."""
 
 BACKGROUND_PHRASES = ("with {} background", "against {} background", ", {} background")
 """What people also type for "on {} background"."""
@@ -222,8 +228,9 @@ OPENINGS = (
 
 
 def typed() -> list[str]:
-    """Every phrase of which captions know nothing."""
-    others = [phrase for phrases in OTHER_PHRASES.values() for phrase in phrases]
+    """Every phrase that people type and no caption has; most of their words captions do have."""
+    tables = (OTHER_PHRASES, RELATION_PHRASES)
+    others = [phrase for table in tables for phrases in table.values() for phrase in phrases]
     return [*others, *BACKGROUND_PHRASES, *JOINING_WORDS, *OPENINGS]
 
 
@@ -238,7 +245,7 @@ def vocabulary() -> dict[str, list[str]]:
     wanted = {
         "colours": [word for words in COLOUR_WORDS.values() for word in words],
         "objects": [word for phrase in kinds for word in phrase.split()],
-        "counts": [*COUNT_WORDS[2:]],
+        "counts": [*OTHER_WORDS["a"], *COUNT_WORDS[2:]],
         "sizes": [word for words in SIZE_WORDS.values() for word in words],
         "places": [
             "sea",
@@ -251,6 +258,7 @@ def vocabulary() -> dict[str, list[str]]:
             "town",
             "space",
             "planet",
+            "mountain",
             "room",
             "indoors",
             "background",
@@ -266,15 +274,41 @@ def vocabulary() -> dict[str, list[str]]:
             "sunset",
             "evening",
             "night",
+            "day",
+            "daytime",
         ],
-        "weather": ["rain", "rainy", "snow", "snows", "cloudy", "clouds"],
-        "styles": ["flat", "outline", "ink", "watercolor", "watercolour", "pixel", "neon"],
+        "weather": [
+            "rain",
+            "rainy",
+            "snow",
+            "snows",
+            "cloudy",
+            "clouds",
+            "raining",
+            "rains",
+            "snowy",
+            "snowing",
+        ],
+        "styles": [
+            "flat",
+            "outline",
+            "ink",
+            "watercolor",
+            "watercolour",
+            "pixel",
+            "neon",
+            "glowing",
+        ],
         "relations": [
             "above",
             "over",
             "below",
             "under",
             "beneath",
+            "underneath",
+            "beside",
+            "near",
+            "next",
             "left",
             "right",
             "top",
@@ -304,7 +338,8 @@ def vocabulary() -> dict[str, list[str]]:
     groups["other"] = [word for word in everything if word not in seen]
     seen.update(everything)
     for known in groups.values():
-        known += [other for word in list(known) for other in OTHER_WORDS.get(word, ())]
-    seen.update(word for known in groups.values() for word in known)
+        others = [other for word in known for other in OTHER_WORDS.get(word, ())]
+        known += [other for other in others if other not in seen]
+        seen.update(known)
     groups["other"] += [word for word in _words(*typed()) if word not in seen]
     return groups
