@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -47,6 +48,8 @@ _CATCH_UP_SECONDS = 10.0
 _PATIENCE_SECONDS = 30.0
 #: Seconds before it goes on after something went wrong.
 _REST_SECONDS = 600.0
+#: What the folders of pictures that are being looked at begin with.
+_DESK = "looking-"
 
 _COMPARING, _DESCRIBING = TASKS["image-ranking"], TASKS["image-to-text"]
 _LOG = logging.getLogger(__name__)
@@ -92,6 +95,8 @@ class Looker:
 
     async def __aenter__(self) -> Self:
         """Begin to look."""
+        for left in (self._settings.home / "inputs").glob(f"{_DESK}*"):
+            shutil.rmtree(left, ignore_errors=True)
         self._work = asyncio.create_task(self._look(), name="looker")
         return self
 
@@ -138,6 +143,9 @@ class Looker:
                 while not self._busy() and (await self._see() or await self._describe()):
                     await asyncio.sleep(0)
             except Exception as error:
+                # What fails while it is being ended must not keep it going.
+                if (work := asyncio.current_task()) is not None and work.cancelling():
+                    raise
                 # Nobody waits for it; searching says itself why it cannot be done.
                 _LOG.warning("pictures are looked at again later: %s", error, exc_info=error)
                 await asyncio.sleep(_REST_SECONDS)
@@ -293,7 +301,10 @@ class Looker:
 
     def _desk(self) -> tempfile.TemporaryDirectory[str]:
         """A folder for pictures that are being looked at, where the device child may read."""
-        return tempfile.TemporaryDirectory(prefix="looking-", dir=self._settings.home / "inputs")
+        # Whoever is ended while a thread still writes there leaves it to the next host.
+        return tempfile.TemporaryDirectory(
+            prefix=_DESK, dir=self._settings.home / "inputs", ignore_cleanup_errors=True
+        )
 
 
 async def _nothing() -> None:
